@@ -1,0 +1,109 @@
+"""The loop that SHRED and BIRD share: Adam on the noise, and on the operator where it is unknown, through the unroll.
+
+Everything here is about one image ``[h, w, c]`` and one measurement. Batches and restarts are `jax.vmap` of it: image i has
+the same result in any batch, an unknown operator is one per image, and the network sees one batch all the same.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, PyTree
+
+from jaxrestore.ddim import GradientMode, unroll
+from jaxrestore.operators.unknown import combine, partition
+from jaxrestore.prior import Prior
+from jaxrestore.schedule import GridName
+
+Loss = Literal["mean_square", "norm"]
+
+
+class DescentState(NamedTuple):
+    noise: Array  # [h, w, c]
+    unknown: PyTree  # the operator's unknown leaves, None elsewhere
+    optimizer: PyTree  # Optax state over both
+
+
+class Iterate(NamedTuple):
+    """One point of the search: everything in it belongs together."""
+
+    image: Array  # [h, w, c]
+    noise: Array  # [h, w, c]
+    unknown: PyTree  # the operator's unknown leaves, None elsewhere
+    data_term: Array  # []: mean square of H(image) - y, in units of [-1, 1]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Descent:
+    """Gradient descent on ``loss(H(G(z)) - y)``. `shred` and `bird` make it; a pytree with pure functions init and step.
+
+    The numbers that are leaves (rates, noise level) can be replaced and vmapped over without compiling anew.
+    """
+
+    prior: Prior
+    operator: PyTree
+    noise_lr: Any
+    operator_lr: Any
+    noise_level: Any  # rms of y - H(true image) over all entries of y, in units of [-1, 1]; 0 where there is no noise
+    skip: int = field(metadata={"static": True})
+    grid: GridName = field(metadata={"static": True})
+    clip: bool = field(metadata={"static": True})
+    gradient: GradientMode = field(metadata={"static": True})
+    loss: Loss = field(metadata={"static": True})
+    sphere: bool = field(metadata={"static": True})  # back to radius sqrt(d) after every step
+    answer: Literal["last", "best"] = field(metadata={"static": True})  # which iterate is the result
+    iterations: int = field(metadata={"static": True})  # how many the driver runs unless told otherwise
+    optimizer: optax.GradientTransformation | None = field(default=None, metadata={"static": True})
+
+    def init(self, key: Array, y: Array) -> DescentState:
+        """Noise from N(0, I), the operator's unknown leaves as they are."""
+        return self.init_from(jax.random.normal(key, self.prior.shape))
+
+    def init_from(self, noise: Float[Array, "h w c"]) -> DescentState:
+        """The state that starts from a given noise."""
+        unknown = partition(self.operator)[0]
+        return DescentState(noise, unknown, self._optimizer().init({"noise": noise, "operator": unknown}))
+
+    def step(self, state: DescentState, y: Array) -> tuple[DescentState, Iterate]:
+        """One iteration. The iterate is the point at which the loss was taken, before the update."""
+        known = partition(self.operator)[1]
+
+        def objective(variables):
+            image = self.generate(variables["noise"])
+            residual = combine(variables["operator"], known)(image) - y
+            data_term = jnp.mean(residual**2)
+            return data_term if self.loss == "mean_square" else optax.safe_norm(residual, 1e-12), (image, data_term)
+
+        variables = {"noise": state.noise, "operator": state.unknown}
+        gradient, (image, data_term) = jax.grad(objective, has_aux=True)(variables)
+        updates, optimizer = self._optimizer().update(gradient, state.optimizer, variables)
+        moved: Any = optax.apply_updates(variables, updates)
+        noise = project_to_sphere(moved["noise"]) if self.sphere else moved["noise"]
+        iterate = Iterate(image, state.noise, state.unknown, data_term)
+        return DescentState(noise, moved["operator"], optimizer), iterate
+
+    def generate(self, noise: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
+        """G(noise), by the method's own unroll."""
+        return unroll(self.prior, noise, skip=self.skip, grid=self.grid, clip=self.clip, gradient=self.gradient)
+
+    def score(self, iterate: Iterate) -> Array:
+        """What the best of several answers has least of: the distance of the data term from the noise's variance.
+
+        With no noise that is the data term. With noise, an image that explains y better than the truth does has begun to
+        reproduce the noise (the discrepancy principle).
+        """
+        return jnp.abs(iterate.data_term - self.noise_level**2)
+
+    def _optimizer(self) -> optax.GradientTransformation:
+        if self.optimizer is not None:
+            return self.optimizer
+        rates = {"noise": self.noise_lr, "operator": self.operator_lr}
+        return optax.partition({name: optax.adam(rate) for name, rate in rates.items()}, {name: name for name in rates})
+
+
+def project_to_sphere(noise: Float[Array, "h w c"]) -> Float[Array, "h w c"]:
+    """The nearest noise of norm sqrt(d), d = h w c, where nearly all the mass of N(0, I) lies (BIRD, eq. 6)."""
+    return noise * jnp.sqrt(noise.size / (jnp.sum(noise**2) + 1e-9))

@@ -1,0 +1,105 @@
+"""Noise schedules, and the times at which an unroll visits them.
+
+A schedule is the cumulated signal level alpha_bar[t] of the forward process
+x_t = sqrt(alpha_bar[t]) x_0 + sqrt(1 - alpha_bar[t]) noise. Papers count t = 1..T; arrays, checkpoints and this
+library count 0..T-1, so the papers' t is our t - 1.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+GridName = Literal["paper", "published", "respaced"]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Schedule:
+    """alpha_bar, float32 ``[T]``, falling from nearly 1 (clean) to nearly 0 (pure noise). Make one with a function below."""
+
+    alpha_bar: Any
+
+    def __len__(self) -> int:
+        return self.alpha_bar.shape[0]
+
+
+def from_alpha_bar(alpha_bar) -> Schedule:
+    """The schedule with the given cumulated signal levels ``[T]``: in (0, 1], never rising, or ValueError."""
+    levels = np.asarray(alpha_bar, np.float64)
+    if levels.ndim != 1 or levels.size == 0:
+        raise ValueError(f"alpha_bar must be a vector [T] of at least one level, not an array of shape {levels.shape}.")
+    if not (np.all(levels > 0) and np.all(levels <= 1) and np.all(np.diff(levels) <= 0)):
+        raise ValueError("alpha_bar must lie in (0, 1] and must not rise with t: give cumulated products of 1 - beta.")
+    return Schedule(jnp.asarray(levels, jnp.float32))
+
+
+def from_betas(betas) -> Schedule:
+    """The schedule of the given betas ``[T]`` in [0, 1): alpha_bar[t] = prod_{s <= t} (1 - beta[s])."""
+    betas = np.asarray(betas, np.float64)
+    if betas.ndim != 1 or not (np.all(betas >= 0) and np.all(betas < 1)):
+        raise ValueError("betas must be a vector [T] of values in [0, 1).")
+    return from_alpha_bar(np.cumprod(1 - betas))
+
+
+def linear(steps: int = 1000, first: float = 1e-4, last: float = 0.02) -> Schedule:
+    """Betas evenly spaced from `first` to `last` (Ho et al. 2020, DDPM)."""
+    return from_betas(np.linspace(first, last, steps))
+
+
+def scaled_linear(steps: int = 1000, first: float = 0.00085, last: float = 0.012) -> Schedule:
+    """Betas whose square roots are evenly spaced (Rombach et al. 2022, latent diffusion)."""
+    return from_betas(np.linspace(first**0.5, last**0.5, steps) ** 2)
+
+
+def cosine(steps: int = 1000, offset: float = 0.008, max_beta: float = 0.999) -> Schedule:
+    """alpha_bar(u) = cos^2(pi/2 (u + offset) / (1 + offset)), each beta at most `max_beta` (Nichol & Dhariwal 2021)."""
+    level = np.cos((np.arange(steps + 1) / steps + offset) / (1 + offset) * np.pi / 2) ** 2
+    return from_betas(np.minimum(1 - level[1:] / level[:-1], max_beta))
+
+
+def sigmoid(steps: int = 1000, start: float = -3.0, end: float = 3.0, tau: float = 1.0, max_beta: float = 0.999) -> Schedule:
+    """alpha_bar(u) from a logistic curve between `start` and `end` at temperature `tau` (Jabri et al. 2022, alg. 1)."""
+
+    def curve(u):
+        return 1 / (1 + np.exp(-(u * (end - start) + start) / tau))
+
+    level = (curve(1.0) - curve(np.arange(steps + 1) / steps)) / (curve(1.0) - curve(0.0))
+    return from_betas(np.minimum(1 - level[1:] / level[:-1], max_beta))
+
+
+class TimeGrid(NamedTuple):
+    """The steps of an unroll, from noise to image. Step i goes from level alpha_bar[i] to alpha_bar_next[i]; the last is 1."""
+
+    t: Int[Array, " steps"]  # what the network is told
+    alpha_bar: Float[Array, " steps"]
+    alpha_bar_next: Float[Array, " steps"]
+
+
+def grid_times(length: int, skip: int, grid: GridName) -> np.ndarray:
+    """The times ``[S]``, falling, of a skip-step unroll over a schedule of `length` steps. Example: 1000, skip 100.
+
+    - "paper": t = T, T - skip, ..., skip of the papers (SHRED, BIRD): 999, 899, ..., 99.
+    - "published": BIRD's published code, the "leading" spacing: 900, 800, ..., 0.
+    - "respaced": guided-diffusion's respacing into length/skip steps, both ends kept: 999, 888, ..., 0.
+    """
+    if grid not in get_args(GridName):
+        raise ValueError(f"Unknown time grid {grid!r}; known: {', '.join(get_args(GridName))}.")
+    if not 1 <= skip <= length:
+        raise ValueError(f"skip must lie between 1 and the schedule's {length} steps, not {skip}.")
+    if grid == "paper":
+        return np.arange(length, 0, -skip) - 1
+    steps = length // skip
+    if grid == "published":
+        return np.arange(steps)[::-1] * (length // steps)
+    return np.round(np.linspace(0, length - 1, steps)).astype(int)[::-1]
+
+
+def time_grid(schedule: Schedule, skip: int = 100, grid: GridName = "published") -> TimeGrid:
+    """The `TimeGrid` of a schedule; see `grid_times`. The step after the last time leads to alpha_bar = 1, the image."""
+    t = grid_times(len(schedule), skip, grid)
+    alpha_bar = schedule.alpha_bar[t]
+    return TimeGrid(jnp.asarray(t, jnp.int32), alpha_bar, jnp.append(alpha_bar[1:], jnp.ones((), alpha_bar.dtype)))
