@@ -4,7 +4,7 @@ Everything here is about one image ``[h, w, c]`` and one measurement. Batches an
 the same result in any batch, an unknown operator is one per image, and the network sees one batch all the same.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxrestore.ddim import GradientMode, unroll
 from jaxrestore.operators.unknown import combine, partition
+from jaxrestore.presets import preset
 from jaxrestore.prior import Prior
 from jaxrestore.schedule import GridName
 
@@ -54,6 +55,7 @@ class Descent:
     gradient: GradientMode = field(metadata={"static": True})
     loss: Loss = field(metadata={"static": True})
     sphere: bool = field(metadata={"static": True})  # back to radius sqrt(d) after every step
+    decay: Literal["constant", "cosine"] = field(metadata={"static": True})  # of the rates, over the iterations
     answer: Literal["last", "best"] = field(metadata={"static": True})  # which iterate is the result
     iterations: int = field(metadata={"static": True})  # how many the driver runs unless told otherwise
     optimizer: optax.GradientTransformation | None = field(default=None, metadata={"static": True})
@@ -97,13 +99,43 @@ class Descent:
         """
         return jnp.abs(iterate.data_term - self.noise_level**2)
 
+    def operator_at(self, iterate: Iterate) -> PyTree:
+        """The whole operator of an iterate."""
+        return combine(iterate.unknown, partition(self.operator)[1])
+
     def _optimizer(self) -> optax.GradientTransformation:
         if self.optimizer is not None:
             return self.optimizer
         rates = {"noise": self.noise_lr, "operator": self.operator_lr}
+        if self.decay == "cosine":
+            rates = {name: optax.cosine_decay_schedule(rate, self.iterations) for name, rate in rates.items()}
         return optax.partition({name: optax.adam(rate) for name, rate in rates.items()}, {name: name for name in rates})
 
 
 def project_to_sphere(noise: Float[Array, "h w c"]) -> Float[Array, "h w c"]:
     """The nearest noise of norm sqrt(d), d = h w c, where nearly all the mass of N(0, I) lies (BIRD, eq. 6)."""
     return noise * jnp.sqrt(noise.size / (jnp.sum(noise**2) + 1e-9))
+
+
+def descent(
+    method: str,
+    prior: Prior,
+    operator: PyTree,
+    task: str,
+    preset_name: str | None,
+    noise_level: Any,
+    optimizer: optax.GradientTransformation | None,
+    settings: dict[str, Any],
+) -> Descent:
+    """The `Descent` of a named method with its preset; `settings` replace the preset's. For `shred` and `bird`."""
+    chosen = asdict(preset(method, task, preset_name or prior.name))
+    driver_settings = {"restarts", "combine"}  # the preset's, but none of the method's
+    known = {**{name: value for name, value in chosen.items() if name not in driver_settings}, "gradient": "frozen"}
+    unknown = settings.keys() - known.keys()
+    if unknown:
+        raise TypeError(f"{method} has no setting {', '.join(sorted(unknown))}; it has: {', '.join(known)}.")
+    values = {**known, **settings}
+    for name in ("noise_lr", "operator_lr"):
+        values[name] = jnp.asarray(values[name], jnp.float32)
+    noise_level = jnp.asarray(noise_level, jnp.float32)
+    return Descent(prior, operator, **values, noise_level=noise_level, sphere=method == "bird", optimizer=optimizer)

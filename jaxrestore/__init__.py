@@ -1,0 +1,40 @@
+"""jaxrestore: zero-shot, blind image restoration with pre-trained diffusion models, in JAX.
+
+A diffusion model under deterministic DDIM sampling is a map G from Gaussian noise z to clean images. Restoring a degraded
+image y means finding the noise, and where it is unknown the degradation H, such that H(G(z)) explains y.
+"""
+
+from jaxrestore import operators, schedule
+from jaxrestore.ddim import invert, unroll
+from jaxrestore.methods import bird, shred
+from jaxrestore.presets import preset
+from jaxrestore.prior import Prior, gaussian_prior
+from jaxrestore.restore import OutOfMemory, restore
+from jaxrestore.search import Restoration, Status, Stop, init, run, step
+from jaxrestore.storage import PriorError, load_prior, read_card, save_prior
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "OutOfMemory",
+    "Prior",
+    "PriorError",
+    "Restoration",
+    "Status",
+    "Stop",
+    "bird",
+    "gaussian_prior",
+    "init",
+    "invert",
+    "load_prior",
+    "operators",
+    "preset",
+    "read_card",
+    "restore",
+    "run",
+    "save_prior",
+    "schedule",
+    "shred",
+    "step",
+    "unroll",
+]

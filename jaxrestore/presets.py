@@ -1,0 +1,68 @@
+"""Settings by name: the published ones of each method, and those measured to restore best with a given prior.
+
+`preset("bird", "denoise")` answers "which learning rate and how many iterations?". "paper" holds what the papers and the
+published code say, where one is silent our reading with its reason; a prior's name holds what was tuned for it on
+photographs that appear in no table (`experiments/tune.py`).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from jaxrestore.schedule import GridName
+
+TASKS = ("denoise", "inpaint", "super-resolution", "deblur", "blind-deblur")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How a method is run on a task: its own settings, and for the driver iterations, restarts and how they combine."""
+
+    noise_lr: float
+    iterations: int
+    operator_lr: float = 2e-4
+    skip: int = 100
+    grid: GridName = "published"
+    clip: bool = True
+    loss: Literal["mean_square", "norm"] = "mean_square"
+    decay: Literal["constant", "cosine"] = "constant"  # of the rates, over the iterations
+    answer: Literal["last", "best"] = "last"
+    restarts: int = 1
+    combine: Literal["best", "mean"] = "best"
+
+
+# BIRD: the published code's grid, clipping, loss and rates. It has no known-kernel deblurring: rate and iterations of the
+# paper's text ("for all our experiments").
+_BIRD_PAPER = {
+    "denoise": Preset(0.01, 200),
+    "inpaint": Preset(0.01, 200),
+    "super-resolution": Preset(0.001, 100),
+    "deblur": Preset(0.003, 200),
+    "blind-deblur": Preset(0.003, 100, operator_lr=2e-4),
+}
+
+# SHRED: its paper's grid t = T, ..., skip, no clipping, the norm (not its square) as loss, one rate for noise and operator.
+# The paper has no denoising and no known-kernel deblurring: 0.003 is what it calls competitive for all tasks, and the
+# iterations are those of its deconvolution.
+_SHRED = Preset(0.003, 150, operator_lr=0.003, grid="paper", clip=False, loss="norm")
+_SHRED_PAPER = {
+    "denoise": _SHRED,
+    "inpaint": replace(_SHRED, noise_lr=0.01, iterations=200),
+    "super-resolution": replace(_SHRED, iterations=50),
+    "deblur": _SHRED,
+    "blind-deblur": _SHRED,
+}
+
+PRESETS: dict[str, dict[str, dict[str, Preset]]] = {
+    "bird": {"paper": _BIRD_PAPER},
+    "shred": {"paper": _SHRED_PAPER},
+}
+
+
+def preset(method: str, task: str, name: str = "paper") -> Preset:
+    """The settings of a method ("bird", "shred") on a task. A `name` that is no preset, such as a new prior's, is "paper"."""
+    if method not in PRESETS:
+        raise ValueError(f"Unknown method {method!r}; known: {', '.join(PRESETS)}.")
+    if task not in TASKS:
+        raise ValueError(f"Unknown task {task!r}; known: {', '.join(TASKS)}.")
+    presets = PRESETS[method]
+    return presets.get(name, presets["paper"])[task]

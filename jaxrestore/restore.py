@@ -1,0 +1,153 @@
+"""The driver: restores a measurement or a batch, with restarts, progress, stopping and checkpoints."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from jaxrestore.checkpoint import Checkpoints, fingerprint
+from jaxrestore.search import Restoration, Search, Status, Stop, begin, chunk, finish, is_batched
+
+Combine = Literal["best", "mean"]
+
+
+class OutOfMemory(RuntimeError):
+    """The device's memory doesn't hold the batch; the message says what to change."""
+
+
+def restore(
+    method: Any,
+    y: Array,
+    key: Array,
+    *,
+    iterations: int | None = None,
+    restarts: int = 1,
+    combine: Combine = "best",
+    stop: Stop | None = None,
+    batch_size: int | None = None,
+    chunk_size: int = 10,
+    checkpoint: str | Path | None = None,
+    progress: bool = False,
+    callback: Callable[[int, Search], None] | None = None,
+) -> Restoration:
+    """Restore one measurement, or a batch of them along a first axis.
+
+    - `key`: one typed key, or ``[b]``, one per image. Under one key every image has the noise it would have alone, so an
+      image's result doesn't depend on the batch around it (to float tolerance; convolutions of other batch sizes differ
+      in the last bits).
+    - `restarts`: searches per image from different noises, run at once; ``combine="best"`` answers with the one of the
+      lowest `method.score`, "mean" with their mean image: the better estimate where one answer is one of many.
+    - `stop`: see `Stop`. `iterations` (default: the method's) bound every search.
+    - `batch_size`: searches that run at once (default: all); memory grows with it, speed hardly beyond a few on CPU.
+    - `checkpoint`: a folder. Saved every `chunk_size` iterations; the same call after a kill goes on from the last one and
+      ends bit-equal on the same CPU (on a GPU: where XLA's deterministic kernels are on).
+    - `callback(iteration, search)` is called after every chunk; `progress` shows a bar (only at a terminal).
+
+    Not for jit, it is a loop on the host: `run` is the pure function. Raises ValueError for shapes that don't fit,
+    `OutOfMemory`, `CheckpointError`.
+    """
+    if combine not in ("best", "mean"):
+        raise ValueError(f"combine must be 'best' or 'mean', not {combine!r}.")
+    if restarts < 1 or chunk_size < 1 or (batch_size is not None and batch_size < 1):
+        raise ValueError("restarts, chunk_size and batch_size must be at least 1.")
+    if iterations is not None:
+        method = replace(method, iterations=iterations)  # the method's own: its rates may decay over them
+    iterations = int(method.iterations)
+    if iterations < 1:
+        raise ValueError(f"iterations must be at least 1, not {iterations}.")
+    batched, y = is_batched(method, y), jnp.asarray(y)
+    images = y if batched else y[None]
+    if not bool(jnp.all(jnp.isfinite(images))):
+        raise ValueError("The measurement holds values that are not finite (NaN or infinite).")
+    b = images.shape[0]
+    keys = jnp.broadcast_to(key, (b,)) if jnp.ndim(key) == 0 else key
+    if keys.shape != (b,):
+        raise ValueError(f"There are {b} images and keys of shape {key.shape}: give one key, or one per image.")
+    keys = jnp.concatenate([keys if r == 0 else jax.vmap(lambda k, r=r: jax.random.fold_in(k, r))(keys) for r in range(restarts)])
+    problems = jnp.tile(images, (restarts, *[1] * (images.ndim - 1)))  # restart by restart
+
+    size = min(batch_size or len(problems), len(problems))
+    groups = [np.arange(start, start + size) for start in range(0, len(problems), size)]
+    results = []
+    with _bar(iterations * len(groups), progress) as bar:
+        for number, rows in enumerate(groups):
+            rows = np.minimum(rows, len(problems) - 1)  # a short last group repeats its last search: one program for all
+            folder = None if checkpoint is None else Path(checkpoint) / f"group-{number:04d}"
+            try:
+                results.append(
+                    _search(method, stop or Stop(), keys[rows], problems[rows], iterations, chunk_size, folder, bar, callback)
+                )
+            except jax.errors.JaxRuntimeError as error:
+                if "RESOURCE_EXHAUSTED" not in str(error):
+                    raise
+                raise OutOfMemory(
+                    f"The device's memory doesn't hold {size} searches at once: pass a smaller batch_size, "
+                    'or compute in bfloat16 (load_prior(..., dtype="bfloat16")).'
+                ) from error
+    joined = jax.tree.map(lambda *parts: jnp.concatenate(parts)[: len(problems)], *results)
+    result = _combine(method, jax.tree.map(lambda leaf: leaf.reshape(restarts, b, *leaf.shape[1:]), joined), combine)
+    if batched:
+        return result
+    one = jax.tree.map(lambda leaf: leaf[0], result)
+    return replace(one, samples=result.samples[:, 0])
+
+
+_begin = jax.jit(begin)
+_finish = jax.jit(finish)
+_chunk = partial(jax.jit, static_argnames="size", donate_argnames="search")(chunk)
+
+
+def _search(method, stop, keys, y, iterations, chunk_size, folder, bar, callback) -> Restoration:
+    """The search over one batch, chunk by chunk."""
+    search, history, done = _begin(method, keys, y), np.zeros((len(y), 0), np.float32), 0
+    search = jax.tree.map(jnp.copy, search)  # donated below: no buffer of the caller's may be among them
+    checkpoints = None
+    if folder is not None:
+        checkpoints = Checkpoints(folder, fingerprint(method, stop, keys, y))
+        done, search, history = checkpoints.load(search) or (done, search, history)
+        history = history[:, :iterations]
+        bar.update(min(done, iterations))
+    while done < iterations and bool(jnp.any(search.status == Status.RUNNING)):
+        count = min(chunk_size, iterations - done)
+        search, part = _chunk(method, stop, search, y, count, chunk_size)
+        done += count
+        history = np.concatenate([history, np.asarray(part)[:, :count]], axis=1)
+        bar.update(count)
+        bar.set_postfix_str(f"data term {float(jnp.mean(search.data_term)):.5f}", refresh=False)
+        if checkpoints is not None:
+            checkpoints.save(done, search, history)
+        if callback is not None:
+            callback(done, search)
+    bar.update(iterations - min(done, iterations))
+    if checkpoints is not None:
+        checkpoints.close()
+    history = np.pad(history, ((0, 0), (0, iterations - history.shape[1])), constant_values=np.nan)
+    return _finish(method, search, history)
+
+
+def _combine(method: Any, results: Restoration, combine: Combine) -> Restoration:
+    """One result per image from those of its restarts, ``[restarts, b, ...]``."""
+    usable = jnp.isfinite(results.data_term) & jnp.all(jnp.isfinite(results.image), axis=(-3, -2, -1))
+    score = jnp.where(usable, jax.vmap(jax.vmap(method.score))(results), jnp.inf)
+    best = jnp.argmin(score, axis=0)
+    images = jnp.arange(score.shape[1])
+    chosen = jax.tree.map(lambda leaf: leaf[best, images], results)
+    if combine == "mean":
+        weight = usable[..., None, None, None]
+        mean = jnp.sum(jnp.where(weight, results.image, 0.0), axis=0) / jnp.maximum(jnp.sum(weight, axis=0), 1)
+        chosen = replace(chosen, image=mean)
+    return replace(chosen, samples=results.image)
+
+
+
+
+def _bar(total: int, show: bool):
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit="it", disable=None if show else True, leave=False)

@@ -1,0 +1,197 @@
+"""The search as pure functions: one program that iterates a method on a batch, decides when each image is done, and keeps
+its answer. `restore` (in restore.py) adds what a person at a terminal wants.
+
+A method is a pytree with ``init(key, y) -> state``, ``step(state, y) -> (state, iterate)``, ``score(iterate)``,
+``operator_at(iterate)``, and the attributes ``prior``, ``operator``, ``noise_level``, ``answer``, ``iterations``; an iterate
+has an ``image``, a ``noise`` (or None) and a ``data_term``. All of them about one image: this module adds the batch.
+"""
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from jaxrestore.operators.unknown import measure_shape
+
+
+class Status(IntEnum):
+    """How a search ended; `sentence` is for people."""
+
+    RUNNING = 0
+    ITERATIONS = 1
+    NOISE_LEVEL = 2
+    FLAT = 3
+    NON_FINITE = 4
+
+    def sentence(self, iteration: int) -> str:
+        return {
+            Status.RUNNING: f"the search was cut off after {iteration} iterations",
+            Status.ITERATIONS: f"all {iteration} iterations were run",
+            Status.NOISE_LEVEL: f"the data term reached the noise level at iteration {iteration}",
+            Status.FLAT: f"the data term stopped falling at iteration {iteration}",
+            Status.NON_FINITE: f"the loss became non-finite at iteration {iteration}; the answer is from before it",
+        }[self]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Stop:
+    """When to stop before the iterations are spent, without ground truth. All fields are leaves; zero means never.
+
+    `discrepancy`: when the data term is at most ``(discrepancy * method.noise_level)^2``; about 1.
+    `slope` and `patience`: when the data term has not fallen by the fraction `slope` within `patience` iterations.
+    """
+
+    discrepancy: Any = 0.0
+    slope: Any = 0.0
+    patience: Any = 20
+
+
+class Search(NamedTuple):
+    """Where one image's search stands; everything that a resumed run needs."""
+
+    state: PyTree  # the method's
+    answer: PyTree  # the iterate that is the answer so far
+    data_term: Array  # [] of the last iterate
+    iteration: Array  # [] int32
+    status: Array  # [] int32
+    reference: Array  # [] data term at the last fall by the slope's fraction
+    since: Array  # [] int32, iteration of that fall
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Restoration:
+    """The result. Leading axes are those of y. Image, noise and operator come from one iteration, except where restarts
+    are combined to their mean image: then noise, operator and numbers are those of the best restart."""
+
+    image: Any  # [*b, h, w, c] in [-1, 1]
+    noise: Any  # [*b, h, w, c], or None where the method has none
+    operator: Any  # the operator as estimated
+    data_term: Any  # [*b] of the answer
+    iterations: Any  # [*b] int32, run
+    status: Any  # [*b] int32, of `Status`
+    history: Any  # [*b, iterations] data term of each iteration, nan after the end
+    samples: Any = None  # [restarts, *b, h, w, c] the image of each restart
+
+    @property
+    def sentences(self) -> list[str]:
+        """How each search ended, in words. Not for jit: it makes text."""
+        counts, codes = jnp.ravel(self.iterations).tolist(), jnp.ravel(self.status).tolist()
+        return [Status(code).sentence(count) for code, count in zip(codes, counts, strict=True)]
+
+
+def is_batched(method: Any, y: Array) -> bool:
+    """Whether y is a batch of measurements rather than one; ValueError if it is neither for this operator and prior."""
+    one = measure_shape(method.operator, method.prior.shape)
+    if y.shape == one:
+        return False
+    if y.shape[1:] == one and y.shape[0] > 0:
+        return True
+    raise ValueError(
+        f"The measurement has shape {y.shape}, but the operator makes {one} of the prior's images {method.prior.shape}: "
+        "give one such array, or a batch of them along a first axis."
+    )
+
+
+def init(method: Any, key: Array, y: Array) -> PyTree:
+    """The method's starting state for one y, or for a batch: then with one key for all or a key ``[b]`` each. Pure."""
+    if not is_batched(method, y):
+        return method.init(key, y)
+    return jax.vmap(type(method).init, in_axes=(None, 0 if jnp.ndim(key) else None, 0), axis_size=y.shape[0])(method, key, y)
+
+
+@jax.jit
+def step(method: Any, state: PyTree, y: Array) -> tuple[PyTree, PyTree]:
+    """One iteration on one y or on a batch: (state, iterate). Pure; the method is an argument, so nothing is baked in."""
+    return jax.vmap(method.step)(state, y) if is_batched(method, y) else method.step(state, y)
+
+
+def begin(method: Any, keys: Array, y: Array) -> Search:
+    """The search over a batch y ``[n, ...]`` with keys ``[n]``, before its first iteration. Pure."""
+    n = y.shape[0]
+    state = jax.vmap(method.init)(keys, y)
+    shapes = jax.eval_shape(jax.vmap(method.step), state, y)[1]
+    empty = jax.tree.map(lambda leaf: jnp.full(leaf.shape, jnp.nan, leaf.dtype), shapes)
+    infinite, zero = jnp.full(n, jnp.inf), jnp.zeros(n, jnp.int32)
+    return Search(state, empty._replace(data_term=infinite), infinite, zero, zero, infinite, zero)
+
+
+def advance(method: Any, stop: Stop, search: Search, y: Array) -> Search:
+    """One iteration of one image's search; a search that has ended stays as it is. Pure."""
+    state, iterate = method.step(search.state, y)
+    data_term, iteration = iterate.data_term, search.iteration + 1
+    finite = jnp.isfinite(data_term) & jnp.all(jnp.isfinite(iterate.image))
+    better = True if method.answer == "last" else ~(method.score(iterate) >= method.score(search.answer))
+    fell = data_term < (1 - stop.slope) * search.reference
+    since = jnp.where(fell, iteration, search.since)
+    status = jnp.select(
+        [
+            ~finite,
+            data_term <= (stop.discrepancy * method.noise_level) ** 2,
+            (stop.slope > 0) & (iteration - since >= stop.patience),
+        ],
+        [Status.NON_FINITE, Status.NOISE_LEVEL, Status.FLAT],
+        Status.RUNNING,
+    ).astype(jnp.int32)
+    moved = Search(
+        jax.tree.map(partial(jnp.where, finite), state, search.state),
+        jax.tree.map(partial(jnp.where, finite & better), iterate, search.answer),
+        data_term,
+        iteration,
+        status,
+        jnp.where(fell, data_term, search.reference),
+        since,
+    )
+    return jax.tree.map(partial(jnp.where, search.status == Status.RUNNING), moved, search)
+
+
+def chunk(method: Any, stop: Stop, search: Search, y: Array, count: Any, size: int) -> tuple[Search, Float[Array, "n size"]]:
+    """Up to `count` <= `size` iterations on a batch, ending early when every search has; and the data term of each.
+
+    `count` may be a tracer: one program serves every chunk. Pure; no reverse-mode derivative (it is a while loop).
+    """
+
+    def going(carry):
+        return (carry[0] < count) & jnp.any(carry[1].status == Status.RUNNING)
+
+    def iterate(carry):
+        i, search, history = carry
+        running = search.status == Status.RUNNING
+        search = jax.vmap(partial(advance, method, stop))(search, y)
+        return i + 1, search, history.at[:, i].set(jnp.where(running, search.data_term, jnp.nan))
+
+    history = jnp.full((y.shape[0], size), jnp.nan)
+    return jax.lax.while_loop(going, iterate, (0, search, history))[1:]
+
+
+def finish(method: Any, search: Search, history: Array) -> Restoration:
+    """The result of a batch of searches. Pure."""
+    return Restoration(
+        search.answer.image,
+        search.answer.noise,
+        jax.vmap(method.operator_at)(search.answer),
+        search.answer.data_term,
+        search.iteration,
+        jnp.where(search.status == Status.RUNNING, int(Status.ITERATIONS), search.status),
+        history,
+    )
+
+
+def run(method: Any, y: Array, key: Array, iterations: int | None = None, stop: Stop | None = None) -> Restoration:
+    """The whole search for one measurement y as a pure function: jit it, vmap it over keys, measurements or rates.
+
+    `iterations` is static (default: the method's). No reverse-mode derivative. For batches with progress, restarts and
+    checkpoints, see `restore`.
+    """
+    if is_batched(method, y):
+        raise ValueError("run takes one measurement; use jax.vmap over a batch, or restore.")
+    if iterations is not None:
+        method = replace(method, iterations=iterations)
+    search = begin(method, key[None], y[None])
+    search, history = chunk(method, stop or Stop(), search, y[None], method.iterations, method.iterations)
+    return jax.tree.map(lambda leaf: leaf[0], finish(method, search, history))

@@ -1,0 +1,157 @@
+"""Priors on disk: a folder with a readable card (`card.json`) and the parameters (`parameters/`, an Orbax checkpoint).
+
+Arrays are stored as NumPy arrays, without a trace of the devices they were on, and are read on any other. A folder is
+written beside its place and then renamed: a killed program leaves nothing that loads.
+"""
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxrestore.prior import Prior
+from jaxrestore.schedule import from_alpha_bar
+
+EMBEDDED = Path(__file__).parent / "priors"
+FORMAT = "jaxrestore prior 1"
+
+
+class PriorError(ValueError):
+    """A folder that is not a usable prior; the message names the file and the reason."""
+
+
+def embedded_priors() -> list[str]:
+    """Names of the priors that come with the package."""
+    return sorted(path.parent.name for path in EMBEDDED.glob("*/card.json"))
+
+
+def prior_folder(name: str | Path) -> Path:
+    """The folder of an embedded prior's name, or the path itself. PriorError if there is neither."""
+    if str(name) in embedded_priors():
+        return EMBEDDED / str(name)
+    if not Path(name).is_dir():
+        known = ", ".join(embedded_priors())
+        raise PriorError(f"There is no prior {name}: it is neither a folder nor an embedded prior ({known}).")
+    return Path(name).absolute()
+
+
+def read_card(name: str | Path) -> dict[str, Any]:
+    """The card of a prior, checked for what loading needs."""
+    path = prior_folder(name) / "card.json"
+    try:
+        card = json.loads(path.read_text())
+    except OSError as error:
+        raise PriorError(f"{path.parent} is not a prior: its {path.name} can't be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise PriorError(f"{path} is damaged: it is not JSON ({error}).") from error
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        raise PriorError(f"{path} is not the card of a prior: its format is not {FORMAT!r}.")
+    needed = {"name", "architecture", "arguments", "alpha_bar", "shape", "prediction", "files"} - card.keys()
+    if needed:
+        raise PriorError(f"{path} is incomplete: it lacks {', '.join(sorted(needed))}.")
+    return card
+
+
+def load_prior(name: str | Path, dtype: str | None = None, precision: str | None = None) -> Prior:
+    """An embedded prior by its name, or the prior in a folder. PriorError names the file that is missing or damaged.
+
+    `dtype` ("float32", "bfloat16") is that of the network's computation: bfloat16 halves activations and is fast on
+    accelerators, and slower on most CPUs. `precision` ("highest") is that of float32 products: without it GPUs use TF32
+    and TPUs bfloat16 passes, which inversion does not bear.
+    """
+    from orbax.checkpoint import v1 as ocp  # heavy, and only needed here
+
+    folder, card = prior_folder(name), read_card(name)
+    network = _network(card, folder / "card.json")
+    for file, size in card["files"].items():
+        path = folder / file
+        if not path.is_file():
+            raise PriorError(f"{path} is missing: the prior's folder is incomplete, copy it again.")
+        if path.stat().st_size != size:
+            raise PriorError(f"{path} is damaged: {path.stat().st_size} bytes, where the card says {size}.")
+    shapes = network.shapes()
+    try:
+        parameters = ocp.load(folder / "parameters", jax.tree.map(lambda leaf: np.empty(0, leaf.dtype), shapes))
+    except Exception as error:  # Orbax raises what its storage raises; the first line says what it is about
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise PriorError(f"{folder / 'parameters'} can't be read: {reason[:200]}") from error
+    for (path, found), wanted in zip(jax.tree_util.tree_leaves_with_path(parameters), jax.tree.leaves(shapes), strict=True):
+        if found.shape != wanted.shape:
+            name = jax.tree_util.keystr(path)
+            raise PriorError(f"{folder / 'parameters'}: {name} is {found.shape}, but the card's network needs {wanted.shape}.")
+    changes = {key: value for key, value in {"dtype": dtype, "precision": precision}.items() if value is not None}
+    return Prior.create(
+        dataclasses.replace(network, **changes),
+        jax.tree.map(jax.numpy.asarray, parameters),
+        from_alpha_bar(card["alpha_bar"]),
+        tuple(card["shape"]),
+        card["prediction"],
+        card["name"],
+    )
+
+
+def _network(card: dict[str, Any], path: Path) -> Any:
+    from jaxrestore.networks import ARCHITECTURES
+
+    if card["architecture"] not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise PriorError(f"{path} names the architecture {card['architecture']!r}; this version knows: {known}.")
+    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in card["arguments"].items()}
+    try:
+        return ARCHITECTURES[card["architecture"]](**arguments)
+    except TypeError as error:
+        raise PriorError(f"{path} has arguments that the architecture doesn't take: {error}.") from error
+
+
+def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
+    """Write a prior as a new folder. `about` goes into the card: data, licence, attribution, source, numbers measured.
+
+    ValueError for a prior whose network is a function of your own (nothing on disk could name it), FileExistsError if the
+    folder exists. Not for jit: it writes files.
+    """
+    from orbax.checkpoint import v1 as ocp
+
+    from jaxrestore.networks import ARCHITECTURES
+
+    names = {network: name for name, network in ARCHITECTURES.items()}
+    if type(prior.network) not in names:
+        raise ValueError(f"The prior {prior.name!r} has a network of your own; only {', '.join(ARCHITECTURES)} can be saved.")
+    folder = Path(folder).absolute()
+    if folder.exists():
+        raise FileExistsError(f"{folder} exists already; a prior is never written over.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = folder.with_name(f".{folder.name}.writing")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    ocp.save(aside / "parameters", jax.tree.map(np.asarray, prior.parameters))
+    (aside / "parameters" / "commit_success.txt").unlink(missing_ok=True)  # names a path of this machine; never read
+    card = {
+        "format": FORMAT,
+        "name": prior.name,
+        "architecture": names[type(prior.network)],
+        "arguments": dataclasses.asdict(prior.network),
+        "shape": list(prior.shape),
+        "range": [-1, 1],
+        "prediction": prior.prediction,
+        "parameter_count": sum(leaf.size for leaf in jax.tree.leaves(prior.parameters)),
+        **about,
+        "files": {
+            path.relative_to(aside).as_posix(): path.stat().st_size
+            for path in sorted((aside / "parameters").rglob("*"))
+            if path.is_file()
+        },
+        "alpha_bar": [float(level) for level in np.asarray(prior.schedule.alpha_bar)],
+    }
+    (aside / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    aside.rename(folder)
+
+
+def file_sha256(path: str | Path) -> str:
+    """The SHA-256 of a file, in hexadecimal, read in pieces."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
