@@ -42,17 +42,21 @@ def read_config(path: str | Path) -> dict[str, Any]:
 def _architecture(config: dict[str, Any]) -> tuple[DDPMUNet, schedule.Schedule, Any]:
     if config.get("architecture") != "ddpm":
         raise ConversionError(f"The architecture {config.get('architecture')!r} is not known; known: 'ddpm'.")
-    published = dict(config["config"])
+    published: dict[str, Any] = dict(config["config"])
     prediction, patch = published.pop("prediction", "noise"), published.pop("patch_size", 1)
     inputs, outputs = published.pop("in_channels"), published.pop("out_ch")
+    image_size, groups = published.pop("image_size"), published.pop("norm_groups", 32)
+    rest: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in published.items()
+    }
     try:
         network = DDPMUNet(
-            image_size=published.pop("image_size") * patch,  # the published names count after patching
+            image_size=image_size * patch,  # the published names count after patching
             channels=inputs // patch**2,
             out_channels=outputs // patch**2,
-            groups=published.pop("norm_groups", 32),
+            groups=groups,
             patch_size=patch,
-            **{key: tuple(value) if isinstance(value, list) else value for key, value in published.items()},
+            **rest,
         )
     except TypeError as error:
         raise ConversionError(f"The config has a name that the DDPM U-Net doesn't know: {error}.") from error

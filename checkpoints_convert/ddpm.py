@@ -28,7 +28,9 @@ def parameters_from(tensors: Mapping[str, np.ndarray], config: DDPMUNet) -> dict
             continue
         array = _transposed(np.asarray(tensors[name], np.float32), len(leaf.shape))
         if array.shape != leaf.shape:
-            wrong.append(f"misshapen: {name} is {np.shape(tensors[name])}, and the network's {'/'.join(path)} is {leaf.shape}")
+            wrong.append(
+                f"misshapen: {name} is {np.shape(tensors[name])}, and the network's {'/'.join(path)} is {leaf.shape}"
+            )
         if not np.all(np.isfinite(array)):
             wrong.append(f"not finite: {name}")
         branch = parameters
@@ -36,7 +38,9 @@ def parameters_from(tensors: Mapping[str, np.ndarray], config: DDPMUNet) -> dict
             branch = branch.setdefault(part, {})
         branch[path[-1]] = array
     if wrong:
-        raise ConversionError(f"These tensors don't make up the network ({len(wrong)} faults):\n  " + "\n  ".join(wrong))
+        raise ConversionError(
+            f"These tensors don't make up the network ({len(wrong)} faults):\n  " + "\n  ".join(wrong)
+        )
     return parameters
 
 
@@ -53,7 +57,7 @@ def _torch_name(path: tuple[str, ...]) -> str:
 
 
 def _transposed(array: np.ndarray, ndim: int) -> np.ndarray:
-    """Convolutions (out, in, row, column) -> (row, column, in, out); matrices, also 1x1 convolutions, (out, in) -> (in, out)."""
+    """Convolutions (out, in, row, column) -> (row, column, in, out); matrices and 1x1 convolutions to (in, out)."""
     if array.ndim == 4 and ndim == 2 and array.shape[2:] == (1, 1):
         array = array[:, :, 0, 0]
     return np.ascontiguousarray(array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T)

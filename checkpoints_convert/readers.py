@@ -43,7 +43,9 @@ def read_torch(path: str | Path) -> Any:
         with zipfile.ZipFile(path) as archive:
             pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
             if len(pickles) != 1:
-                raise ReadError(f"{path} is a zip file but not one of torch: it holds {len(pickles)} data.pkl, not one.")
+                raise ReadError(
+                    f"{path} is a zip file but not one of torch: it holds {len(pickles)} data.pkl, not one."
+                )
             root = pickles[0].removesuffix("data.pkl")
             if f"{root}byteorder" in archive.namelist() and archive.read(f"{root}byteorder") != b"little":
                 raise ReadError(f"{path} was written on a big-endian machine, which is not supported.")

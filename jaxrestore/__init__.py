@@ -6,16 +6,19 @@ image y means finding the noise, and where it is unknown the degradation H, such
 
 from jaxrestore import operators, schedule
 from jaxrestore.ddim import invert, unroll
+from jaxrestore.errors import CheckpointError, InputError, OutOfMemory, PriorError
 from jaxrestore.methods import bird, shred
 from jaxrestore.presets import preset
 from jaxrestore.prior import Prior, gaussian_prior
-from jaxrestore.restore import OutOfMemory, restore
+from jaxrestore.restore import restore
 from jaxrestore.search import Restoration, Status, Stop, init, run, step
-from jaxrestore.storage import PriorError, load_prior, read_card, save_prior
+from jaxrestore.storage import load_prior, read_card, save_prior
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CheckpointError",
+    "InputError",
     "OutOfMemory",
     "Prior",
     "PriorError",

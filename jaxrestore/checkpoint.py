@@ -6,19 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-
-class CheckpointError(ValueError):
-    """A checkpoint folder that belongs to another run, or can't be read."""
+from jaxrestore.errors import CheckpointError
 
 
 def fingerprint(*parts: PyTree) -> str:
     """A digest of all arrays and static parts: two runs share it only if they compute the same."""
     digest = hashlib.sha256()
     for leaf in jax.tree.leaves(parts):
-        is_key = jax.dtypes.issubdtype(getattr(leaf, "dtype", None), jax.dtypes.prng_key)
+        is_key = jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
         array = np.asarray(jax.random.key_data(leaf) if is_key else leaf)
         digest.update(f"{array.shape}{array.dtype}".encode() + np.ascontiguousarray(array).tobytes())
     structure = re.sub(r" at 0x[0-9a-f]+", "", str(jax.tree.structure(parts)))  # addresses differ between processes
@@ -33,8 +32,8 @@ class Checkpoints:
         from orbax.checkpoint import v1 as ocp  # heavy, and only needed here
 
         self.ocp, self.folder, self.run = ocp, Path(folder).absolute(), run
-        keep = ocp.training.preservation_policies.LatestN(2)
-        self.checkpointer = ocp.training.Checkpointer(self.folder, preservation_policy=keep)
+        keep: Any = ocp.training.preservation_policies.LatestN(2)
+        self.checkpointer = ocp.training.Checkpointer(str(self.folder), preservation_policy=keep)
 
     def save(self, iteration: int, search: PyTree, history: np.ndarray) -> None:
         leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(search)]
@@ -61,7 +60,7 @@ class Checkpoints:
             state: Any = self.checkpointer.load(latest, wanted)
         except Exception as error:  # whatever the storage raises
             raise CheckpointError(f"{self.folder} can't be read: {str(error).splitlines()[0][:200]}") from error
-        restored = [jax.numpy.asarray(state["search"][str(i)]) for i in range(len(leaves))]
+        restored = [jnp.asarray(state["search"][str(i)]) for i in range(len(leaves))]
         return latest.step, jax.tree.unflatten(structure, restored), state["history"]
 
     def close(self) -> None:

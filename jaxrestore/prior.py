@@ -34,7 +34,7 @@ class Prior:
         network: Callable,
         parameters: Any,
         schedule: Schedule,
-        shape: tuple[int, int, int],
+        shape: tuple[int, ...],
         prediction: Prediction = "noise",
         name: str = "unnamed",
     ) -> "Prior":
@@ -44,7 +44,8 @@ class Prior:
             raise ValueError(f"A network that predicts {prediction!r} can't be used; known prediction types: {known}.")
         if len(shape) != 3 or any(side < 1 for side in shape):
             raise ValueError(f"shape must be (height, width, channels), not {shape}.")
-        return Prior(parameters, schedule, network, tuple(shape), prediction, name)
+        height, width, channels = shape
+        return Prior(parameters, schedule, network, (height, width, channels), prediction, name)
 
     def apply(
         self, x: Float[Array, "*b h w c"], t: Any, label: Array | None = None, key: Array | None = None
@@ -68,7 +69,9 @@ class Prior:
             prediction = (x - jnp.sqrt(alpha_bar) * prediction) / jnp.sqrt(1 - alpha_bar)
         return prediction, variance if variance.size else None
 
-    def predict_noise(self, x: Float[Array, "*b h w c"], t: Any, label: Array | None = None) -> Float[Array, "*b h w c"]:
+    def predict_noise(
+        self, x: Float[Array, "*b h w c"], t: Any, label: Array | None = None
+    ) -> Float[Array, "*b h w c"]:
         """The noise part of `apply`."""
         return self.apply(x, t, label)[0]
 
@@ -82,7 +85,7 @@ def gaussian_prior(mean: Array, std: Array | float, schedule: Schedule | None = 
     schedule = schedule or linear()
     mean = jnp.asarray(mean, jnp.float32)
     parameters = {"mean": mean, "std": jnp.broadcast_to(jnp.float32(std), mean.shape), "alpha_bar": schedule.alpha_bar}
-    return Prior.create(_gaussian_noise, parameters, schedule, mean.shape, name="gaussian")
+    return Prior.create(_gaussian_noise, parameters, schedule, (*mean.shape,), name="gaussian")
 
 
 def _gaussian_noise(parameters, x, t, label=None, key=None):

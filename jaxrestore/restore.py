@@ -12,13 +12,10 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxrestore.checkpoint import Checkpoints, fingerprint
+from jaxrestore.errors import OutOfMemory
 from jaxrestore.search import Restoration, Search, Status, Stop, begin, chunk, finish, is_batched
 
 Combine = Literal["best", "mean"]
-
-
-class OutOfMemory(RuntimeError):
-    """The device's memory doesn't hold the batch; the message says what to change."""
 
 
 def restore(
@@ -69,7 +66,9 @@ def restore(
     keys = jnp.broadcast_to(key, (b,)) if jnp.ndim(key) == 0 else key
     if keys.shape != (b,):
         raise ValueError(f"There are {b} images and keys of shape {key.shape}: give one key, or one per image.")
-    keys = jnp.concatenate([keys if r == 0 else jax.vmap(lambda k, r=r: jax.random.fold_in(k, r))(keys) for r in range(restarts)])
+    keys = jnp.concatenate(
+        [keys if r == 0 else jax.vmap(lambda k, r=r: jax.random.fold_in(k, r))(keys) for r in range(restarts)]
+    )
     problems = jnp.tile(images, (restarts, *[1] * (images.ndim - 1)))  # restart by restart
 
     size = min(batch_size or len(problems), len(problems))
@@ -77,11 +76,23 @@ def restore(
     results = []
     with _bar(iterations * len(groups), progress) as bar:
         for number, rows in enumerate(groups):
-            rows = np.minimum(rows, len(problems) - 1)  # a short last group repeats its last search: one program for all
+            rows = np.minimum(
+                rows, len(problems) - 1
+            )  # a short last group repeats its last search: one program for all
             folder = None if checkpoint is None else Path(checkpoint) / f"group-{number:04d}"
             try:
                 results.append(
-                    _search(method, stop or Stop(), keys[rows], problems[rows], iterations, chunk_size, folder, bar, callback)
+                    _search(
+                        method,
+                        stop or Stop(),
+                        keys[rows],
+                        problems[rows],
+                        iterations,
+                        chunk_size,
+                        folder,
+                        bar,
+                        callback,
+                    )
                 )
             except jax.errors.JaxRuntimeError as error:
                 if "RESOURCE_EXHAUSTED" not in str(error):
@@ -143,8 +154,6 @@ def _combine(method: Any, results: Restoration, combine: Combine) -> Restoration
         mean = jnp.sum(jnp.where(weight, results.image, 0.0), axis=0) / jnp.maximum(jnp.sum(weight, axis=0), 1)
         chosen = replace(chosen, image=mean)
     return replace(chosen, samples=results.image)
-
-
 
 
 def _bar(total: int, show: bool):

@@ -61,7 +61,9 @@ def cosine(steps: int = 1000, offset: float = 0.008, max_beta: float = 0.999) ->
     return from_betas(np.minimum(1 - level[1:] / level[:-1], max_beta))
 
 
-def sigmoid(steps: int = 1000, start: float = -3.0, end: float = 3.0, tau: float = 1.0, max_beta: float = 0.999) -> Schedule:
+def sigmoid(
+    steps: int = 1000, start: float = -3.0, end: float = 3.0, tau: float = 1.0, max_beta: float = 0.999
+) -> Schedule:
     """alpha_bar(u) from a logistic curve between `start` and `end` at temperature `tau` (Jabri et al. 2022, alg. 1)."""
 
     def curve(u):
@@ -72,7 +74,7 @@ def sigmoid(steps: int = 1000, start: float = -3.0, end: float = 3.0, tau: float
 
 
 class TimeGrid(NamedTuple):
-    """The steps of an unroll, from noise to image. Step i goes from level alpha_bar[i] to alpha_bar_next[i]; the last is 1."""
+    """The steps of an unroll, noise to image: step i goes from level alpha_bar[i] to alpha_bar_next[i]; the last is 1."""
 
     t: Int[Array, " steps"]  # what the network is told
     alpha_bar: Float[Array, " steps"]

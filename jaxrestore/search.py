@@ -102,7 +102,9 @@ def init(method: Any, key: Array, y: Array) -> PyTree:
     """The method's starting state for one y, or for a batch: then with one key for all or a key ``[b]`` each. Pure."""
     if not is_batched(method, y):
         return method.init(key, y)
-    return jax.vmap(type(method).init, in_axes=(None, 0 if jnp.ndim(key) else None, 0), axis_size=y.shape[0])(method, key, y)
+    return jax.vmap(type(method).init, in_axes=(None, 0 if jnp.ndim(key) else None, 0), axis_size=y.shape[0])(
+        method, key, y
+    )
 
 
 @jax.jit
@@ -150,7 +152,9 @@ def advance(method: Any, stop: Stop, search: Search, y: Array) -> Search:
     return jax.tree.map(partial(jnp.where, search.status == Status.RUNNING), moved, search)
 
 
-def chunk(method: Any, stop: Stop, search: Search, y: Array, count: Any, size: int) -> tuple[Search, Float[Array, "n size"]]:
+def chunk(
+    method: Any, stop: Stop, search: Search, y: Array, count: Any, size: int
+) -> tuple[Search, Float[Array, "n size"]]:
     """Up to `count` <= `size` iterations on a batch, ending early when every search has; and the data term of each.
 
     `count` may be a tracer: one program serves every chunk. Pure; no reverse-mode derivative (it is a while loop).

@@ -14,15 +14,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxrestore.errors import PriorError
 from jaxrestore.prior import Prior
 from jaxrestore.schedule import from_alpha_bar
 
 EMBEDDED = Path(__file__).parent / "priors"
 FORMAT = "jaxrestore prior 1"
-
-
-class PriorError(ValueError):
-    """A folder that is not a usable prior; the message names the file and the reason."""
 
 
 def embedded_priors() -> list[str]:
@@ -76,14 +73,18 @@ def load_prior(name: str | Path, dtype: str | None = None, precision: str | None
             raise PriorError(f"{path} is damaged: {path.stat().st_size} bytes, where the card says {size}.")
     shapes = network.shapes()
     try:
-        parameters = ocp.load(folder / "parameters", jax.tree.map(lambda leaf: np.empty(0, leaf.dtype), shapes))
+        parameters = ocp.load(str(folder / "parameters"), jax.tree.map(lambda leaf: np.empty(0, leaf.dtype), shapes))
     except Exception as error:  # Orbax raises what its storage raises; the first line says what it is about
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise PriorError(f"{folder / 'parameters'} can't be read: {reason[:200]}") from error
-    for (path, found), wanted in zip(jax.tree_util.tree_leaves_with_path(parameters), jax.tree.leaves(shapes), strict=True):
+    for (path, found), wanted in zip(
+        jax.tree_util.tree_leaves_with_path(parameters), jax.tree.leaves(shapes), strict=True
+    ):
         if found.shape != wanted.shape:
             name = jax.tree_util.keystr(path)
-            raise PriorError(f"{folder / 'parameters'}: {name} is {found.shape}, but the card's network needs {wanted.shape}.")
+            raise PriorError(
+                f"{folder / 'parameters'}: {name} is {found.shape}, but the card's network needs {wanted.shape}."
+            )
     changes = {key: value for key, value in {"dtype": dtype, "precision": precision}.items() if value is not None}
     return Prior.create(
         dataclasses.replace(network, **changes),
@@ -118,9 +119,12 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
 
     from jaxrestore.networks import ARCHITECTURES
 
-    names = {network: name for name, network in ARCHITECTURES.items()}
-    if type(prior.network) not in names:
-        raise ValueError(f"The prior {prior.name!r} has a network of your own; only {', '.join(ARCHITECTURES)} can be saved.")
+    network: Any = prior.network
+    names = {known: name for name, known in ARCHITECTURES.items()}
+    if type(network) not in names:
+        raise ValueError(
+            f"The prior {prior.name!r} has a network of your own; only {', '.join(ARCHITECTURES)} can be saved."
+        )
     folder = Path(folder).absolute()
     if folder.exists():
         raise FileExistsError(f"{folder} exists already; a prior is never written over.")
@@ -128,13 +132,13 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
     aside = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
-    ocp.save(aside / "parameters", jax.tree.map(np.asarray, prior.parameters))
+    ocp.save(str(aside / "parameters"), jax.tree.map(np.asarray, prior.parameters))
     (aside / "parameters" / "commit_success.txt").unlink(missing_ok=True)  # names a path of this machine; never read
     card = {
         "format": FORMAT,
         "name": prior.name,
-        "architecture": names[type(prior.network)],
-        "arguments": dataclasses.asdict(prior.network),
+        "architecture": names[type(network)],
+        "arguments": dataclasses.asdict(network),
         "shape": list(prior.shape),
         "range": [-1, 1],
         "prediction": prior.prediction,

@@ -1,7 +1,9 @@
 """Denoising networks: frozen configs that are functions ``(parameters, x, t) -> output``, one file per architecture."""
 
+from typing import Any
+
 from jaxrestore.networks.ddpm_unet import DDPMUNet
 
-ARCHITECTURES = {"ddpm": DDPMUNet}  # the names that a prior's card uses
+ARCHITECTURES: dict[str, Any] = {"ddpm": DDPMUNet}  # the names that a prior's card uses
 
 __all__ = ["ARCHITECTURES", "DDPMUNet"]

@@ -35,7 +35,9 @@ class DDPMUNet:
     dtype: str = "float32"
     precision: str | None = None
 
-    def __call__(self, parameters, x: Float[Array, "b h w c"], t: Array, label=None, key=None) -> Float[Array, "b h w o"]:
+    def __call__(
+        self, parameters, x: Float[Array, "b h w c"], t: Array, label=None, key=None
+    ) -> Float[Array, "b h w o"]:
         """The network's output at times `t`, ``[]`` or ``[b]``. `label` and `key` are accepted for the common interface."""
         stride = self.patch_size * 2 ** (len(self.ch_mult) - 1)
         if x.shape[1] % stride or x.shape[2] % stride:
@@ -102,9 +104,7 @@ class _Layers:
         return nnx.Linear(inputs, outputs, precision=self.config.precision, **self.numbers)
 
     def norm(self, channels: int) -> nnx.GroupNorm:
-        return nnx.GroupNorm(
-            channels, self.config.groups, epsilon=1e-6, use_fast_variance=False, **self.numbers
-        )
+        return nnx.GroupNorm(channels, self.config.groups, epsilon=1e-6, use_fast_variance=False, **self.numbers)
 
 
 class _ResBlock(nnx.Module):
@@ -137,6 +137,15 @@ class _Attention(nnx.Module):
         weights = jax.nn.softmax(scores.astype(jnp.float32)).astype(scores.dtype)
         mixed = jnp.einsum("bqk,bkc->bqc", weights, self.v(tokens), precision=self.precision)
         return x + self.proj_out(mixed).reshape(b, h, w, c)
+
+
+class _Middle(nnx.Module):
+    def __init__(self, layers: _Layers, channels: int):
+        self.block_1, self.attn_1 = _ResBlock(layers, channels, channels), _Attention(layers, channels)
+        self.block_2 = _ResBlock(layers, channels, channels)
+
+    def __call__(self, x, temb):
+        return self.block_2(self.attn_1(self.block_1(x, temb)), temb)
 
 
 class _Level(nnx.Module):
@@ -175,13 +184,7 @@ class _UNet(nnx.Module):
                 resample["downsample"] = layers.conv(width, width, strides=2, padding="VALID")
             down.append(_Level(layers, pairs, attention[level], **resample))
             skips += [width] * (config.num_res_blocks + (level != last))
-        self.mid = nnx.Dict(
-            {
-                "block_1": _ResBlock(layers, width, width),
-                "attn_1": _Attention(layers, width),
-                "block_2": _ResBlock(layers, width, width),
-            }
-        )
+        self.mid = _Middle(layers, width)
         for level in reversed(range(len(widths))):
             outputs, pairs = widths[level], []
             for _ in range(config.num_res_blocks + 1):
@@ -207,7 +210,7 @@ class _UNet(nnx.Module):
             if hasattr(here, "downsample"):
                 x = here.downsample["conv"](jnp.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0))))  # torch's one-sided padding
                 skips.append(x)
-        x = self.mid["block_2"](self.mid["attn_1"](self.mid["block_1"](x, temb)), temb)
+        x = self.mid(x, temb)
         for level in reversed(levels):
             here = self.up[str(level)]
             for i in range(blocks + 1):

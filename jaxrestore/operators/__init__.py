@@ -1,7 +1,7 @@
 """Degradation operators: frozen pytrees called with an image ``[h, w, c]`` or ``[b, h, w, c]`` in [-1, 1]."""
 
 from jaxrestore.operators.basic import AveragePool, Compose, Identity, Mask
-from jaxrestore.operators.blur import Blur, convolve
+from jaxrestore.operators.blur import Blur, Boundary, convolve
 from jaxrestore.operators.kernels import GaussianKernel, GeneratedKernel, SoftmaxKernel
 from jaxrestore.operators.noise import bird_noise, gaussian_noise, speckle_noise
 from jaxrestore.operators.unknown import adjoint, combine, is_blind, measure_shape, partition
@@ -9,6 +9,7 @@ from jaxrestore.operators.unknown import adjoint, combine, is_blind, measure_sha
 __all__ = [
     "AveragePool",
     "Blur",
+    "Boundary",
     "Compose",
     "GaussianKernel",
     "GeneratedKernel",

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 
@@ -27,8 +28,8 @@ class Mask:
     known: Any
 
     @staticmethod
-    def create(known: Array) -> "Mask":
-        """From ``[h, w]`` or ``[h, w, 1]`` (or a channel each, ``[h, w, c]``) of zeros and ones, with at least one of them."""
+    def create(known: ArrayLike) -> "Mask":
+        """From ``[h, w]``, ``[h, w, 1]`` or ``[h, w, c]`` of zeros and ones, with at least one of them."""
         array = np.asarray(known, np.float32)
         if array.ndim == 2:
             array = array[..., None]
@@ -52,7 +53,9 @@ class AveragePool:
     def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b h/s w/s c"]:
         *batch, h, w, c = image.shape
         if self.scale < 1 or h % self.scale or w % self.scale:
-            raise ValueError(f"An image of {h} x {w} can't be reduced by {self.scale}: its sides must be multiples of it.")
+            raise ValueError(
+                f"An image of {h} x {w} can't be reduced by {self.scale}: its sides must be multiples of it."
+            )
         blocks = image.reshape(*batch, h // self.scale, self.scale, w // self.scale, self.scale, c)
         return blocks.mean(axis=(-4, -2))
 

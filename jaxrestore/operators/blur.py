@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 Boundary = Literal["zero", "reflect", "circular"]
@@ -30,7 +31,9 @@ def convolve(
         spectrum = jnp.fft.rfft2(padded, axes=(-3, -2)) * jnp.fft.rfft2(kernel, (height, width))[..., None]
         circular = jnp.fft.irfft2(spectrum, (height, width), axes=(-3, -2))
         return circular[..., kh - 1 :, kw - 1 :, :].astype(image.dtype)
-    planes = jnp.moveaxis(padded, -1, -3).reshape(-1, height, width, 1)  # channels are images to a kernel that they share
+    planes = jnp.moveaxis(padded, -1, -3).reshape(
+        -1, height, width, 1
+    )  # channels are images to a kernel that they share
     blurred = jax.lax.conv_general_dilated(
         planes,
         kernel[::-1, ::-1, None, None],
@@ -57,9 +60,9 @@ class Blur:
 
     @staticmethod
     def create(
-        kernel: Array | Callable[[], Array], boundary: Boundary = "reflect", algorithm: Algorithm | None = None
+        kernel: ArrayLike | Callable[[], Array], boundary: Boundary = "reflect", algorithm: Algorithm | None = None
     ) -> "Blur":
-        """The checked constructor; by default "fft" for kernel objects and "direct" for arrays. ValueError names the fault."""
+        """Checked; by default "fft" for kernel objects and "direct" for arrays. ValueError names the fault."""
         if boundary not in get_args(Boundary):
             raise ValueError(f"Unknown boundary {boundary!r}; known: {', '.join(get_args(Boundary))}.")
         if callable(kernel):
@@ -72,5 +75,5 @@ class Blur:
         return Blur(jnp.asarray(array, jnp.float32), boundary, algorithm or "direct")
 
     def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
-        kernel = self.kernel() if callable(self.kernel) else self.kernel
+        kernel: Any = self.kernel() if callable(self.kernel) else self.kernel
         return convolve(image, kernel, self.boundary, self.algorithm)

@@ -57,7 +57,8 @@ class SoftmaxKernel:
     def create(size: int, sigma: float | None = None) -> "SoftmaxKernel":
         """Starts as an isotropic Gaussian of deviation `sigma` (default: size / 6)."""
         _check_size(size)
-        start = GaussianKernel.create(size, (sigma or size / 6,) * 2)()
+        sigma = sigma or size / 6
+        start = GaussianKernel.create(size, (sigma, sigma))()
         return SoftmaxKernel(jnp.log(jnp.maximum(start, 1e-12)))
 
     def __call__(self) -> Float[Array, "size size"]:

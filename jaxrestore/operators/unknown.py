@@ -39,7 +39,9 @@ def partition(operator: PyTree) -> tuple[PyTree, PyTree]:
         free = _is_unknown(operator, path)
         if free and not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
             name = jax.tree_util.keystr(path)
-            raise ValueError(f"The operator's leaf {name} is declared unknown, but is {jnp.result_type(leaf)}, not a float.")
+            raise ValueError(
+                f"The operator's leaf {name} is declared unknown, but is {jnp.result_type(leaf)}, not a float."
+            )
         unknown.append(leaf if free else None)
         known.append(None if free else leaf)
     return jax.tree.unflatten(structure, unknown), jax.tree.unflatten(structure, known)
@@ -66,5 +68,5 @@ def adjoint(operator: Callable[[Array], Array], measurement: Array, image_shape:
 
 def measure_shape(operator: Callable[[Array], Array], image_shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of the measurement that the operator makes of one image."""
-    known: Any = jax.eval_shape(lambda image: operator(image), jax.ShapeDtypeStruct(image_shape, jnp.float32))
+    known: Any = jax.eval_shape(operator, jax.ShapeDtypeStruct(image_shape, jnp.float32))
     return known.shape

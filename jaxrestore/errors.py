@@ -1,0 +1,21 @@
+"""The errors that are about what a person gave: each message is a sentence that says what, where, and what to do."""
+
+
+class InputError(ValueError):
+    """Something given (a file, a setting) can't be used. The command line prints the message and exits with 2."""
+
+
+class ImageError(InputError):
+    """A file that is not a usable image."""
+
+
+class PriorError(InputError):
+    """A folder that is not a usable prior."""
+
+
+class CheckpointError(InputError):
+    """A checkpoint folder that belongs to another run, or can't be read."""
+
+
+class OutOfMemory(RuntimeError):
+    """The device's memory doesn't hold the batch; the message says what to change."""

@@ -1,0 +1,129 @@
+"""Images in and out: files to float32 ``[h, w, 3]`` in [-1, 1] and back."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from jaxrestore.errors import ImageError
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif")
+MAX_PIXELS = 100_000_000  # beyond any photograph that a prior could take: a decompression bomb
+
+Fit = Literal["exact", "resize", "crop"]
+
+
+def read_image(path: str | Path, size: tuple[int, int] | None = None, fit: Fit = "exact") -> np.ndarray:
+    """An image file as float32 ``[h, w, 3]`` in [-1, 1]; ImageError says in a sentence why it can't be.
+
+    EXIF orientation is applied, transparency laid over white, 16-bit grey, palette, grey and CMYK converted. Where `size`
+    (height, width) is given and the image has another: "exact" refuses, "resize" resizes (Lanczos, the aspect ratio may
+    change), "crop" cuts the largest centred part of that aspect ratio and resizes it.
+    """
+    image = _rgb(open_image(path), path)
+    if size is not None and image.size != (size[1], size[0]):
+        if fit == "exact":
+            raise ImageError(
+                f"{path} is {image.height} x {image.width} pixels where {size[0]} x {size[1]} are needed: "
+                "pass --fit crop or --fit resize, or give an image of that size."
+            )
+        target = (size[1], size[0])
+        resampling = Image.Resampling.LANCZOS
+        image = ImageOps.fit(image, target, resampling) if fit == "crop" else image.resize(target, resampling)
+    return np.asarray(image, np.float32) / 127.5 - 1
+
+
+def open_image(path: str | Path) -> Image.Image:
+    """The decoded, upright Pillow image of a file in one of `FORMATS`, of at most `MAX_PIXELS`; or ImageError."""
+    path = Path(path)
+    if not path.is_file():
+        raise ImageError(f"There is no file {path}.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is an error
+            image = Image.open(path, formats=FORMATS)
+        if image.width * image.height > MAX_PIXELS:
+            raise ImageError(f"{path} claims {image.width} x {image.height} pixels, more than {MAX_PIXELS} in all.")
+        image.load()
+        return ImageOps.exif_transpose(image)
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{path} is not an image of a known format ({', '.join(FORMATS)}).") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{path} claims more pixels than any photograph has: it is not read.") from error
+    except (OSError, SyntaxError, EOFError, ValueError) as error:
+        if isinstance(error, ImageError):
+            raise
+        raise ImageError(f"{path} is damaged or truncated: {error}.") from error
+
+
+def _rgb(image: Image.Image, path: str | Path) -> Image.Image:
+    if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I"):  # 16 bits of grey, in one of Pillow's guises
+        return Image.fromarray(_levels(np.asarray(image, np.float64) / 65535, path)).convert("RGB")
+    if image.mode == "F":
+        return Image.fromarray(_levels(np.asarray(image, np.float64), path)).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _levels(values: np.ndarray, path: str | Path) -> np.ndarray:
+    if not np.all(np.isfinite(values)):
+        raise ImageError(f"{path} holds values that are not finite (NaN or infinite).")
+    if values.min() < 0 or values.max() > 1:
+        raise ImageError(f"{path} holds values outside its range ({values.min():g} to {values.max():g}).")
+    return np.round(255 * values).astype(np.uint8)
+
+
+def to_uint8(image: np.ndarray) -> np.ndarray:
+    """[-1, 1] to 0..255, clipped and rounded."""
+    return np.clip(np.round((np.asarray(image, np.float32) + 1) * 127.5), 0, 255).astype(np.uint8)
+
+
+def write_png(path: str | Path, image: np.ndarray) -> None:
+    """Write ``[h, w, 3]`` in [-1, 1], or bytes ``[h, w]``, as PNG: aside first, then renamed, never half-written."""
+    pixels = image if image.dtype == np.uint8 else to_uint8(image)
+    write_aside(path, lambda aside: Image.fromarray(pixels).save(aside, format="PNG"))
+
+
+def write_aside(path: str | Path, write) -> None:
+    """Call ``write(file beside path)`` and rename the file to `path`; on failure nothing is left and `path` is as it was."""
+    path = Path(path)
+    aside = path.with_name(f".{path.name}.writing")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(aside)
+        os.replace(aside, path)
+    except OSError as error:
+        raise ImageError(f"{path} can't be written: {error.strerror or error}.") from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def strip(images: list[np.ndarray], gap: int = 2) -> np.ndarray:
+    """Images side by side on white, each enlarged to the tallest by whole-pixel repetition, ``[h, w, 3]`` in [-1, 1]."""
+    height = max(image.shape[0] for image in images)
+    parts = []
+    for image in images:
+        factor = height // image.shape[0]
+        enlarged = image.repeat(factor, axis=0).repeat(factor, axis=1)
+        below = height - enlarged.shape[0]
+        parts += [np.pad(enlarged, ((0, below), (0, gap), (0, 0)), constant_values=1.0)]
+    return np.concatenate(parts, axis=1)[:, :-gap]
+
+
+def enlarge(image: np.ndarray, factor: int) -> np.ndarray:
+    """Each pixel repeated `factor` times both ways: a small image made visible."""
+    return image.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def list_images(folder: str | Path) -> list[Path]:
+    """The image files of a folder, by suffix, sorted by name; ImageError if there is none."""
+    files = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not files:
+        raise ImageError(f"{folder} holds no image file ({', '.join(SUFFIXES)}).")
+    return files

@@ -1,0 +1,218 @@
+"""Restoring files: what `jaxrestore restore` does, for one image or a folder of them."""
+
+import dataclasses
+import json
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxrestore import metrics
+from jaxrestore.errors import ImageError, InputError
+from jaxrestore.images import enlarge, list_images, read_image, strip, to_uint8, write_aside, write_png
+from jaxrestore.methods import METHODS
+from jaxrestore.operators import AveragePool, Mask
+from jaxrestore.presets import preset
+from jaxrestore.restore import restore
+from jaxrestore.search import Restoration, Stop
+from jaxrestore.storage import load_prior
+from jaxrestore.tasks import task_operator
+
+
+@dataclasses.dataclass(frozen=True)
+class Paths:
+    """Where the files of one image go."""
+
+    input: Path
+    output: Path
+    strip: Path
+    kernel: Path
+    record: Path
+    reference: Path | None
+    mask: Path | None
+
+
+def plan(input: Path, output: Path, reference: Path | None, mask: Path | None) -> list[Paths]:
+    """One entry per image. InputError for paths that can't be meant."""
+    if not input.exists():
+        raise InputError(f"There is no file or folder {input}.")
+    if input.is_file():
+        if output.is_dir():
+            output = output / f"{input.stem}.png"
+        if output.suffix.lower() != ".png":
+            raise InputError(f"OUTPUT must be a .png file, not {output}: restored images are written without loss.")
+        if output.resolve() == input.resolve():
+            raise InputError(f"OUTPUT is INPUT ({input}): the degraded image would be lost.")
+        beside = output.with_name
+        strip_path, kernel = beside(f"{output.stem}_strip.png"), beside(f"{output.stem}_kernel.png")
+        return [Paths(input, output, strip_path, kernel, beside("run.json"), reference, mask)]
+    if output.is_file():
+        raise InputError(f"INPUT is a folder, so OUTPUT must be one, and {output} is a file.")
+    if output.resolve() == input.resolve():
+        raise InputError(f"OUTPUT is INPUT ({input}): restored images would take the place of the degraded ones.")
+    entries: dict[str, Paths] = {}
+    for path in list_images(input):
+        name = f"{path.stem}.png" if f"{path.stem}.png" not in entries else f"{path.name}.png"  # a.jpg beside a.png
+        entries[name] = Paths(
+            path,
+            output / name,
+            output / "strips" / name,
+            output / "kernels" / name,
+            output / "runs" / f"{Path(name).stem}.json",
+            _by_name(reference, path, "reference"),
+            _by_name(mask, path, "mask"),
+        )
+    return list(entries.values())
+
+
+def _by_name(given: Path | None, image: Path, what: str) -> Path | None:
+    """A file given for all, or the file of the same name in a folder."""
+    if given is None or not given.is_dir():
+        return given
+    matches = sorted(path for path in given.iterdir() if path.stem == image.stem)
+    return matches[0] if matches else given / f"{image.stem} (no {what} of that name)"
+
+
+def run_job(options: Any, entries: list[Paths]) -> list[str]:
+    """Restore every entry, in batches that share an operator; the sentences of those that failed."""
+    prior = load_prior(options.prior, dtype=options.dtype)
+    settings = preset(options.method, options.task, options.preset or prior.name)
+    changes = {"iterations": options.iterations, "noise_lr": options.noise_lr, "operator_lr": options.operator_lr}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    restarts, combine = options.restarts or settings.restarts, options.combine or settings.combine
+
+    failures, batches = [], {}
+    for entry in entries:
+        try:
+            operator = task_operator(
+                options.task,
+                prior.shape[:2],
+                mask=entry.mask,
+                kernel=options.kernel,
+                kernel_size=options.kernel_size,
+                scale=options.scale,
+            )
+            y = read_measurement(entry, operator, prior.shape, options.fit)
+            reference = None if entry.reference is None else read_image(entry.reference, prior.shape[:2], options.fit)
+        except InputError as error:
+            failures.append(str(error))
+            continue
+        batches.setdefault(str(entry.mask), (operator, []))[1].append((entry, y, reference))
+
+    for operator, items in batches.values():
+        # how many images go through at once; the searches of one image stay together
+        size = max(1, options.batch_size // restarts)
+        if options.noise_level == "auto":  # each image has a level of its own, whatever the images around it
+            size = 1
+        for start in range(0, len(items), size):
+            part = items[start : start + size]
+            y = jnp.stack([measurement for _, measurement, _ in part])
+            level = noise_levels(options.noise_level, y, operator)
+            method = METHODS[options.method](
+                prior,
+                operator,
+                task=options.task,
+                preset=options.preset,
+                noise_level=level,
+                gradient=options.gradient,
+                **changes,
+            )
+            began = time.perf_counter()
+            result = restore(
+                method,
+                y,
+                jax.random.key(options.seed),
+                restarts=restarts,
+                combine=combine,
+                stop=Stop(discrepancy=options.discrepancy, slope=options.slope),
+                batch_size=options.batch_size,
+                checkpoint=None if options.checkpoint is None else options.checkpoint / part[0][0].output.stem,
+                progress=True,
+            )
+            image = paste_known(result.image, y, operator) if options.keep_known else result.image
+            jax.block_until_ready(image)
+            seconds = (time.perf_counter() - began) / len(part)
+            resolved = {**_plain(options), **settings_of(method), "restarts": restarts, "combine": combine}
+            for i, (entry, measurement, reference) in enumerate(part):
+                try:
+                    one = jax.tree.map(
+                        lambda leaf, i=i: leaf[i], dataclasses.replace(result, image=image, samples=None)
+                    )
+                    write(entry, np.asarray(measurement), reference, one, {**resolved, "seconds": seconds})
+                except InputError as error:
+                    failures.append(str(error))
+    return failures
+
+
+def read_measurement(entry: Paths, operator: Any, shape: tuple[int, int, int], fit: Any) -> np.ndarray:
+    """The degraded image as the operator's measurement: of the prior's size, or of the reduced one."""
+    size = shape[:2]
+    if isinstance(operator, AveragePool):
+        size = (size[0] // operator.scale, size[1] // operator.scale)
+    y = read_image(entry.input, size, fit)
+    if fit != "exact":
+        print(f"{entry.input}: taken as {size[0]} x {size[1]} pixels (--fit {fit})", file=sys.stderr)
+    return np.asarray(operator(jnp.asarray(y))) if isinstance(operator, Mask) else y
+
+
+def noise_levels(given: float | str, y: Any, operator: Any) -> Any:
+    """The rms noise of the measurement in units of [-1, 1], from grey levels or from the image; over all of its entries."""
+    level = metrics.estimate_noise_level(y[0]) if given == "auto" else jnp.asarray(2 * float(given) / 255)
+    share = jnp.mean(operator.known) if isinstance(operator, Mask) else 1.0  # missing pixels have no noise
+    return level * jnp.sqrt(share)
+
+
+def paste_known(image: Any, y: Any, operator: Any) -> Any:
+    """The measured pixels of an inpainting put back over the restored ones; any other task's image as it is."""
+    return jnp.where(operator.known > 0, y, image) if isinstance(operator, Mask) else image
+
+
+def write(
+    entry: Paths, y: np.ndarray, reference: np.ndarray | None, result: Restoration, about: dict[str, Any]
+) -> None:
+    """The restored image, the strip, the kernel where one was estimated, and the record."""
+    image = np.asarray(result.image)
+    if not np.all(np.isfinite(image)):
+        raise ImageError(f"{entry.input}: the restoration failed, {result.sentences[0]}.")
+    kernel = getattr(result.operator, "kernel", None)
+    if callable(kernel):
+        weights = np.asarray(kernel())
+        picture = np.round(255 * weights / weights.max()).astype(np.uint8)
+        write_png(entry.kernel, enlarge(picture, 8))
+        about = {**about, "kernel": weights.tolist()}
+    shown = [y, image] if reference is None else [y, image, reference]
+    write_png(entry.strip, enlarge(strip(shown), max(1, 256 // image.shape[0])))
+    record = {
+        **about,
+        "input": str(entry.input),
+        "output": str(entry.output),
+        "result": result.sentences[0],
+        "iterations_run": int(result.iterations),
+        "data_term": float(result.data_term),
+        "device": str(jax.devices()[0].device_kind),
+        "versions": {name: version(name) for name in ("jaxrestore", "jax", "flax", "optax", "numpy")},
+    }
+    if reference is not None:
+        seen = jnp.asarray(to_uint8(image), jnp.float32) / 127.5 - 1  # as the file holds it
+        truth = jnp.asarray(reference)
+        record |= {"psnr": float(metrics.psnr(seen, truth)), "ssim": float(metrics.ssim(seen, truth))}
+    write_png(entry.output, image)
+    write_aside(entry.record, lambda path: path.write_text(json.dumps(record, indent=1) + "\n"))
+    scores = "" if reference is None else f", PSNR {record['psnr']:.2f} dB, SSIM {record['ssim']:.3f}"
+    print(f"{entry.output}: {record['result']}, data term {record['data_term']:.5f}{scores}")
+
+
+def settings_of(method: Any) -> dict[str, Any]:
+    """The scalars and names of a method, for the record."""
+    values = {field.name: getattr(method, field.name) for field in dataclasses.fields(method)}
+    values = {name: float(value) if isinstance(value, jax.Array) else value for name, value in values.items()}
+    return {name: value for name, value in values.items() if isinstance(value, int | float | str)}
+
+
+def _plain(options: Any) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}

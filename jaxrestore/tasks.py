@@ -1,0 +1,88 @@
+"""From files and flags to operators: what each task of the command line knows and what it estimates."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from jaxrestore import operators
+from jaxrestore.errors import InputError
+from jaxrestore.images import open_image
+
+TaskName = Literal["denoise", "inpaint", "super-resolution", "deblur", "blind-deblur"]
+
+
+def task_operator(
+    task: TaskName,
+    size: tuple[int, int],
+    *,
+    mask: Path | None = None,
+    kernel: Path | None = None,
+    kernel_size: int | None = None,
+    scale: int = 8,
+    boundary: operators.Boundary = "reflect",
+) -> Any:
+    """The operator of a task on images of `size` (height, width). InputError where a needed file is missing or unfit."""
+    if task == "denoise":
+        return operators.Identity()
+    if task == "inpaint":
+        return operators.Mask.create(read_mask(_needed(task, "--mask", mask), size))
+    if task == "super-resolution":
+        if scale < 2 or size[0] % scale or size[1] % scale:
+            raise InputError(f"--scale {scale} doesn't divide the prior's {size[0]} x {size[1]} pixels.")
+        return operators.AveragePool(scale)
+    if task == "deblur":
+        return operators.Blur.create(read_kernel(_needed(task, "--kernel", kernel), size), boundary)
+    side = kernel_size or default_kernel_size(size)
+    if side % 2 == 0 or not 1 <= side <= min(size):
+        raise InputError(f"--kernel-size must be odd and at most {min(size)}, not {side}: a kernel needs a centre.")
+    return operators.Blur.create(operators.SoftmaxKernel.create(side), boundary)
+
+
+def default_kernel_size(size: tuple[int, int]) -> int:
+    """The papers' 41 pixels at 256, in proportion, odd and at least 3."""
+    return max(3, round(41 / 256 * min(size)) // 2 * 2 + 3)
+
+
+def _needed(task: str, flag: str, path: Path | None) -> Path:
+    if path is None:
+        raise InputError(f"The task {task} needs {flag} FILE.")
+    return path
+
+
+def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """``[h, w]``, one where a pixel is known, from an image whose white pixels are missing."""
+    grey = np.asarray(open_image(path).convert("L"))
+    if grey.shape != size:
+        raise InputError(
+            f"The mask {path} is {grey.shape[0]} x {grey.shape[1]} pixels, the image {size[0]} x {size[1]}."
+        )
+    known = (grey < 128).astype(np.float32)
+    if not known.any():
+        raise InputError(f"The mask {path} is all white: every pixel is missing, and there is nothing to restore from.")
+    return known
+
+
+def read_kernel(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """A blur kernel ``[k, k]``, k odd, of sum one, from a NumPy file or a grey image."""
+    if not path.is_file():
+        raise InputError(f"There is no kernel file {path}.")
+    if path.suffix == ".npy":
+        try:
+            kernel = np.load(path, allow_pickle=False).astype(np.float64)
+        except (OSError, ValueError, EOFError) as error:
+            raise InputError(f"The kernel {path} can't be read: {error}.") from error
+    else:
+        kernel = np.asarray(open_image(path).convert("L"), np.float64)
+    if kernel.ndim != 2 or kernel.shape[0] % 2 == 0 or kernel.shape[1] % 2 == 0 or max(kernel.shape) > min(size):
+        shape = " x ".join(map(str, kernel.shape))
+        raise InputError(f"The kernel {path} is {shape}: it must be a matrix with odd sides of at most {min(size)}.")
+    if not np.all(np.isfinite(kernel)) or kernel.sum() <= 0:
+        raise InputError(f"The kernel {path} holds values that are not finite, or its sum is not positive.")
+    return (kernel / kernel.sum()).astype(np.float32)
+
+
+def simulate(key: Any, task: TaskName, image: Any, operator: Any, noise_level: float) -> Any:
+    """The measurement that the operator and white noise (in grey levels of 255) make of an image ``[h, w, c]``."""
+    noisy = operators.gaussian_noise(key, operator(image), noise_level / 255)
+    return operator(noisy) if task == "inpaint" else noisy  # what is missing has no noise either
