@@ -21,6 +21,7 @@ from jaxrestore.schedule import GridName, time_grid
 GradientMode = Literal["frozen", "full"]
 
 
+@partial(jax.jit, static_argnames=("skip", "grid", "clip", "gradient"))
 def unroll(
     prior: Prior,
     noise: Float[Array, "*b h w c"],

@@ -102,7 +102,7 @@ def restore(
                     'or compute in bfloat16 (load_prior(..., dtype="bfloat16")).'
                 ) from error
     joined = jax.tree.map(lambda *parts: jnp.concatenate(parts)[: len(problems)], *results)
-    result = _combine(method, jax.tree.map(lambda leaf: leaf.reshape(restarts, b, *leaf.shape[1:]), joined), combine)
+    result = _combine(jax.tree.map(lambda leaf: leaf.reshape(restarts, b, *leaf.shape[1:]), joined), combine)
     if batched:
         return result
     one = jax.tree.map(lambda leaf: leaf[0], result)
@@ -142,12 +142,11 @@ def _search(method, stop, keys, y, iterations, chunk_size, folder, bar, callback
     return _finish(method, search, history)
 
 
-def _combine(method: Any, results: Restoration, combine: Combine) -> Restoration:
+def _combine(results: Restoration, combine: Combine) -> Restoration:
     """One result per image from those of its restarts, ``[restarts, b, ...]``."""
     usable = jnp.isfinite(results.data_term) & jnp.all(jnp.isfinite(results.image), axis=(-3, -2, -1))
-    score = jnp.where(usable, jax.vmap(jax.vmap(method.score))(results), jnp.inf)
-    best = jnp.argmin(score, axis=0)
-    images = jnp.arange(score.shape[1])
+    best = jnp.argmin(jnp.where(usable, results.score, jnp.inf), axis=0)
+    images = jnp.arange(best.shape[0])
     chosen = jax.tree.map(lambda leaf: leaf[best, images], results)
     if combine == "mean":
         weight = usable[..., None, None, None]

@@ -73,6 +73,7 @@ class Restoration:
     noise: Any  # [*b, h, w, c], or None where the method has none
     operator: Any  # the operator as estimated
     data_term: Any  # [*b] of the answer
+    score: Any  # [*b] of the answer, by the method: the lower the better
     iterations: Any  # [*b] int32, run
     status: Any  # [*b] int32, of `Status`
     history: Any  # [*b, iterations] data term of each iteration, nan after the end
@@ -180,6 +181,7 @@ def finish(method: Any, search: Search, history: Array) -> Restoration:
         search.answer.noise,
         jax.vmap(method.operator_at)(search.answer),
         search.answer.data_term,
+        jax.vmap(method.score)(search.answer),
         search.iteration,
         jnp.where(search.status == Status.RUNNING, int(Status.ITERATIONS), search.status),
         history,

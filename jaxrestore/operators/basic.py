@@ -50,7 +50,7 @@ class AveragePool:
 
     scale: int = field(metadata={"static": True})
 
-    def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b h/s w/s c"]:
+    def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b hs ws c"]:
         *batch, h, w, c = image.shape
         if self.scale < 1 or h % self.scale or w % self.scale:
             raise ValueError(

@@ -17,7 +17,7 @@ PADDING: dict[str, Any] = {"zero": "constant", "reflect": "reflect", "circular":
 
 def convolve(
     image: Float[Array, "*b h w c"],
-    kernel: Float[Array, "k k"],
+    kernel: Float[Array, "kh kw"],
     boundary: Boundary = "reflect",
     algorithm: Algorithm = "direct",
 ) -> Float[Array, "*b h w c"]:
@@ -26,8 +26,8 @@ def convolve(
     margins = [(0, 0)] * (image.ndim - 3) + [(kh // 2, kh // 2), (kw // 2, kw // 2), (0, 0)]
     padded = jnp.pad(image, margins, mode=PADDING[boundary])
     height, width = padded.shape[-3:-1]
-    kernel = kernel.astype(image.dtype)
-    if algorithm == "fft":
+    if algorithm == "fft":  # in float32: there is no FFT of less
+        padded = padded.astype(jnp.promote_types(image.dtype, jnp.float32))
         spectrum = jnp.fft.rfft2(padded, axes=(-3, -2)) * jnp.fft.rfft2(kernel, (height, width))[..., None]
         circular = jnp.fft.irfft2(spectrum, (height, width), axes=(-3, -2))
         return circular[..., kh - 1 :, kw - 1 :, :].astype(image.dtype)
@@ -36,7 +36,7 @@ def convolve(
     )  # channels are images to a kernel that they share
     blurred = jax.lax.conv_general_dilated(
         planes,
-        kernel[::-1, ::-1, None, None],
+        kernel.astype(image.dtype)[::-1, ::-1, None, None],
         (1, 1),
         "VALID",
         dimension_numbers=("NHWC", "HWIO", "NHWC"),

@@ -1,0 +1,186 @@
+"""What the experiments share: flower photographs and their degradations, and measuring settings on them in workers.
+
+Results are JSON lines, one per image and setting, appended as soon as they exist: a killed experiment goes on where it was.
+Each worker holds one core: XLA's convolutions of this size use no more.
+"""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+SIZE, BOX, SCALE, NOISE = 64, 20, 8, 30.0  # pixels, pixels, reduction, grey levels
+
+
+class Setting(NamedTuple):
+    """One way to restore one task: a preset's name, or a preset with changes under a label of its own."""
+
+    task: str
+    label: str
+    preset: str | None = None  # None: the prior's own
+    changes: tuple[tuple[str, Any], ...] = ()
+    restarts: int | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.task}/{self.label}"
+
+
+def photographs(tar: Path, half: str, count: int) -> dict[str, np.ndarray]:
+    """`count` photographs of the tuning half (even positions of the sorted names) or the test half (odd), spread evenly."""
+    with tarfile.open(tar) as archive:
+        names = sorted(member.name for member in archive.getmembers() if member.isfile())
+        names = names[0::2] if half == "tuning" else names[1::2]
+        chosen = [names[i * len(names) // count] for i in range(count)]
+        return {name: _reduced(archive.extractfile(name).read()) for name in chosen}  # type: ignore[union-attr]
+
+
+def _reduced(data: bytes) -> np.ndarray:
+    image = Image.open(io.BytesIO(data)).convert("RGB").resize((SIZE, SIZE), Image.Resampling.BOX)
+    return np.asarray(image, np.float32) / 127.5 - 1
+
+
+def problem(task: str, name: str, image: np.ndarray) -> tuple[Any, Any]:
+    """(operator to restore with, measurement as an 8-bit file holds it), the same for every setting."""
+    import jax
+    import jax.numpy as jnp
+
+    from jaxrestore import operators
+    from jaxrestore.degrade import box_mask
+    from jaxrestore.tasks import simulate
+
+    key = jax.random.fold_in(jax.random.key(0), zlib.crc32(name.encode()))
+    blur = operators.Blur.create(np.asarray(operators.GaussianKernel.create(13, (3.0, 1.8), 0.5)()))
+    operator, level = {
+        "denoise": (operators.Identity(), NOISE),
+        "inpaint": (operators.Mask.create(1 - box_mask((SIZE, SIZE), BOX)), 0.0),
+        "super-resolution": (operators.AveragePool(SCALE), 0.0),
+        "deblur": (blur, 2.5),
+        "blind-deblur": (blur, 2.5),
+    }[task]
+    y = rounded(simulate(key, task, jnp.asarray(image), operator, level))  # type: ignore[arg-type]
+    y = operator(y) if task == "inpaint" else y
+    if task == "blind-deblur":
+        operator = operators.Blur.create(operators.SoftmaxKernel.create(13, 2.0))
+    return operator, y
+
+
+def rounded(image: Any) -> Any:
+    """To the 256 levels of a file, and back."""
+    import jax.numpy as jnp
+
+    return jnp.clip(jnp.round((image + 1) * 127.5), 0, 255) / 127.5 - 1
+
+
+def psnr(image: Any, reference: Any) -> float:
+    return float(10 * np.log10(4 / np.mean((np.asarray(image, np.float64) - reference) ** 2)))
+
+
+def shown(task: str, y: np.ndarray) -> np.ndarray:
+    """The measurement as an image of full size: missing pixels black, a reduced image enlarged by Pillow's bicubic."""
+    if task == "inpaint":
+        hole = slice((SIZE - BOX) // 2, (SIZE + BOX) // 2)
+        y = np.array(y)
+        y[hole, hole] = -1
+    if task == "super-resolution":
+        pixels = np.clip(np.round((y + 1) * 127.5), 0, 255).astype(np.uint8)
+        y = np.asarray(Image.fromarray(pixels).resize((SIZE, SIZE), Image.Resampling.BICUBIC), np.float32) / 127.5 - 1
+    return y
+
+
+def scores(task: str, image: np.ndarray, truth: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """PSNR and SSIM of the image as a file holds it; for inpainting also inside the box, and with the known put back."""
+    from jaxrestore import metrics
+
+    image = np.asarray(rounded(image))
+    found = {"psnr": psnr(image, truth), "ssim": float(metrics.ssim(image, truth))}  # type: ignore[arg-type]
+    if task == "inpaint":
+        hole = slice((SIZE - BOX) // 2, (SIZE + BOX) // 2)
+        pasted = np.array(y)
+        pasted[hole, hole] = image[hole, hole]
+        found |= {"inside": psnr(image[hole, hole], truth[hole, hole]), "pasted": psnr(pasted, truth)}
+    return found
+
+
+def measure(settings: list[Setting], images: dict[str, np.ndarray], out: Path, worker: str, batch: int = 12) -> None:
+    """Restore every image with every setting, skipping what `out` already holds."""
+    import jax
+    import jax.numpy as jnp
+
+    import jaxrestore as jr
+    from jaxrestore.images import write_png
+    from jaxrestore.methods import METHODS
+
+    prior, done = jr.load_prior("flowers64"), {(row["setting"], row["name"]) for row in read_rows(out)}
+    for setting in settings:
+        names = [name for name in images if (setting.key, name) not in done]
+        chosen = jr.preset("bird", setting.task, setting.preset or prior.name)
+        restarts = setting.restarts or chosen.restarts
+        size = max(1, batch // restarts)
+        for part in [names[i : i + size] for i in range(0, len(names), size)]:
+            problems = [problem(setting.task, name, images[name]) for name in part]
+            y, began = jnp.stack([y for _, y in problems]), time.perf_counter()
+            level = {"denoise": 2 * NOISE / 255}.get(setting.task, 0.0)
+            method = METHODS["bird"](
+                prior,
+                problems[0][0],
+                task=setting.task,
+                preset=setting.preset,
+                noise_level=level,
+                **dict(setting.changes),
+            )
+            result = jr.restore(method, y, jax.random.key(0), restarts=restarts, combine=chosen.combine)
+            restored, samples = np.asarray(result.image), np.asarray(result.samples)
+            seconds = (time.perf_counter() - began) / len(part)
+            for i, name in enumerate(part):
+                row = {"setting": setting.key, "task": setting.task, "label": setting.label, "name": name}
+                row |= {"input": psnr(shown(setting.task, np.asarray(y[i])), images[name])}
+                row |= scores(setting.task, restored[i], images[name], np.asarray(y[i]))
+                row |= {"single": float(np.mean([psnr(sample[i], images[name]) for sample in samples]))}
+                row |= {"data_term": float(result.data_term[i]), "result": result.sentences[i], "seconds": seconds}
+                row |= {"evaluations": method.iterations * 1000 // method.skip * restarts, "restarts": restarts}
+                write_png(out / "images" / setting.key / f"{name.replace('/', '_')}.png", restored[i])
+                with (out / f"results-{worker}.jsonl").open("a") as stream:
+                    stream.write(json.dumps(row) + "\n")
+
+
+def read_rows(out: Path) -> list[dict[str, Any]]:
+    """All results so far; a line cut by a kill is left out and measured again."""
+    rows = []
+    for path in sorted(out.glob("results-*.jsonl")):
+        for line in path.read_text().splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                continue
+    return rows
+
+
+def in_workers(workers: int, out: Path, work: Callable[[int, int], None]) -> None:
+    """Run ``work(index, workers)`` in processes of their own, each on one core; the caller's script starts itself again."""
+    mine = os.environ.get("EXPERIMENT_WORKER")
+    if mine is not None:
+        work(int(mine), workers)
+        raise SystemExit(0)
+    out.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, *sys.argv]
+    children = []
+    for index in range(workers):
+        pin = (
+            (lambda core: lambda: os.sched_setaffinity(0, {core}))(index) if hasattr(os, "sched_setaffinity") else None
+        )
+        environment = {**os.environ, "EXPERIMENT_WORKER": str(index)}
+        children.append(subprocess.Popen(command, env=environment, preexec_fn=pin))
+    failed = [child.wait() for child in children]
+    if any(failed):
+        raise SystemExit(f"A worker failed (exit codes {failed}); run the same command to go on.")

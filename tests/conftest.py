@@ -1,0 +1,29 @@
+"""Shapes in signatures are checked while the tests run; the closed-form prior and a tiny U-Net are what most of them use."""
+
+from jaxtyping import install_import_hook
+
+install_import_hook("jaxrestore", "beartype.beartype")
+
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import pytest  # noqa: E402
+
+import jaxrestore as jr  # noqa: E402
+from jaxrestore.networks import DDPMUNet  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def gaussian():
+    """Gaussian data of 8x8: mean and deviation vary over the image."""
+    mean = jnp.linspace(-0.4, 0.5, 192).reshape(8, 8, 3)
+    return jr.gaussian_prior(mean, jnp.linspace(0.2, 0.5, 192).reshape(8, 8, 3))
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """A random U-Net prior of 16x16, for what needs a network that can be saved."""
+    network = DDPMUNet(
+        image_size=16, ch=8, ch_mult=(1, 2), num_res_blocks=1, attn_resolutions=(4,), patch_size=2, groups=4
+    )
+    parameters = network.init(jax.random.key(0))
+    return jr.Prior.create(network, parameters, jr.schedule.linear(), (16, 16, 3), name="tiny")

@@ -1,0 +1,36 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from skimage import metrics as reference
+
+from jaxrestore import metrics
+
+
+@pytest.fixture
+def pair():
+    a = jax.random.uniform(jax.random.key(0), (2, 24, 32, 3), minval=-1)
+    return a, jnp.clip(a + 0.3 * jax.random.normal(jax.random.key(1), a.shape), -1, 1)
+
+
+def test_psnr_and_ssim_are_those_of_scikit_image(pair):
+    a, b = map(np.asarray, pair)
+    for i in range(2):
+        wanted = reference.peak_signal_noise_ratio(b[i], a[i], data_range=2)
+        np.testing.assert_allclose(metrics.psnr(*(x[i] for x in pair)), wanted, rtol=1e-4)
+        wanted = reference.structural_similarity(
+            a[i], b[i], data_range=2, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+        )
+        np.testing.assert_allclose(metrics.ssim(*(x[i] for x in pair)), wanted, atol=1e-4)
+    np.testing.assert_allclose(metrics.ssim(*pair).shape, (2,))
+
+
+def test_equal_images_score_highest(pair):
+    assert metrics.psnr(pair[0], pair[0]).min() == jnp.inf
+    np.testing.assert_allclose(metrics.ssim(pair[0], pair[0]), 1, atol=1e-5)
+
+
+def test_noise_level_is_estimated_from_the_image_alone():
+    rows, columns = jnp.meshgrid(jnp.linspace(-0.8, 0.8, 65), jnp.linspace(-0.5, 0.5, 65), indexing="ij")
+    noisy = (rows * columns)[..., None] + 0.1 * jax.random.normal(jax.random.key(0), (65, 65, 3))
+    np.testing.assert_allclose(metrics.estimate_noise_level(noisy), 0.1, rtol=0.1)

@@ -1,0 +1,55 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxrestore.networks import DDPMUNet
+from jaxrestore.networks.ddpm_unet import depth_to_space, space_to_depth, timestep_embedding
+
+
+def count(network):
+    return sum(leaf.size for leaf in jax.tree.leaves(network.shapes()))
+
+
+def test_parameter_count_of_celeba_hq():
+    assert count(DDPMUNet()) == 113_673_219
+    assert len(jax.tree.leaves(DDPMUNet().shapes())) == 450
+
+
+def test_space_to_depth_order_is_colour_row_column():
+    image = np.arange(2 * 4 * 6 * 3).reshape(2, 4, 6, 3)
+    patches = space_to_depth(jnp.asarray(image, jnp.float32), 2)
+    for c in range(3):
+        for i in range(2):
+            for j in range(2):
+                np.testing.assert_array_equal(patches[..., 4 * c + 2 * i + j], image[:, i::2, j::2, c])
+    np.testing.assert_array_equal(depth_to_space(patches, 2), image)
+
+
+def test_timestep_embedding_is_sines_then_cosines():
+    found = timestep_embedding(jnp.array([0, 7]), 8)
+    angles = 7 * 1e4 ** (-np.arange(4) / 3)
+    np.testing.assert_allclose(found[0], [0, 0, 0, 0, 1, 1, 1, 1])
+    np.testing.assert_allclose(found[1], np.concatenate([np.sin(angles), np.cos(angles)]), atol=1e-5)
+
+
+def test_images_of_a_batch_do_not_see_each_other(tiny):
+    x = jax.random.normal(jax.random.key(0), (3, *tiny.shape))
+    alone = tiny.predict_noise(x[1:2], 40)
+    np.testing.assert_allclose(tiny.predict_noise(x, 40)[1:2], alone, atol=2e-5)
+
+
+def test_other_sizes_run_and_impossible_ones_are_named(tiny):
+    assert tiny.predict_noise(jnp.zeros((1, 20, 24, 3)), 1).shape == (1, 20, 24, 3)
+    with pytest.raises(ValueError, match="divisible by 4, not 18 x 16"):
+        tiny.predict_noise(jnp.zeros((1, 18, 16, 3)), 1)
+
+
+def test_bfloat16_is_near_float32_with_float32_parameters(tiny):
+    x = jax.random.normal(jax.random.key(0), (1, *tiny.shape))
+    half = dataclasses.replace(tiny, network=dataclasses.replace(tiny.network, dtype="bfloat16"))
+    found, wanted = half.predict_noise(x, 500), tiny.predict_noise(x, 500)
+    assert found.dtype == jnp.float32
+    assert 0 < float(jnp.linalg.norm(found - wanted) / jnp.linalg.norm(wanted)) < 0.05

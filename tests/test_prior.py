@@ -1,0 +1,61 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxrestore as jr
+
+
+def test_gaussian_prior_is_the_regression_of_the_noise(gaussian):
+    """E[noise | x_t] leaves an error that is uncorrelated with x_t, and none where the data is a point."""
+    keys = jax.random.split(jax.random.key(0))
+    mean, std = gaussian.parameters["mean"], gaussian.parameters["std"]
+    x0 = mean + std * jax.random.normal(keys[0], (4000, 8, 8, 3))
+    noise = jax.random.normal(keys[1], x0.shape)
+    for t in (0, 300, 900):
+        alpha_bar = gaussian.schedule.alpha_bar[t]
+        x = jnp.sqrt(alpha_bar) * x0 + jnp.sqrt(1 - alpha_bar) * noise
+        error = noise - gaussian.predict_noise(x, t)
+        assert abs(float(jnp.mean(error))) < 5e-3
+        assert float(jnp.max(jnp.abs(jnp.mean(error * x, axis=0)))) < 0.1
+    point = jr.gaussian_prior(mean, 0.0)
+    found = point.predict_noise(jnp.sqrt(alpha_bar) * mean + jnp.sqrt(1 - alpha_bar) * noise, 900)
+    np.testing.assert_allclose(found, noise, atol=1e-3)
+
+
+@pytest.mark.parametrize("prediction", ["noise", "x0", "v"])
+@pytest.mark.parametrize("t", [10, 500, 990])
+def test_what_the_network_predicts_is_converted_to_noise(gaussian, prediction, t):
+    x0, noise = jax.random.normal(jax.random.key(0), (2, 2, 8, 8, 3))
+    alpha_bar = gaussian.schedule.alpha_bar[t]
+    a, s = jnp.sqrt(alpha_bar), jnp.sqrt(1 - alpha_bar)
+    truth = {"noise": noise, "x0": x0, "v": a * noise - s * x0}[prediction]
+    prior = jr.Prior.create(lambda p, x, t, label, key: p, truth, gaussian.schedule, (8, 8, 3), prediction)
+    np.testing.assert_allclose(prior.predict_noise(a * x0 + s * noise, t), noise, atol=2e-3)
+    per_image = prior.predict_noise(a * x0 + s * noise, jnp.array([t, t]))
+    np.testing.assert_allclose(per_image, noise, atol=2e-3)
+
+
+def test_variance_output_is_kept_apart(gaussian):
+    prior = jr.Prior.create(
+        lambda p, x, t, label, key: jnp.concatenate([x, 7 + 0 * x], axis=-1), (), gaussian.schedule, (8, 8, 3)
+    )
+    noise, variance = prior.apply(jnp.ones((8, 8, 3)), 5)
+    assert noise.shape == variance.shape == (8, 8, 3)
+    assert jnp.all(variance == 7)
+    assert gaussian.apply(jnp.ones((8, 8, 3)), 5)[1] is None
+
+
+def test_unbatched_is_the_batch_of_one(tiny):
+    x = jax.random.normal(jax.random.key(0), tiny.shape)
+    np.testing.assert_allclose(tiny.predict_noise(x, 3), tiny.predict_noise(x[None], 3)[0], atol=1e-6)
+
+
+def test_unfit_functions_are_refused(gaussian):
+    with pytest.raises((ValueError, TypeError), match="prediction"):
+        jr.Prior.create(lambda *a: a[1], (), gaussian.schedule, (8, 8, 3), "score")
+    with pytest.raises(ValueError, match="shape"):
+        jr.Prior.create(lambda *a: a[1], (), gaussian.schedule, (8, 8))
+    prior = jr.Prior.create(lambda *a: a[1][..., :1], (), gaussian.schedule, (8, 8, 3))
+    with pytest.raises(ValueError, match="channels"):
+        prior.predict_noise(jnp.ones((8, 8, 3)), 3)

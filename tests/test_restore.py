@@ -1,0 +1,180 @@
+"""The driver on the closed-form prior: restarts, stopping, groups, checkpoints and a kill."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxrestore as jr
+from jaxrestore.search import Status
+
+
+@pytest.fixture
+def problem(gaussian):
+    image = jr.unroll(gaussian, jax.random.normal(jax.random.key(9), gaussian.shape), clip=False)
+    method = jr.shred(gaussian, jr.operators.AveragePool(2), preset="paper", noise_lr=0.05)
+    return method, method.operator(image)
+
+
+KEY = jax.random.key(0)
+
+
+def test_restore_is_run_in_chunks(problem):
+    method, y = problem
+    pure = jr.run(method, y, KEY, iterations=23)
+    for chunk_size in (1, 10, 50):
+        result = jr.restore(method, y, KEY, iterations=23, chunk_size=chunk_size)
+        np.testing.assert_allclose(result.image, pure.image, atol=1e-5)
+        np.testing.assert_allclose(result.history, pure.history, rtol=1e-4, atol=1e-6)
+    assert result.sentences == ["all 23 iterations were run"]
+
+
+def test_restarts_best_and_mean(problem):
+    method, y = problem
+    best = jr.restore(method, y, KEY, iterations=8, restarts=4)
+    mean = jr.restore(method, y, KEY, iterations=8, restarts=4, combine="mean")
+    assert best.samples.shape == (4, 8, 8, 3)
+    residuals = jnp.mean((jax.vmap(method.operator)(best.samples) - y) ** 2, axis=(1, 2, 3))
+    np.testing.assert_allclose(best.data_term, residuals.min(), rtol=1e-4)
+    np.testing.assert_array_equal(best.image, best.samples[jnp.argmin(residuals)])
+    np.testing.assert_allclose(mean.image, mean.samples.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(best.samples[0], jr.run(method, y, KEY, iterations=8).image, atol=1e-5)
+
+
+def test_an_image_does_not_depend_on_its_batch_or_group(problem):
+    method, y = problem
+    alone = jr.restore(method, y, KEY, iterations=6, restarts=2)
+    batch = jnp.stack([-y, y, 2 * y])
+    for batch_size in (None, 4, 1):
+        together = jr.restore(method, batch, KEY, iterations=6, restarts=2, batch_size=batch_size)
+        np.testing.assert_allclose(together.image[1], alone.image, atol=1e-5)
+        assert together.samples.shape == (2, 3, 8, 8, 3)
+        assert together.history.shape == (3, 6)
+
+
+def test_noise_level_stops_and_decides(problem):
+    method, y = problem
+    method = dataclasses.replace(method, noise_level=jnp.asarray(0.2))
+    result = jr.restore(method, jnp.stack([y, y + 5]), KEY, iterations=60, stop=jr.Stop(discrepancy=1.0))
+    stopped = int(result.iterations[0])
+    assert result.status.tolist() == [Status.NOISE_LEVEL, Status.ITERATIONS]
+    assert result.sentences[0] == f"the data term reached the noise level at iteration {stopped}"
+    assert result.data_term[0] <= 0.2**2 < result.history[0, stopped - 2]
+    assert jnp.all(jnp.isnan(result.history[0, stopped:]))
+    best = jr.restore(dataclasses.replace(method, answer="best"), y, KEY, iterations=60)
+    assert abs(best.data_term - 0.04) == pytest.approx(float(jnp.min(jnp.abs(best.history - 0.04))), abs=1e-6)
+
+
+def test_flat_loss_stops(problem):
+    method, y = problem
+    method = dataclasses.replace(method, noise_lr=jnp.asarray(0.0))
+    result = jr.restore(method, y, KEY, iterations=100, stop=jr.Stop(slope=0.01, patience=7))
+    assert result.sentences == ["the data term stopped falling at iteration 8"]
+
+
+def test_non_finite_loss_is_named_and_the_last_good_answer_kept(gaussian):
+    class Breaks:
+        """Finite until the image is near y."""
+
+        def __call__(self, image):
+            return jnp.where(jnp.mean((image - 0.1) ** 2) < 0.02, jnp.nan, image)
+
+    jax.tree_util.register_static(Breaks)
+    method = jr.shred(gaussian, Breaks(), clip=False, noise_lr=0.05)
+    result = jr.restore(method, jnp.full(gaussian.shape, 0.1), KEY, iterations=200)
+    assert result.status == Status.NON_FINITE
+    assert "non-finite at iteration" in result.sentences[0]
+    assert jnp.all(jnp.isfinite(result.image))
+    assert jnp.isfinite(result.data_term)
+
+
+def test_callback_sees_every_chunk(problem):
+    seen = []
+    jr.restore(*problem, KEY, iterations=25, callback=lambda done, search: seen.append((done, search.data_term.shape)))
+    assert seen == [(10, (1,)), (20, (1,)), (25, (1,))]
+
+
+def test_checkpoints_resume_equal_and_are_bound_to_their_run(problem, tmp_path):
+    method, y = problem
+
+    class Cut(Exception):
+        pass
+
+    def cut(done, search):
+        if done == 20:
+            raise Cut
+
+    whole = jr.restore(method, y, KEY, iterations=35, restarts=2)
+    with pytest.raises(Cut):
+        jr.restore(method, y, KEY, iterations=35, restarts=2, checkpoint=tmp_path / "c", callback=cut)
+    started = []
+    resumed = jr.restore(
+        method,
+        y,
+        KEY,
+        iterations=35,
+        restarts=2,
+        checkpoint=tmp_path / "c",
+        callback=lambda done, _: started.append(done),
+    )
+    assert started == [30, 35]
+    for found, wanted in zip(jax.tree.leaves(resumed), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    with pytest.raises(jr.CheckpointError, match="another run"):
+        jr.restore(method, 2 * y, KEY, iterations=35, restarts=2, checkpoint=tmp_path / "c")
+
+
+SCRIPT = """
+    import sys, time
+    import jax, jax.numpy as jnp, numpy as np
+    import jaxrestore as jr
+    prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.3)
+    method = jr.bird(prior, jr.operators.Blur.create(jr.operators.SoftmaxKernel.create(3)), task="blind-deblur")
+    y = jax.random.normal(jax.random.key(1), (8, 8, 3)) / 3
+    slow = (lambda done, search: time.sleep(0.3)) if sys.argv[1] == "slow" else None
+    result = jr.restore(method, y, jax.random.key(0), iterations=60, chunk_size=5, checkpoint=sys.argv[2], callback=slow)
+    np.savez(sys.argv[3], image=result.image, kernel=result.operator.kernel(), history=result.history)
+"""
+
+
+def test_a_killed_run_goes_on_and_ends_bit_equal(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(SCRIPT))
+
+    def start(speed, folder, out):
+        return subprocess.Popen([sys.executable, script, speed, str(tmp_path / folder), str(tmp_path / out)])
+
+    victim = start("slow", "killed", "never.npz")
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("killed/group-0000/[0-9]*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(victim.pid, signal.SIGKILL)
+    assert victim.wait() == -signal.SIGKILL
+    assert not (tmp_path / "never.npz").exists()
+    assert start("fast", "killed", "resumed.npz").wait() == 0
+    assert start("fast", "whole", "whole.npz").wait() == 0
+    with np.load(tmp_path / "resumed.npz") as resumed, np.load(tmp_path / "whole.npz") as whole:
+        for name in whole:
+            np.testing.assert_array_equal(resumed[name], whole[name])
+
+
+def test_wrong_arguments_get_a_sentence(problem):
+    method, y = problem
+    with pytest.raises(ValueError, match="not finite"):
+        jr.restore(method, y.at[0, 0, 0].set(jnp.nan), KEY)
+    with pytest.raises(ValueError, match="one key, or one per image"):
+        jr.restore(method, jnp.stack([y, y]), jax.random.split(KEY, 3))
+    with pytest.raises(ValueError, match="iterations must be at least 1"):
+        jr.restore(method, y, KEY, iterations=0)
+    with pytest.raises(ValueError, match="restarts"):
+        jr.restore(method, y, KEY, restarts=0)
+    with pytest.raises(ValueError, match="one measurement"):
+        jr.run(method, y[None], KEY)
