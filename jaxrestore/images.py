@@ -1,5 +1,6 @@
 """Images in and out: files to float32 ``[h, w, 3]`` in [-1, 1] and back."""
 
+import contextlib
 import os
 import warnings
 from pathlib import Path
@@ -101,7 +102,17 @@ def write_aside(path: str | Path, write) -> None:
     except OSError as error:
         raise ImageError(f"{path} can't be written: {error.strerror or error}.") from error
     finally:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder itself may be what is wrong
+            aside.unlink(missing_ok=True)
+
+
+def check_writable(path: str | Path) -> None:
+    """ImageError now, rather than after the work, if a file could not be written to `path`."""
+    folder = Path(path).absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ImageError(f"{path} can't be written: {folder} is not a folder that you may write to.")
 
 
 def strip(images: list[np.ndarray], gap: int = 2) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxrestore import metrics
 from jaxrestore.errors import ImageError, InputError
-from jaxrestore.images import enlarge, list_images, read_image, strip, to_uint8, write_aside, write_png
+from jaxrestore.images import check_writable, enlarge, list_images, read_image, strip, to_uint8, write_aside, write_png
 from jaxrestore.methods import METHODS
 from jaxrestore.operators import AveragePool, Mask
 from jaxrestore.presets import preset
@@ -49,12 +49,14 @@ def plan(input: Path, output: Path, reference: Path | None, mask: Path | None) -
         if output.resolve() == input.resolve():
             raise InputError(f"OUTPUT is INPUT ({input}): the degraded image would be lost.")
         beside = output.with_name
+        check_writable(output)
         strip_path, kernel = beside(f"{output.stem}_strip.png"), beside(f"{output.stem}_kernel.png")
         return [Paths(input, output, strip_path, kernel, beside("run.json"), reference, mask)]
     if output.is_file():
         raise InputError(f"INPUT is a folder, so OUTPUT must be one, and {output} is a file.")
     if output.resolve() == input.resolve():
         raise InputError(f"OUTPUT is INPUT ({input}): restored images would take the place of the degraded ones.")
+    check_writable(output / "any.png")
     entries: dict[str, Paths] = {}
     for path in list_images(input):
         name = f"{path.stem}.png" if f"{path.stem}.png" not in entries else f"{path.name}.png"  # a.jpg beside a.png

@@ -60,8 +60,8 @@ _BIRD_FLOWERS64 = {
     "denoise": replace(_TUNED, restarts=3),
     "inpaint": replace(_TUNED, restarts=2),
     "super-resolution": replace(_TUNED, noise_lr=0.03, iterations=40, restarts=8),
-    "deblur": replace(_TUNED, noise_lr=0.03, iterations=160),
-    "blind-deblur": replace(_TUNED, noise_lr=0.03, iterations=160),
+    "deblur": replace(_TUNED, noise_lr=0.03, iterations=160, restarts=2),
+    "blind-deblur": replace(_TUNED, noise_lr=0.03, iterations=160, restarts=2),
 }
 
 PRESETS: dict[str, dict[str, dict[str, Preset]]] = {

@@ -1,5 +1,6 @@
 """From files and flags to operators: what each task of the command line knows and what it estimates."""
 
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,7 +42,7 @@ def task_operator(
 
 def default_kernel_size(size: tuple[int, int]) -> int:
     """The papers' 41 pixels at 256, in proportion, odd and at least 3."""
-    return max(3, round(41 / 256 * min(size)) // 2 * 2 + 3)
+    return 2 * max(1, math.ceil((41 / 256 * min(size) - 1) / 2)) + 1
 
 
 def _needed(task: str, flag: str, path: Path | None) -> Path:

@@ -1,0 +1,163 @@
+"""The command line, on a tiny prior: what it writes, and what it says when it can't."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import jaxrestore as jr
+from jaxrestore.cli import main
+from jaxrestore.images import read_image
+
+
+@pytest.fixture(scope="module")
+def prior(tiny, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "tiny"
+    jr.save_prior(tiny, folder, data="nothing")
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def photograph(tmp_path_factory):
+    path = tmp_path_factory.mktemp("photograph") / "flower.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
+    Image.fromarray(pixels).resize((48, 40), Image.Resampling.BICUBIC).save(path)
+    return path
+
+
+@pytest.fixture
+def command(capsys):
+    """Run a command: (exit code, standard output, standard error)."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stopped:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return stopped.value.code, said.out, said.err
+
+    return run
+
+
+FAST = ("--iterations", 2, "--restarts", 2)
+
+
+@pytest.mark.parametrize(
+    ("task", "extra", "shape"),
+    [
+        ("denoise", ("--noise-level", "auto"), (16, 16)),
+        ("inpaint", ("--mask", "y_mask.png"), (16, 16)),
+        ("super-resolution", ("--scale", 4), (4, 4)),
+        ("deblur", ("--kernel", "y_kernel.npy"), (16, 16)),
+        ("blind-deblur", ("--kernel-size", 5, "--method", "shred", "--preset", "paper"), (16, 16)),
+    ],
+)
+def test_degrade_then_restore(command, prior, photograph, tmp_path, task, extra, shape):
+    y, out = tmp_path / "y.png", tmp_path / "out" / "x.png"
+    kernel = ("--sigmas", 1.0, 0.7) if "deblur" in task else ()
+    noise = ("--noise-level", 20) if task == "denoise" else ()
+    scale = ("--scale", 4) if task == "super-resolution" else ("--box", 5)
+    degraded = ("degrade", photograph, y, "--task", task, "--size", 16, *kernel, *noise, *scale)
+    assert command(*degraded)[0] == 0
+    assert read_image(y).shape[:2] == shape
+    extra = [tmp_path / str(word) if str(word).startswith("y_") else word for word in extra]
+    code, said, _ = command(
+        "restore", y, out, "--task", task, "--prior", prior, "--reference", tmp_path / "y_clean.png", *FAST, *extra
+    )
+    assert code == 0
+    record = json.loads((out.parent / "run.json").read_text())
+    assert read_image(out).shape == (16, 16, 3)
+    assert read_image(out.parent / "x_strip.png").shape[0] == 256
+    assert (out.parent / "x_kernel.png").exists() == ("kernel" in record) == (task == "blind-deblur")
+    assert (record["task"], record["iterations_run"], record["restarts"], record["seed"]) == (task, 2, 2, 0)
+    assert record["result"] == "all 2 iterations were run"
+    assert record["versions"]["jaxrestore"] == jr.__version__
+    assert f"PSNR {record['psnr']:.2f} dB" in said
+    if task == "inpaint":  # what was measured stays
+        known = read_image(tmp_path / "y_mask.png")[..., 0] < 0
+        np.testing.assert_allclose(read_image(out)[known], read_image(y)[known], atol=1e-6)
+
+
+def test_a_folder_is_restored_but_for_its_bad_image(command, prior, photograph, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    picture = Image.open(photograph).resize((16, 16))
+    picture.save(folder / "a.png")
+    picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(folder / "b.jpg")
+    (folder / "c.png").write_text("no image")
+    (folder / "notes.txt").write_text("not looked at")
+    arguments = ("--task", "denoise", "--prior", prior, *FAST)
+    code, _, errors = command("restore", folder, out, *arguments)
+    assert code == 1
+    assert errors.startswith(f"jaxrestore: {folder / 'c.png'} is not an image")
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.png", "runs", "strips"]
+    assert json.loads((out / "runs" / "b.json").read_text())["input"].endswith("b.jpg")
+    assert command("restore", folder / "a.png", tmp_path / "alone.png", *arguments)[0] == 0
+    np.testing.assert_allclose(read_image(tmp_path / "alone.png"), read_image(out / "a.png"), atol=0.01)
+
+
+def test_sizes_are_fitted_on_request_and_said(command, prior, photograph, tmp_path):
+    arguments = ("restore", photograph, tmp_path / "x.png", "--task", "denoise", "--prior", prior, *FAST)
+    code, _, errors = command(*arguments)
+    assert code == 2
+    assert "40 x 48 pixels where 16 x 16 are needed: pass --fit" in errors
+    code, _, errors = command(*arguments, "--fit", "crop")
+    assert code == 0
+    assert "taken as 16 x 16 pixels (--fit crop)" in errors
+
+
+def test_bad_input_gets_one_sentence_and_leaves_nothing(command, prior, photograph, tmp_path):
+    y = tmp_path / "y.png"
+    Image.open(photograph).resize((16, 16)).save(y)
+    Image.new("L", (16, 16), 255).save(tmp_path / "white.png")
+    Image.new("L", (8, 8)).save(tmp_path / "small.png")
+    np.save(tmp_path / "even.npy", np.ones((4, 4)))
+    np.save(tmp_path / "nan.npy", np.full((3, 3), np.nan))
+    (tmp_path / "file").write_text("in the way")
+    x = tmp_path / "x.png"
+    cases = {
+        "There is no file or folder": ("none.png", x, "denoise"),
+        "There is no prior nobody": (y, x, "denoise", "--prior", "nobody"),
+        "The task inpaint needs --mask FILE": (y, x, "inpaint"),
+        "every pixel is missing": (y, x, "inpaint", "--mask", tmp_path / "white.png"),
+        "white.png is 16 x 16": (y, x, "inpaint", "--mask", tmp_path / "small.png"),
+        "odd sides of at most 16": (y, x, "deblur", "--kernel", tmp_path / "even.npy"),
+        "not finite": (y, x, "deblur", "--kernel", tmp_path / "nan.npy"),
+        "There is no kernel file": (y, x, "deblur", "--kernel", tmp_path / "none.npy"),
+        "must be odd and at most 16": (y, x, "blind-deblur", "--kernel-size", 4),
+        "doesn't divide": (y, x, "super-resolution", "--scale", 5),
+        "OUTPUT must be a .png file": (y, tmp_path / "x.jpg", "denoise"),
+        "OUTPUT is INPUT": (y, y, "denoise"),
+        "can't be written": (y, tmp_path / "file" / "x.png", "denoise", *FAST),
+    }
+    before = y.read_bytes()
+    for sentence, (given, out, task, *extra) in cases.items():
+        chosen = () if "--prior" in extra else ("--prior", prior)
+        code, _, errors = command("restore", given, out, "--task", task, *chosen, *extra)
+        sentence = "small.png is 8 x 8" if "white.png is" in sentence else sentence
+        assert code == 2, sentence
+        assert sentence in errors
+        assert errors.strip().count("\n") == 0, errors
+        assert "Traceback" not in errors
+        assert not x.exists()
+    assert y.read_bytes() == before
+
+
+def test_sample_and_priors(command, prior, tmp_path):
+    code, said, _ = command("sample", tmp_path / "sheet.png", "--prior", prior, "--number", 3, "--skip", 250)
+    assert code == 0
+    assert "3 samples of tiny" in said
+    assert read_image(tmp_path / "sheet.png").shape == (256, 256, 3)
+    code, said, _ = command("priors")
+    assert "flowers64: 64 x 64 x 3, ddpm" in said
+    code, said, _ = command("priors", prior)
+    assert json.loads(said)["data"] == "nothing"
+    assert command("priors", "nobody")[0] == 2
+
+
+@pytest.mark.parametrize("name", ["restore", "degrade", "sample", "priors", "demo"])
+def test_help_explains_every_argument(command, name):
+    code, said, _ = command(name, "--help")
+    assert code == 0
+    assert "usage: jaxrestore" in said
+    assert len(said.splitlines()) > 5

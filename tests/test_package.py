@@ -1,0 +1,33 @@
+"""What importing costs, and which way the arrows point."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import jaxrestore
+
+PACKAGE = Path(jaxrestore.__file__).parent
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def test_heavy_packages_wait_until_they_are_needed():
+    code = "import sys, jaxrestore; print(*{'flax', 'orbax', 'tyro', 'tqdm', 'PIL', 'grain'} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == ""
+
+
+def test_methods_know_no_network_and_networks_no_restoration():
+    for path in (PACKAGE / "methods").glob("*.py"):
+        assert not any(name.startswith(("flax", "jaxrestore.networks")) for name in imports(path)), path
+    for path in (PACKAGE / "networks").glob("*.py"):
+        assert not any(name.startswith(("jaxrestore.methods", "jaxrestore.operators")) for name in imports(path)), path
+    for path in PACKAGE.rglob("*.py"):
+        assert not any(name.startswith(("checkpoints_convert", "torch")) for name in imports(path)), path

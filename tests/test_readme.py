@@ -1,0 +1,46 @@
+"""The README is true: its commands and its example run as they stand."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", README, re.DOTALL)
+COMMANDS = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A folder in which the commands find the package's files, and may write."""
+    folder = tmp_path_factory.mktemp("checkout")
+    (folder / "jaxrestore").symlink_to(ROOT / "jaxrestore")
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(command, checkout):
+    if "pytest" in command:
+        assert command == 'python -m pip install -e ".[test]" && python -m pytest'  # these tests are it
+        return
+    command = command.removeprefix("python -m pip install . && ")  # installed already, or this would not run
+    done = subprocess.run(command, shell=True, cwd=checkout, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    if command == "jaxrestore demo":
+        before, after = map(float, re.search(r"PSNR ([\d.]+) dB degraded, ([\d.]+) dB restored", done.stdout).groups())
+        assert after > before + 4
+        assert (checkout / "demo" / "strip.png").is_file()
+
+
+def test_python_example(tmp_path):
+    (example,) = (block for kind, block in BLOCKS if kind == "python")
+    assert len(example.strip().splitlines()) <= 14
+    (tmp_path / "example.py").write_text(example)
+    subprocess.run(["python", "example.py"], cwd=tmp_path, check=True, capture_output=True, text=True)
+
+
+def test_links_and_pictures_exist():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
