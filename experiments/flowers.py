@@ -30,6 +30,7 @@ class Setting(NamedTuple):
     preset: str | None = None  # None: the prior's own
     changes: tuple[tuple[str, Any], ...] = ()
     restarts: int | None = None
+    combine: Any = None
 
     @property
     def key(self) -> str:
@@ -139,7 +140,9 @@ def measure(settings: list[Setting], images: dict[str, np.ndarray], out: Path, w
                 noise_level=level,
                 **dict(setting.changes),
             )
-            result = jr.restore(method, y, jax.random.key(0), restarts=restarts, combine=chosen.combine)
+            result = jr.restore(
+                method, y, jax.random.key(0), restarts=restarts, combine=setting.combine or chosen.combine
+            )
             restored, samples = np.asarray(result.image), np.asarray(result.samples)
             seconds = (time.perf_counter() - began) / len(part)
             for i, name in enumerate(part):
@@ -170,17 +173,15 @@ def in_workers(workers: int, out: Path, work: Callable[[int, int], None]) -> Non
     """Run ``work(index, workers)`` in processes of their own, each on one core; the caller's script starts itself again."""
     mine = os.environ.get("EXPERIMENT_WORKER")
     if mine is not None:
+        if hasattr(os, "sched_setaffinity"):  # before JAX counts the cores
+            os.sched_setaffinity(0, {int(mine)})
         work(int(mine), workers)
         raise SystemExit(0)
     out.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, *sys.argv]
-    children = []
-    for index in range(workers):
-        pin = (
-            (lambda core: lambda: os.sched_setaffinity(0, {core}))(index) if hasattr(os, "sched_setaffinity") else None
-        )
-        environment = {**os.environ, "EXPERIMENT_WORKER": str(index)}
-        children.append(subprocess.Popen(command, env=environment, preexec_fn=pin))
+    children = [
+        subprocess.Popen(command, env={**os.environ, "EXPERIMENT_WORKER": str(index)}) for index in range(workers)
+    ]
     failed = [child.wait() for child in children]
     if any(failed):
         raise SystemExit(f"A worker failed (exit codes {failed}); run the same command to go on.")

@@ -11,9 +11,8 @@ import argparse
 import os
 from pathlib import Path
 
-import numpy as np
-
 import flowers
+import numpy as np
 from flowers import Setting
 
 TASKS = {

@@ -1,12 +1,13 @@
 """Restoring files: what `jaxrestore restore` does, for one image or a folder of them."""
 
 import dataclasses
+import itertools
 import json
 import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,7 @@ from jaxrestore.images import check_writable, enlarge, list_images, read_image, 
 from jaxrestore.methods import METHODS
 from jaxrestore.operators import AveragePool, Mask
 from jaxrestore.presets import preset
+from jaxrestore.prior import Prior
 from jaxrestore.restore import restore
 from jaxrestore.search import Restoration, Stop
 from jaxrestore.storage import load_prior
@@ -80,74 +82,85 @@ def _by_name(given: Path | None, image: Path, what: str) -> Path | None:
     return matches[0] if matches else given / f"{image.stem} (no {what} of that name)"
 
 
+class Problem(NamedTuple):
+    """One image, read and ready."""
+
+    entry: Paths
+    operator: Any
+    y: np.ndarray
+    reference: np.ndarray | None
+
+
 def run_job(options: Any, entries: list[Paths]) -> list[str]:
     """Restore every entry, in batches that share an operator; the sentences of those that failed."""
     prior = load_prior(options.prior, dtype=options.dtype)
-    settings = preset(options.method, options.task, options.preset or prior.name)
-    changes = {"iterations": options.iterations, "noise_lr": options.noise_lr, "operator_lr": options.operator_lr}
-    changes = {name: value for name, value in changes.items() if value is not None}
-    restarts, combine = options.restarts or settings.restarts, options.combine or settings.combine
-
-    failures, batches = [], {}
+    problems, failures = [], []
     for entry in entries:
         try:
-            operator = task_operator(
-                options.task,
-                prior.shape[:2],
-                mask=entry.mask,
-                kernel=options.kernel,
-                kernel_size=options.kernel_size,
-                scale=options.scale,
-            )
-            y = read_measurement(entry, operator, prior.shape, options.fit)
-            reference = None if entry.reference is None else read_image(entry.reference, prior.shape[:2], options.fit)
+            problems.append(read_problem(options, entry, prior.shape))
         except InputError as error:
             failures.append(str(error))
-            continue
-        batches.setdefault(str(entry.mask), (operator, []))[1].append((entry, y, reference))
+    settings = preset(options.method, options.task, options.preset or prior.name)
+    restarts, combine = options.restarts or settings.restarts, options.combine or settings.combine
+    # The searches of one image stay together; with "auto" each image has a noise level, and so a batch, of its own.
+    size = 1 if options.noise_level == "auto" else max(1, options.batch_size // restarts)
+    for _, group in itertools.groupby(problems, lambda problem: problem.entry.mask):
+        group = list(group)
+        for start in range(0, len(group), size):
+            failures += restore_batch(options, prior, group[start : start + size], restarts, combine)
+    return failures
 
-    for operator, items in batches.values():
-        # how many images go through at once; the searches of one image stay together
-        size = max(1, options.batch_size // restarts)
-        if options.noise_level == "auto":  # each image has a level of its own, whatever the images around it
-            size = 1
-        for start in range(0, len(items), size):
-            part = items[start : start + size]
-            y = jnp.stack([measurement for _, measurement, _ in part])
-            level = noise_levels(options.noise_level, y, operator)
-            method = METHODS[options.method](
-                prior,
-                operator,
-                task=options.task,
-                preset=options.preset,
-                noise_level=level,
-                gradient=options.gradient,
-                **changes,
-            )
-            began = time.perf_counter()
-            result = restore(
-                method,
-                y,
-                jax.random.key(options.seed),
-                restarts=restarts,
-                combine=combine,
-                stop=Stop(discrepancy=options.discrepancy, slope=options.slope),
-                batch_size=options.batch_size,
-                checkpoint=None if options.checkpoint is None else options.checkpoint / part[0][0].output.stem,
-                progress=True,
-            )
-            image = paste_known(result.image, y, operator) if options.keep_known else result.image
-            jax.block_until_ready(image)
-            seconds = (time.perf_counter() - began) / len(part)
-            resolved = {**_plain(options), **settings_of(method), "restarts": restarts, "combine": combine}
-            for i, (entry, measurement, reference) in enumerate(part):
-                try:
-                    one = jax.tree.map(
-                        lambda leaf, i=i: leaf[i], dataclasses.replace(result, image=image, samples=None)
-                    )
-                    write(entry, np.asarray(measurement), reference, one, {**resolved, "seconds": seconds})
-                except InputError as error:
-                    failures.append(str(error))
+
+def read_problem(options: Any, entry: Paths, shape: tuple[int, int, int]) -> Problem:
+    """The files of one image; InputError names the one at fault."""
+    operator = task_operator(
+        options.task,
+        shape[:2],
+        mask=entry.mask,
+        kernel=options.kernel,
+        kernel_size=options.kernel_size,
+        scale=options.scale,
+    )
+    y = read_measurement(entry, operator, shape, options.fit)
+    reference = None if entry.reference is None else read_image(entry.reference, shape[:2], options.fit)
+    return Problem(entry, operator, y, reference)
+
+
+def restore_batch(options: Any, prior: Prior, batch: list[Problem], restarts: int, combine: Any) -> list[str]:
+    """Restore images that share an operator in one program and write their files; the sentences of those that failed."""
+    operator, y = batch[0].operator, jnp.stack([problem.y for problem in batch])
+    named = {"iterations": options.iterations, "noise_lr": options.noise_lr, "operator_lr": options.operator_lr}
+    method = METHODS[options.method](
+        prior,
+        operator,
+        task=options.task,
+        preset=options.preset,
+        noise_level=noise_levels(options.noise_level, y, operator),
+        gradient=options.gradient,
+        **{name: value for name, value in named.items() if value is not None},
+    )
+    began = time.perf_counter()
+    result = restore(
+        method,
+        y,
+        jax.random.key(options.seed),
+        restarts=restarts,
+        combine=combine,
+        stop=Stop(discrepancy=options.discrepancy, slope=options.slope),
+        batch_size=options.batch_size,
+        checkpoint=None if options.checkpoint is None else options.checkpoint / batch[0].entry.output.stem,
+        progress=True,
+    )
+    image = paste_known(result.image, y, operator) if options.keep_known else result.image
+    result = jax.block_until_ready(dataclasses.replace(result, image=image, samples=None))
+    seconds = (time.perf_counter() - began) / len(batch)
+    about = {**_plain(options), **settings_of(method), "restarts": restarts, "combine": combine, "seconds": seconds}
+    failures = []
+    for i, problem in enumerate(batch):
+        try:
+            write(problem, jax.tree.map(lambda leaf, i=i: leaf[i], result), about)
+        except InputError as error:
+            failures.append(str(error))
     return failures
 
 
@@ -186,7 +199,7 @@ def write(
         weights = np.asarray(kernel())
         picture = np.round(255 * weights / weights.max()).astype(np.uint8)
         write_png(entry.kernel, enlarge(picture, 8))
-        about = {**about, "kernel": weights.tolist()}
+        about = {**about, "estimated_kernel": weights.tolist()}
     shown = [y, image] if reference is None else [y, image, reference]
     write_png(entry.strip, enlarge(strip(shown), max(1, 256 // image.shape[0])))
     record = {

@@ -68,7 +68,7 @@ def test_degrade_then_restore(command, prior, photograph, tmp_path, task, extra,
     record = json.loads((out.parent / "run.json").read_text())
     assert read_image(out).shape == (16, 16, 3)
     assert read_image(out.parent / "x_strip.png").shape[0] == 256
-    assert (out.parent / "x_kernel.png").exists() == ("kernel" in record) == (task == "blind-deblur")
+    assert (out.parent / "x_kernel.png").exists() == ("estimated_kernel" in record) == (task == "blind-deblur")
     assert (record["task"], record["iterations_run"], record["restarts"], record["seed"]) == (task, 2, 2, 0)
     assert record["result"] == "all 2 iterations were run"
     assert record["versions"]["jaxrestore"] == jr.__version__

@@ -58,7 +58,9 @@ def edit(folder, **changes):
 
 
 def largest(folder):
-    return max((path for path in (folder / "parameters").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    return max(
+        (path for path in (folder / "parameters").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size
+    )
 
 
 def test_a_truncated_or_missing_file_is_named(folder):

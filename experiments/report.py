@@ -1,0 +1,14 @@
+"""Puts measured tables into documents, between markers, so that no number is typed by hand."""
+
+import re
+from pathlib import Path
+
+
+def insert(path: Path, name: str, lines: list[str]) -> None:
+    """Replace what stands between ``<!-- name -->`` and ``<!-- /name -->`` in a Markdown file."""
+    text = path.read_text()
+    block = "\n".join([f"<!-- {name} -->", *lines, f"<!-- /{name} -->"])
+    changed, count = re.subn(f"<!-- {name} -->.*?<!-- /{name} -->", lambda _: block, text, flags=re.DOTALL)
+    if count != 1:
+        raise ValueError(f"{path} has {count} places marked {name!r}, not one.")
+    path.write_text(changed)
