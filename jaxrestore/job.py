@@ -158,7 +158,8 @@ def restore_batch(options: Any, prior: Prior, batch: list[Problem], restarts: in
     failures = []
     for i, problem in enumerate(batch):
         try:
-            write(problem, jax.tree.map(lambda leaf, i=i: leaf[i], result), about)
+            one: Restoration = jax.tree.map(lambda leaf, i=i: leaf[i], result)
+            write(problem, one, about)
         except InputError as error:
             failures.append(str(error))
     return failures
@@ -187,10 +188,9 @@ def paste_known(image: Any, y: Any, operator: Any) -> Any:
     return jnp.where(operator.known > 0, y, image) if isinstance(operator, Mask) else image
 
 
-def write(
-    entry: Paths, y: np.ndarray, reference: np.ndarray | None, result: Restoration, about: dict[str, Any]
-) -> None:
+def write(problem: Problem, result: Restoration, about: dict[str, Any]) -> None:
     """The restored image, the strip, the kernel where one was estimated, and the record."""
+    entry, _, y, reference = problem
     image = np.asarray(result.image)
     if not np.all(np.isfinite(image)):
         raise ImageError(f"{entry.input}: the restoration failed, {result.sentences[0]}.")
