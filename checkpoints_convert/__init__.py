@@ -42,6 +42,9 @@ def read_config(path: str | Path) -> dict[str, Any]:
 def _architecture(config: dict[str, Any]) -> tuple[DDPMUNet, schedule.Schedule, Any]:
     if config.get("architecture") != "ddpm":
         raise ConversionError(f"The architecture {config.get('architecture')!r} is not known; known: 'ddpm'.")
+    missing = {"in_channels", "out_ch", "image_size"} - config.get("config", {}).keys()
+    if missing:
+        raise ConversionError(f"The config lacks {', '.join(sorted(missing))}.")
     published: dict[str, Any] = dict(config["config"])
     prediction, patch = published.pop("prediction", "noise"), published.pop("patch_size", 1)
     inputs, outputs = published.pop("in_channels"), published.pop("out_ch")

@@ -31,7 +31,7 @@ def convert_file(
         prior = convert(source, read_config(config), name)
         facts = json.loads(about.read_text()) if about else {}
         save_prior(prior, out, source={"file": source.name, "sha256": file_sha256(source)}, **facts)
-    except (ConversionError, ReadError, FileExistsError, OSError, ValueError) as error:
+    except (ConversionError, ReadError, OSError, ValueError, TypeError) as error:
         print(f"checkpoints_convert: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     print(f"{out}: {prior.name}, {prior.shape[0]} x {prior.shape[1]}")

@@ -36,6 +36,13 @@ class Setting(NamedTuple):
     def key(self) -> str:
         return f"{self.task}/{self.label}"
 
+    def resolved(self) -> tuple[Any, str]:
+        """The preset, and all that decides the result as text: a changed preset is measured anew."""
+        import jaxrestore as jr
+
+        chosen = jr.preset("bird", self.task, self.preset or "flowers64")
+        return chosen, f"{chosen} {self.changes} {self.restarts} {self.combine}"
+
 
 def photographs(tar: Path, half: str, count: int) -> dict[str, np.ndarray]:
     """`count` photographs of the tuning half (even positions of the sorted names) or the test half (odd), spread evenly."""
@@ -122,10 +129,10 @@ def measure(settings: list[Setting], images: dict[str, np.ndarray], out: Path, w
     from jaxrestore.images import write_png
     from jaxrestore.methods import METHODS
 
-    prior, done = jr.load_prior("flowers64"), {(row["setting"], row["name"]) for row in read_rows(out)}
+    prior, done = jr.load_prior("flowers64"), {(row["setting"], row["about"], row["name"]) for row in read_rows(out)}
     for setting in settings:
-        names = [name for name in images if (setting.key, name) not in done]
-        chosen = jr.preset("bird", setting.task, setting.preset or prior.name)
+        chosen, about = setting.resolved()
+        names = [name for name in images if (setting.key, about, name) not in done]
         restarts = setting.restarts or chosen.restarts
         size = max(1, batch // restarts)
         for part in [names[i : i + size] for i in range(0, len(names), size)]:
@@ -146,7 +153,13 @@ def measure(settings: list[Setting], images: dict[str, np.ndarray], out: Path, w
             restored, samples = np.asarray(result.image), np.asarray(result.samples)
             seconds = (time.perf_counter() - began) / len(part)
             for i, name in enumerate(part):
-                row = {"setting": setting.key, "task": setting.task, "label": setting.label, "name": name}
+                row = {
+                    "setting": setting.key,
+                    "about": about,
+                    "task": setting.task,
+                    "label": setting.label,
+                    "name": name,
+                }
                 row |= {"input": psnr(shown(setting.task, np.asarray(y[i])), images[name])}
                 row |= scores(setting.task, restored[i], images[name], np.asarray(y[i]))
                 row |= {"single": float(np.mean([psnr(sample[i], images[name]) for sample in samples]))}
@@ -154,7 +167,7 @@ def measure(settings: list[Setting], images: dict[str, np.ndarray], out: Path, w
                 row |= {"evaluations": method.iterations * 1000 // method.skip * restarts, "restarts": restarts}
                 write_png(out / "images" / setting.key / f"{name.replace('/', '_')}.png", restored[i])
                 with (out / f"results-{worker}.jsonl").open("a") as stream:
-                    stream.write(json.dumps(row) + "\n")
+                    stream.write("\n" * unfinished(stream.name) + json.dumps(row) + "\n")
 
 
 def read_rows(out: Path) -> list[dict[str, Any]]:
@@ -167,6 +180,26 @@ def read_rows(out: Path) -> list[dict[str, Any]]:
             except ValueError:
                 continue
     return rows
+
+
+def unfinished(path: str) -> bool:
+    """Whether a kill has cut the file's last line."""
+    data = Path(path).read_bytes()
+    return data != b"" and not data.endswith(b"\n")
+
+
+def complete(
+    rows: list[dict[str, Any]], settings: list[Setting], images: dict[str, np.ndarray]
+) -> list[dict[str, Any]]:
+    """The rows of these settings, as they are now, on these images, in order; ValueError if one is missing."""
+    found = {(row["setting"], row["about"], row["name"]): row for row in rows}
+    wanted = [(setting.key, setting.resolved()[1], name) for setting in settings for name in images]
+    missing = [key for key in wanted if key not in found]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of {len(wanted)} results are missing, the first {missing[0]}: run the command again."
+        )
+    return [found[key] for key in wanted]
 
 
 def in_workers(workers: int, out: Path, work: Callable[[int, int], None]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import flowers
 import numpy as np
 from flowers import Setting
+from report import insert
 
 TASKS = {
     "denoise": "Gaussian noise, 30 grey levels",
@@ -22,11 +23,14 @@ TASKS = {
 }
 
 
-def evaluations_per_image(settings: list[Setting]) -> int:
-    """Network evaluations that one image costs over all settings."""
-    from jaxrestore import preset
+SETTINGS = [Setting(task, "BIRD, published", "paper") for task in TASKS] + [
+    Setting(task, "BIRD, tuned") for task in TASKS
+]
 
-    presets = [preset("bird", setting.task, setting.preset or "flowers64") for setting in settings]
+
+def evaluations_per_image() -> int:
+    """Network evaluations that one image costs over all settings."""
+    presets = [setting.resolved()[0] for setting in SETTINGS]
     return sum(chosen.iterations * (1000 // chosen.skip) * chosen.restarts for chosen in presets)
 
 
@@ -59,7 +63,7 @@ def classical(task: str, y: np.ndarray) -> dict[str, np.ndarray]:
 
 def write_report(images: dict[str, np.ndarray], out: Path, docs: Path) -> None:
     """The Markdown table and the figure, from the results alone."""
-    rows = [row for row in flowers.read_rows(out) if row["name"] in images]
+    rows = flowers.complete(flowers.read_rows(out), SETTINGS, images)
     for name, image in images.items():
         for task in TASKS:
             y = np.asarray(flowers.problem(task, name, image)[1])
@@ -91,7 +95,9 @@ def write_report(images: dict[str, np.ndarray], out: Path, docs: Path) -> None:
             lines.append(f"| {label} | {' | '.join(cells)} |")
         lines.append("")
     docs.mkdir(exist_ok=True)
-    (docs / "results.md").write_text("# Restoring flowers\n\n" + "\n".join(lines))
+    pictures = "Each row: input, published settings, tuned settings, photograph.\n\n![Restored flowers](results.png)\n"
+    (docs / "results.md").write_text("# Restoring flowers\n\n" + "\n".join([*lines, pictures]))
+    insert(docs.parent / "README.md", "results", lines)
     write_figure(images, out, docs / "results.png")
 
 
@@ -118,16 +124,11 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
 
-    settings = [Setting(task, "BIRD, published", "paper") for task in TASKS] + [
-        Setting(task, "BIRD, tuned") for task in TASKS
-    ]
-    images = flowers.photographs(
-        options.data, "test", min(100, max(1, options.budget // evaluations_per_image(settings)))
-    )
+    images = flowers.photographs(options.data, "test", min(100, max(1, options.budget // evaluations_per_image())))
 
     def work(index: int, workers: int) -> None:
         mine = dict(list(images.items())[index::workers])
-        flowers.measure(settings, mine, options.out, str(index))
+        flowers.measure(SETTINGS, mine, options.out, str(index))
 
     flowers.in_workers(options.workers, options.out, work)
     write_report(images, options.out, options.docs)

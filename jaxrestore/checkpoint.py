@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+import types
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +16,32 @@ from jaxrestore.errors import CheckpointError
 
 
 def fingerprint(*parts: PyTree) -> str:
-    """A digest of all arrays and static parts: two runs share it only if they compute the same."""
-    digest = hashlib.sha256()
+    """A digest of all arrays and static parts, functions with what they close over, and the versions of the packages."""
+    digest = hashlib.sha256("".join(version(name) for name in ("jaxrestore", "jax", "optax")).encode())
     for leaf in jax.tree.leaves(parts):
         is_key = jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
         array = np.asarray(jax.random.key_data(leaf) if is_key else leaf)
         digest.update(f"{array.shape}{array.dtype}".encode() + np.ascontiguousarray(array).tobytes())
-    structure = re.sub(r" at 0x[0-9a-f]+", "", str(jax.tree.structure(parts)))  # addresses differ between processes
-    digest.update(structure.encode())
+    for node in _nodes(jax.tree.structure(parts)):
+        digest.update(_described(node).encode())
     return digest.hexdigest()
+
+
+def _nodes(structure: Any):
+    """The type and static part of every node of a tree."""
+    yield structure.node_data()
+    for child in structure.children():
+        yield from _nodes(child)
+
+
+def _described(value: Any) -> str:
+    """Text that is the same in every process: a function is its code and what it closes over, never its address."""
+    if isinstance(value, tuple | list):
+        return f"({','.join(map(_described, value))})"
+    if isinstance(value, types.FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        return f"{value.__qualname__}{value.__code__.co_code.hex()}{value.__code__.co_names}{_described(cells)}"
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
 class Checkpoints:
@@ -45,7 +64,10 @@ class Checkpoints:
         latest = self.checkpointer.latest
         if latest is None:
             return None
-        about: Any = self.checkpointer.metadata(latest).custom_metadata
+        try:
+            about: Any = self.checkpointer.metadata(latest).custom_metadata
+        except Exception as error:  # whatever the storage raises
+            raise CheckpointError(f"{self.folder} can't be read: {str(error).splitlines()[0][:200]}") from error
         if not isinstance(about, dict) or about.get("run") != self.run:
             raise CheckpointError(
                 f"{self.folder} holds checkpoints of another run (image, key, settings or version differ): "

@@ -40,13 +40,13 @@ class Restore:
     """inpaint: an image whose white pixels are missing; for a folder, one mask or a folder of masks by name."""
     scale: int = 8
     """super-resolution: how many times larger the restored image is."""
-    noise_level: float | Literal["auto"] = 0.0
+    noise_level: float | Literal["auto"] | None = None
     """Standard deviation of the noise in grey levels (0 to 255), or auto: estimated from the image. It decides which
-    restart is best, and where --discrepancy stops."""
+    restart is best, and where --discrepancy stops. Default: 0; when denoising, auto where it decides anything."""
     fit: Literal["exact", "crop", "resize"] = "exact"
     """What to do with an image of another size than the prior's: refuse, cut the centre, or resize."""
-    keep_known: bool = True
-    """inpaint: put the measured pixels back over the restored ones (switch off where they are noisy)."""
+    keep_known: bool | None = None
+    """inpaint: put the measured pixels back over the restored ones. Default: where --noise-level is 0."""
     iterations: int | None = None
     """Default: the preset's."""
     noise_lr: float | None = None
@@ -96,8 +96,8 @@ class Degrade:
     """denoise: noise alone; inpaint: a box missing; super-resolution: reduced; deblur, blind-deblur: Gaussian blur."""
     size: int = 64
     """Side of the clean image: that of the prior."""
-    noise_level: float = 0.0
-    """Standard deviation of added white noise, in grey levels (0 to 255)."""
+    noise_level: float | None = None
+    """Standard deviation of added white noise, in grey levels (0 to 255). Default: 30 for denoise, 0 for the others."""
     box: int = 20
     """inpaint: side of the missing box, in the middle."""
     scale: int = 8

@@ -55,9 +55,9 @@ def open_image(path: str | Path) -> Image.Image:
         raise ImageError(f"{path} is not an image of a known format ({', '.join(FORMATS)}).") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path} claims more pixels than any photograph has: it is not read.") from error
-    except (OSError, SyntaxError, EOFError, ValueError) as error:
-        if isinstance(error, ImageError):
-            raise
+    except ImageError:
+        raise
+    except Exception as error:  # a damaged file may raise anything
         raise ImageError(f"{path} is damaged or truncated: {error}.") from error
 
 

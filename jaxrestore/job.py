@@ -15,10 +15,20 @@ import numpy as np
 
 from jaxrestore import metrics
 from jaxrestore.errors import ImageError, InputError
-from jaxrestore.images import check_writable, enlarge, list_images, read_image, strip, to_uint8, write_aside, write_png
+from jaxrestore.images import (
+    SUFFIXES,
+    check_writable,
+    enlarge,
+    list_images,
+    read_image,
+    strip,
+    to_uint8,
+    write_aside,
+    write_png,
+)
 from jaxrestore.methods import METHODS
 from jaxrestore.operators import AveragePool, Mask
-from jaxrestore.presets import preset
+from jaxrestore.presets import Preset, preset, preset_name
 from jaxrestore.prior import Prior
 from jaxrestore.restore import restore
 from jaxrestore.search import Restoration, Stop
@@ -60,7 +70,7 @@ def plan(input: Path, output: Path, reference: Path | None, mask: Path | None) -
         raise InputError(f"OUTPUT is INPUT ({input}): restored images would take the place of the degraded ones.")
     check_writable(output / "any.png")
     entries: dict[str, Paths] = {}
-    for path in list_images(input):
+    for path in sorted(list_images(input), key=lambda path: (path.suffix != ".png", path)):
         name = f"{path.stem}.png" if f"{path.stem}.png" not in entries else f"{path.name}.png"  # a.jpg beside a.png
         entries[name] = Paths(
             path,
@@ -71,14 +81,14 @@ def plan(input: Path, output: Path, reference: Path | None, mask: Path | None) -
             _by_name(reference, path, "reference"),
             _by_name(mask, path, "mask"),
         )
-    return list(entries.values())
+    return sorted(entries.values(), key=lambda entry: entry.input)
 
 
 def _by_name(given: Path | None, image: Path, what: str) -> Path | None:
     """A file given for all, or the file of the same name in a folder."""
     if given is None or not given.is_dir():
         return given
-    matches = sorted(path for path in given.iterdir() if path.stem == image.stem)
+    matches = sorted(path for path in given.iterdir() if path.stem == image.stem and path.suffix.lower() in SUFFIXES)
     return matches[0] if matches else given / f"{image.stem} (no {what} of that name)"
 
 
@@ -93,15 +103,22 @@ class Problem(NamedTuple):
 
 def run_job(options: Any, entries: list[Paths]) -> list[str]:
     """Restore every entry, in batches that share an operator; the sentences of those that failed."""
+    check_options(options, entries)
     prior = load_prior(options.prior, dtype=options.dtype)
+    try:
+        settings = preset(options.method, options.task, preset_name(options.method, options.preset, prior.name))
+    except ValueError as error:
+        raise InputError(str(error)) from error
     problems, failures = [], []
     for entry in entries:
         try:
-            problems.append(read_problem(options, entry, prior.shape))
+            problems.append(read_problem(options, settings, entry, prior.shape))
         except InputError as error:
             failures.append(str(error))
-    settings = preset(options.method, options.task, options.preset or prior.name)
     restarts, combine = options.restarts or settings.restarts, options.combine or settings.combine
+    if options.noise_level is None:  # of several denoised images none can be called the best without it
+        decides = options.discrepancy > 0 or (combine == "best" and restarts > 1)
+        options = dataclasses.replace(options, noise_level="auto" if options.task == "denoise" and decides else 0.0)
     # The searches of one image stay together; with "auto" each image has a noise level, and so a batch, of its own.
     size = 1 if options.noise_level == "auto" else max(1, options.batch_size // restarts)
     for _, group in itertools.groupby(problems, lambda problem: problem.entry.mask):
@@ -111,7 +128,33 @@ def run_job(options: Any, entries: list[Paths]) -> list[str]:
     return failures
 
 
-def read_problem(options: Any, entry: Paths, shape: tuple[int, int, int]) -> Problem:
+def check_options(options: Any, entries: list[Paths]) -> None:
+    """InputError for numbers that can't be meant, and for a file that would be written over one that is read."""
+    for name in ("iterations", "restarts", "batch_size"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise InputError(f"--{name.replace('_', '-')} must be at least 1, not {value}.")
+    for name in ("noise_lr", "operator_lr", "noise_level", "discrepancy", "slope"):
+        value = getattr(options, name)
+        if isinstance(value, float | int) and not 0 <= value < float("inf"):
+            raise InputError(f"--{name.replace('_', '-')} must be a number from 0 on, not {value}.")
+    if options.discrepancy > 0 and options.noise_level == 0:
+        raise InputError("--discrepancy needs --noise-level: it stops where the data term reaches it.")
+    if options.noise_level == "auto" and options.task == "super-resolution":
+        raise InputError("--noise-level auto can't tell noise from detail in a reduced image: give a number.")
+    read = {
+        path.resolve()
+        for entry in entries
+        for path in (entry.input, entry.reference, entry.mask, options.kernel)
+        if path
+    }
+    for entry in entries:
+        for path in (entry.output, entry.strip, entry.kernel, entry.record):
+            if path.resolve() in read:
+                raise InputError(f"{path} is read, and would be written over: give another OUTPUT.")
+
+
+def read_problem(options: Any, settings: Preset, entry: Paths, shape: tuple[int, int, int]) -> Problem:
     """The files of one image; InputError names the one at fault."""
     operator = task_operator(
         options.task,
@@ -120,6 +163,9 @@ def read_problem(options: Any, entry: Paths, shape: tuple[int, int, int]) -> Pro
         kernel=options.kernel,
         kernel_size=options.kernel_size,
         scale=options.scale,
+        fit=options.fit,
+        settings=settings,
+        seed=options.seed,
     )
     y = read_measurement(entry, operator, shape, options.fit)
     reference = None if entry.reference is None else read_image(entry.reference, shape[:2], options.fit)
@@ -151,10 +197,12 @@ def restore_batch(options: Any, prior: Prior, batch: list[Problem], restarts: in
         checkpoint=None if options.checkpoint is None else options.checkpoint / batch[0].entry.output.stem,
         progress=True,
     )
-    image = paste_known(result.image, y, operator) if options.keep_known else result.image
+    keep = options.noise_level == 0 if options.keep_known is None else options.keep_known
+    image = paste_known(result.image, y, operator) if keep else result.image
     result = jax.block_until_ready(dataclasses.replace(result, image=image, samples=None))
     seconds = (time.perf_counter() - began) / len(batch)
-    about = {**_plain(options), **settings_of(method), "restarts": restarts, "combine": combine, "seconds": seconds}
+    around = {"restarts": restarts, "combine": combine, "seconds": seconds}
+    about = {"options": _plain(options), "method": settings_of(method), **around}
     failures = []
     for i, problem in enumerate(batch):
         try:
@@ -178,9 +226,9 @@ def read_measurement(entry: Paths, operator: Any, shape: tuple[int, int, int], f
 
 def noise_levels(given: float | str, y: Any, operator: Any) -> Any:
     """The rms noise of the measurement in units of [-1, 1], from grey levels or from the image; over all of its entries."""
-    level = metrics.estimate_noise_level(y[0]) if given == "auto" else jnp.asarray(2 * float(given) / 255)
-    share = jnp.mean(operator.known) if isinstance(operator, Mask) else 1.0  # missing pixels have no noise
-    return level * jnp.sqrt(share)
+    known = operator.known if isinstance(operator, Mask) else None
+    level = metrics.estimate_noise_level(y[0], known) if given == "auto" else jnp.asarray(2 * float(given) / 255)
+    return level if known is None else level * jnp.sqrt(jnp.mean(known))  # missing pixels have no noise
 
 
 def paste_known(image: Any, y: Any, operator: Any) -> Any:
@@ -208,7 +256,7 @@ def write(problem: Problem, result: Restoration, about: dict[str, Any]) -> None:
         "output": str(entry.output),
         "result": result.sentences[0],
         "iterations_run": int(result.iterations),
-        "data_term": float(result.data_term),
+        "data_term": float(jnp.mean((result.operator(result.image) - y) ** 2)),
         "device": str(jax.devices()[0].device_kind),
         "versions": {name: version(name) for name in ("jaxrestore", "jax", "flax", "optax", "numpy")},
     }
@@ -217,7 +265,7 @@ def write(problem: Problem, result: Restoration, about: dict[str, Any]) -> None:
         truth = jnp.asarray(reference)
         record |= {"psnr": float(metrics.psnr(seen, truth)), "ssim": float(metrics.ssim(seen, truth))}
     write_png(entry.output, image)
-    write_aside(entry.record, lambda path: path.write_text(json.dumps(record, indent=1) + "\n"))
+    write_aside(entry.record, lambda path: path.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n"))
     scores = "" if reference is None else f", PSNR {record['psnr']:.2f} dB, SSIM {record['ssim']:.3f}"
     print(f"{entry.output}: {record['result']}, data term {record['data_term']:.5f}{scores}")
 

@@ -29,13 +29,19 @@ def ssim(image: Float[Array, "*b h w c"], reference: Float[Array, "*b h w c"]) -
     return jnp.mean(similarity, axis=(-3, -2, -1))
 
 
-def estimate_noise_level(image: Float[Array, "*b h w c"]) -> Float[Array, "*b"]:
+def estimate_noise_level(
+    image: Float[Array, "*b h w c"], known: Float[Array, "h w k"] | None = None
+) -> Float[Array, "*b"]:
     """The standard deviation of white noise in an image, in units of [-1, 1], from the image alone.
 
     Median absolute value of the diagonal Haar details over 0.6745 (Donoho & Johnstone 1994): edges are few, noise is
-    everywhere. Sides are cut to even numbers.
+    everywhere. Sides are cut to even numbers; with a mask `known`, only 2 x 2 blocks that are wholly known count.
     """
     h, w = image.shape[-3] // 2 * 2, image.shape[-2] // 2 * 2
     x = image[..., :h, :w, :]
     details = (x[..., ::2, ::2, :] - x[..., 1::2, ::2, :] - x[..., ::2, 1::2, :] + x[..., 1::2, 1::2, :]) / 2
-    return jnp.median(jnp.abs(details), axis=(-3, -2, -1)) / 0.6745
+    if known is not None:
+        mask = known[:h, :w]
+        whole = mask[::2, ::2] * mask[1::2, ::2] * mask[::2, 1::2] * mask[1::2, 1::2]
+        details = jnp.where(whole > 0, details, jnp.nan)
+    return jnp.nanmedian(jnp.abs(details), axis=(-3, -2, -1)) / 0.6745

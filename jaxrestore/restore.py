@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from jaxrestore.checkpoint import Checkpoints, fingerprint
 from jaxrestore.errors import OutOfMemory
+from jaxrestore.operators.basic import Identity
 from jaxrestore.search import Restoration, Search, Status, Stop, begin, chunk, finish, is_batched
 
 Combine = Literal["best", "mean"]
@@ -44,7 +45,8 @@ def restore(
     - `batch_size`: searches that run at once (default: all); memory grows with it, speed hardly beyond a few on CPU.
     - `checkpoint`: a folder. Saved every `chunk_size` iterations; the same call after a kill goes on from the last one and
       ends bit-equal on the same CPU (on a GPU: where XLA's deterministic kernels are on).
-    - `callback(iteration, search)` is called after every chunk; `progress` shows a bar (only at a terminal).
+    - `callback(iteration, search)` is called after every chunk, whose arrays the next one takes: copy what you keep.
+      `progress` shows a bar (only at a terminal).
 
     Not for jit, it is a loop on the host: `run` is the pure function. Raises ValueError for shapes that don't fit,
     `OutOfMemory`, `CheckpointError`.
@@ -55,45 +57,31 @@ def restore(
         raise ValueError("restarts, chunk_size and batch_size must be at least 1.")
     if iterations is not None:
         method = replace(method, iterations=iterations)  # the method's own: its rates may decay over them
-    iterations = int(method.iterations)
-    if iterations < 1:
-        raise ValueError(f"iterations must be at least 1, not {iterations}.")
+    if method.iterations < 1:
+        raise ValueError(f"iterations must be at least 1, not {method.iterations}.")
+    if combine == "best" and restarts > 1 and isinstance(method.operator, Identity) and not method.noise_level > 0:
+        raise ValueError(
+            "With H = identity the restart of the lowest data term is the one that reproduces the noise best: "
+            'give the method a noise_level, or combine="mean".'
+        )
     batched, y = is_batched(method, y), jnp.asarray(y)
     images = y if batched else y[None]
     if not bool(jnp.all(jnp.isfinite(images))):
         raise ValueError("The measurement holds values that are not finite (NaN or infinite).")
     b = images.shape[0]
-    keys = jnp.broadcast_to(key, (b,)) if jnp.ndim(key) == 0 else key
-    if keys.shape != (b,):
-        raise ValueError(f"There are {b} images and keys of shape {key.shape}: give one key, or one per image.")
-    keys = jnp.concatenate(
-        [keys if r == 0 else jax.vmap(lambda k, r=r: jax.random.fold_in(k, r))(keys) for r in range(restarts)]
-    )
-    problems = jnp.tile(images, (restarts, *[1] * (images.ndim - 1)))  # restart by restart
+    keys = _keys(key, b, restarts)
+    problems = jnp.tile(images, (restarts, *[1] * (images.ndim - 1)))  # restart by restart, as the keys
 
     size = min(batch_size or len(problems), len(problems))
-    groups = [np.arange(start, start + size) for start in range(0, len(problems), size)]
-    results = []
-    with _bar(iterations * len(groups), progress) as bar:
-        for number, rows in enumerate(groups):
-            rows = np.minimum(
-                rows, len(problems) - 1
-            )  # a short last group repeats its last search: one program for all
+    starts, results = range(0, len(problems), size), []
+    with _bar(method.iterations * len(starts), progress) as bar:
+        for number, start in enumerate(starts):
+            # a short last group repeats its last search: one program for all groups
+            rows = np.minimum(np.arange(start, start + size), len(problems) - 1)
             folder = None if checkpoint is None else Path(checkpoint) / f"group-{number:04d}"
+            loop = _Loop(chunk_size, folder, bar, callback)
             try:
-                results.append(
-                    _search(
-                        method,
-                        stop or Stop(),
-                        keys[rows],
-                        problems[rows],
-                        iterations,
-                        chunk_size,
-                        folder,
-                        bar,
-                        callback,
-                    )
-                )
+                results.append(_search(method, stop or Stop(), keys[rows], problems[rows], loop))
             except jax.errors.JaxRuntimeError as error:
                 if "RESOURCE_EXHAUSTED" not in str(error):
                     raise
@@ -109,36 +97,53 @@ def restore(
     return replace(one, samples=result.samples[:, 0])
 
 
+def _keys(key: Array, b: int, restarts: int) -> Array:
+    """A key per search, ``[restarts * b]``: the first restart has the given ones, so that it is what `run` does."""
+    keys = jnp.broadcast_to(key, (b,)) if jnp.ndim(key) == 0 else key
+    if keys.shape != (b,):
+        raise ValueError(f"There are {b} images and keys of shape {key.shape}: give one key, or one per image.")
+    fold = jax.vmap(jax.random.fold_in, in_axes=(0, None))
+    return jnp.concatenate([keys, *(fold(keys, restart) for restart in range(1, restarts))])
+
+
+class _Loop(NamedTuple):
+    """What the loop on the host does around the chunks."""
+
+    chunk_size: int
+    checkpoint: Path | None
+    bar: Any
+    callback: Callable[[int, Search], None] | None
+
+
 _begin = jax.jit(begin)
 _finish = jax.jit(finish)
 _chunk = partial(jax.jit, static_argnames="size", donate_argnames="search")(chunk)
 
 
-def _search(method, stop, keys, y, iterations, chunk_size, folder, bar, callback) -> Restoration:
+def _search(method: Any, stop: Stop, keys: Array, y: Array, loop: _Loop) -> Restoration:
     """The search over one batch, chunk by chunk."""
     search, history, done = _begin(method, keys, y), np.zeros((len(y), 0), np.float32), 0
     search = jax.tree.map(jnp.copy, search)  # donated below: no buffer of the caller's may be among them
     checkpoints = None
-    if folder is not None:
-        checkpoints = Checkpoints(folder, fingerprint(method, stop, keys, y))
+    if loop.checkpoint is not None:
+        checkpoints = Checkpoints(loop.checkpoint, fingerprint(method, stop, keys, y))
         done, search, history = checkpoints.load(search) or (done, search, history)
-        history = history[:, :iterations]
-        bar.update(min(done, iterations))
-    while done < iterations and bool(jnp.any(search.status == Status.RUNNING)):
-        count = min(chunk_size, iterations - done)
-        search, part = _chunk(method, stop, search, y, count, chunk_size)
+        loop.bar.update(done)
+    while done < method.iterations and bool(jnp.any(search.status == Status.RUNNING)):
+        count = min(loop.chunk_size, method.iterations - done)
+        search, part = _chunk(method, stop, search, y, count, loop.chunk_size)
         done += count
         history = np.concatenate([history, np.asarray(part)[:, :count]], axis=1)
-        bar.update(count)
-        bar.set_postfix_str(f"data term {float(jnp.mean(search.data_term)):.5f}", refresh=False)
+        loop.bar.update(count)
+        loop.bar.set_postfix_str(f"data term {float(jnp.mean(search.data_term)):.5f}", refresh=False)
         if checkpoints is not None:
             checkpoints.save(done, search, history)
-        if callback is not None:
-            callback(done, search)
-    bar.update(iterations - min(done, iterations))
+        if loop.callback is not None:
+            loop.callback(done, search)
+    loop.bar.update(method.iterations - done)
     if checkpoints is not None:
         checkpoints.close()
-    history = np.pad(history, ((0, 0), (0, iterations - history.shape[1])), constant_values=np.nan)
+    history = np.pad(history, ((0, 0), (0, method.iterations - history.shape[1])), constant_values=np.nan)
     return _finish(method, search, history)
 
 
@@ -150,7 +155,9 @@ def _combine(results: Restoration, combine: Combine) -> Restoration:
     chosen = jax.tree.map(lambda leaf: leaf[best, images], results)
     if combine == "mean":
         weight = usable[..., None, None, None]
-        mean = jnp.sum(jnp.where(weight, results.image, 0.0), axis=0) / jnp.maximum(jnp.sum(weight, axis=0), 1)
+        mean = jnp.sum(jnp.where(weight, results.image, 0.0), axis=0) / jnp.sum(
+            weight, axis=0
+        )  # nan where none is usable
         chosen = replace(chosen, image=mean)
     return replace(chosen, samples=results.image)
 

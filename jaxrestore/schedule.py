@@ -28,13 +28,15 @@ class Schedule:
 
 
 def from_alpha_bar(alpha_bar) -> Schedule:
-    """The schedule with the given cumulated signal levels ``[T]``: in (0, 1], never rising, or ValueError."""
-    levels = np.asarray(alpha_bar, np.float64)
+    """The schedule with the given cumulated signal levels ``[T]``: within (0, 1) as float32, never rising, or ValueError."""
+    levels = np.asarray(alpha_bar, np.float32)
     if levels.ndim != 1 or levels.size == 0:
         raise ValueError(f"alpha_bar must be a vector [T] of at least one level, not an array of shape {levels.shape}.")
-    if not (np.all(levels > 0) and np.all(levels <= 1) and np.all(np.diff(levels) <= 0)):
-        raise ValueError("alpha_bar must lie in (0, 1] and must not rise with t: give cumulated products of 1 - beta.")
-    return Schedule(jnp.asarray(levels, jnp.float32))
+    if not (np.all(levels > 0) and np.all(levels < 1) and np.all(np.diff(levels) <= 0)):
+        raise ValueError(
+            "alpha_bar must lie within (0, 1) and must not rise with t: give cumulated products of 1 - beta."
+        )
+    return Schedule(jnp.asarray(levels))
 
 
 def from_betas(betas) -> Schedule:

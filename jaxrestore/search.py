@@ -3,7 +3,8 @@ its answer. `restore` (in restore.py) adds what a person at a terminal wants.
 
 A method is a pytree with ``init(key, y) -> state``, ``step(state, y) -> (state, iterate)``, ``score(iterate)``,
 ``operator_at(iterate)``, and the attributes ``prior``, ``operator``, ``noise_level``, ``answer``, ``iterations``; an iterate
-has an ``image``, a ``noise`` (or None) and a ``data_term``. All of them about one image: this module adds the batch.
+is a NamedTuple of float arrays with an ``image``, a ``noise`` (or None) and a ``data_term``. All of them are about one
+image: this module adds the batch.
 """
 
 from dataclasses import dataclass, replace
@@ -33,7 +34,8 @@ class Status(IntEnum):
             Status.ITERATIONS: f"all {iteration} iterations were run",
             Status.NOISE_LEVEL: f"the data term reached the noise level at iteration {iteration}",
             Status.FLAT: f"the data term stopped falling at iteration {iteration}",
-            Status.NON_FINITE: f"the loss became non-finite at iteration {iteration}; the answer is from before it",
+            Status.NON_FINITE: f"the loss became non-finite at iteration {iteration}"
+            + ("; the answer is from before it" if iteration > 1 else ", and there is no answer"),
         }[self]
 
 
@@ -103,9 +105,7 @@ def init(method: Any, key: Array, y: Array) -> PyTree:
     """The method's starting state for one y, or for a batch: then with one key for all or a key ``[b]`` each. Pure."""
     if not is_batched(method, y):
         return method.init(key, y)
-    return jax.vmap(type(method).init, in_axes=(None, 0 if jnp.ndim(key) else None, 0), axis_size=y.shape[0])(
-        method, key, y
-    )
+    return jax.vmap(method.init, in_axes=(0 if jnp.ndim(key) else None, 0))(key, y)
 
 
 @jax.jit

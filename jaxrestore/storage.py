@@ -20,6 +20,15 @@ from jaxrestore.schedule import from_alpha_bar
 
 EMBEDDED = Path(__file__).parent / "priors"
 FORMAT = "jaxrestore prior 1"
+FIELDS = {  # of a card, that loading needs
+    "name": str,
+    "architecture": str,
+    "arguments": dict,
+    "alpha_bar": list,
+    "shape": list,
+    "prediction": str,
+    "files": dict,
+}
 
 
 def embedded_priors() -> list[str]:
@@ -48,9 +57,12 @@ def read_card(name: str | Path) -> dict[str, Any]:
         raise PriorError(f"{path} is damaged: it is not JSON ({error}).") from error
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         raise PriorError(f"{path} is not the card of a prior: its format is not {FORMAT!r}.")
-    needed = {"name", "architecture", "arguments", "alpha_bar", "shape", "prediction", "files"} - card.keys()
+    needed = FIELDS.keys() - card.keys()
     if needed:
         raise PriorError(f"{path} is incomplete: it lacks {', '.join(sorted(needed))}.")
+    wrong = [name for name, kind in FIELDS.items() if not isinstance(card[name], kind)]
+    if wrong:
+        raise PriorError(f"{path} is damaged: {', '.join(wrong)} can't be understood.")
     return card
 
 
@@ -86,14 +98,12 @@ def load_prior(name: str | Path, dtype: str | None = None, precision: str | None
                 f"{folder / 'parameters'}: {name} is {found.shape}, but the card's network needs {wanted.shape}."
             )
     changes = {key: value for key, value in {"dtype": dtype, "precision": precision}.items() if value is not None}
-    return Prior.create(
-        dataclasses.replace(network, **changes),
-        jax.tree.map(jax.numpy.asarray, parameters),
-        from_alpha_bar(card["alpha_bar"]),
-        tuple(card["shape"]),
-        card["prediction"],
-        card["name"],
-    )
+    network, parameters = dataclasses.replace(network, **changes), jax.tree.map(jax.numpy.asarray, parameters)
+    try:
+        schedule = from_alpha_bar(card["alpha_bar"])
+        return Prior.create(network, parameters, schedule, tuple(card["shape"]), card["prediction"], card["name"])
+    except (ValueError, TypeError) as error:
+        raise PriorError(f"{folder / 'card.json'} is damaged: {error}") from error
 
 
 def _network(card: dict[str, Any], path: Path) -> Any:
@@ -104,9 +114,13 @@ def _network(card: dict[str, Any], path: Path) -> Any:
         raise PriorError(f"{path} names the architecture {card['architecture']!r}; this version knows: {known}.")
     arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in card["arguments"].items()}
     try:
-        return ARCHITECTURES[card["architecture"]](**arguments)
-    except TypeError as error:
+        network = ARCHITECTURES[card["architecture"]](**arguments)
+        network.shapes()
+    except (TypeError, ValueError) as error:
         raise PriorError(f"{path} has arguments that the architecture doesn't take: {error}.") from error
+    if card["shape"] != [network.image_size, network.image_size, network.channels]:
+        raise PriorError(f"{path} is damaged: images of {card['shape']} are not those of its network.")
+    return network
 
 
 def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:

@@ -26,7 +26,10 @@ def arrays(name: str, file: str) -> dict[str, np.ndarray]:
 
 def network(about: dict) -> DDPMUNet:
     names = {"out_ch": "out_channels", "in_channels": "channels"}
-    return DDPMUNet(**{names.get(k, k): tuple(v) if isinstance(v, list) else v for k, v in about["config"].items()})
+    return DDPMUNet(
+        precision="highest",
+        **{names.get(k, k): tuple(v) if isinstance(v, list) else v for k, v in about["config"].items()},
+    )
 
 
 def weights(seed: int, shapes: dict) -> dict[str, np.ndarray]:

@@ -97,6 +97,15 @@ def test_no_bytes_raise_anything_else(tmp_path_factory, noise, keep):
         assert images.read_image(path).ndim == 3
 
 
+def test_faulty_metadata_is_a_sentence_too(tmp_path, monkeypatch):
+    def fail(image):
+        raise TypeError("bad operand type for abs(): 'str'")
+
+    monkeypatch.setattr(images.ImageOps, "exif_transpose", fail)
+    with pytest.raises(ImageError, match="damaged or truncated: bad operand"):
+        images.read_image(saved(tmp_path, Image.fromarray(RGB)))
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")

@@ -126,12 +126,17 @@ def test_two_methods_of_equal_shapes_compile_once_and_hold_no_weights(tiny):
         jax.config.update("jax_captured_constants_warn_bytes", 20_000)  # the weights are three times that
         try:
             jr.step.clear_cache()
+            run = jax.jit(jr.run, static_argnames="iterations")
+            run.clear_cache()
             for method in methods():
                 jr.step(method, jr.init(method, jax.random.key(0), y), y)
                 jr.restore(method, y, jax.random.key(0), iterations=2)
+                run(method, y, jax.random.key(0), iterations=2)
+            with pytest.raises(UserWarning, match="constants"):  # the check itself works
+                jax.jit(lambda y: jr.run(method, y, jax.random.key(0), iterations=2))(y)
         finally:
             jax.config.update("jax_captured_constants_warn_bytes", before)
-    assert jr.step._cache_size() == 1
+    assert jr.step._cache_size() == run._cache_size() == 1
 
 
 def test_presets_are_complete_and_the_papers(gaussian):
@@ -149,6 +154,8 @@ def test_wrong_settings_get_a_sentence(gaussian):
         jr.bird(gaussian, OPERATORS["denoise"], learning_rate=1.0)
     with pytest.raises(ValueError, match="Unknown task 'sharpen'"):
         jr.bird(gaussian, OPERATORS["denoise"], task="sharpen")
+    with pytest.raises(ValueError, match="Unknown preset 'papper' of bird; known: paper, flowers64"):
+        jr.bird(gaussian, OPERATORS["denoise"], preset="papper")
     method = jr.bird(gaussian, OPERATORS["super-resolution"], task="super-resolution")
     with pytest.raises(ValueError, match=r"shape \(8, 8, 3\), but the operator makes \(4, 4, 3\)"):
         jr.init(method, jax.random.key(0), jnp.zeros((8, 8, 3)))

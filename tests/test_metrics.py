@@ -34,3 +34,5 @@ def test_noise_level_is_estimated_from_the_image_alone():
     rows, columns = jnp.meshgrid(jnp.linspace(-0.8, 0.8, 65), jnp.linspace(-0.5, 0.5, 65), indexing="ij")
     noisy = (rows * columns)[..., None] + 0.1 * jax.random.normal(jax.random.key(0), (65, 65, 3))
     np.testing.assert_allclose(metrics.estimate_noise_level(noisy), 0.1, rtol=0.1)
+    known = jnp.ones((65, 65, 1)).at[:, :40].set(0)
+    np.testing.assert_allclose(metrics.estimate_noise_level(known * noisy, known), 0.1, rtol=0.1)

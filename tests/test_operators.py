@@ -107,6 +107,30 @@ def test_unknown_integers_are_refused():
         ops.partition(Exposure(jnp.ones(3, jnp.int32), jnp.zeros(3)))
 
 
+def test_a_declaration_that_names_nothing_is_refused():
+    class Misspelt(Exposure):
+        unknown = ("gian",)
+
+    class Text(Exposure):
+        unknown = "gain"
+
+    @jax.tree_util.register_pytree_node_class
+    class Keyless:
+        unknown = ("gain",)
+        gain = 1.0
+
+        def tree_flatten(self):
+            return (self.gain,), None
+
+        @classmethod
+        def tree_unflatten(cls, _, leaves):
+            return cls()
+
+    for operator in (Misspelt(jnp.ones(3), jnp.zeros(3)), Text(jnp.ones(3), jnp.zeros(3)), Keyless()):
+        with pytest.raises(ValueError, match=r"must be a tuple of its fields' names|without names"):
+            ops.partition(operator)
+
+
 def test_known_and_unknown_of_every_kind_of_node():
     tree = {"list": [Exposure(jnp.ones(1), jnp.zeros(1))], "number": 3}
     assert len(jax.tree.leaves(ops.partition(tree)[0])) == 1

@@ -11,9 +11,11 @@ import time
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import jaxrestore as jr
+from jaxrestore.checkpoint import fingerprint
 from jaxrestore.search import Status
 
 
@@ -168,6 +170,30 @@ def test_a_killed_run_goes_on_and_ends_bit_equal(tmp_path):
             np.testing.assert_array_equal(resumed[name], whole[name])
 
 
+def test_runs_that_differ_have_different_fingerprints(problem):
+    method, y = problem
+    optimizers = [None, optax.adam(0.03), optax.adam(0.3), optax.sgd(0.3)]
+    marks = [fingerprint(dataclasses.replace(method, optimizer=optimizer), y) for optimizer in optimizers]
+    assert len(set(marks)) == 4
+    assert fingerprint(dataclasses.replace(method, optimizer=optax.adam(0.03)), y) == marks[1]
+    assert fingerprint(method, y + 1) != marks[0]
+
+
+def test_nothing_usable_is_no_image(problem):
+    method, y = problem
+    schedule = jr.schedule.Schedule(jnp.full(1000, jnp.nan))
+    broken = dataclasses.replace(method, prior=dataclasses.replace(method.prior, schedule=schedule))
+    result = jr.restore(broken, y, KEY, iterations=3, restarts=2, combine="mean")
+    assert jnp.all(jnp.isnan(result.image))
+    assert result.sentences == ["the loss became non-finite at iteration 1, and there is no answer"]
+
+
+def test_the_best_of_several_denoised_images_needs_a_noise_level(gaussian):
+    method = jr.bird(gaussian, jr.operators.Identity(), task="denoise", preset="paper")
+    with pytest.raises(ValueError, match="give the method a noise_level"):
+        jr.restore(method, jnp.zeros(gaussian.shape), KEY, iterations=2, restarts=2)
+
+
 def test_wrong_arguments_get_a_sentence(problem):
     method, y = problem
     with pytest.raises(ValueError, match="not finite"):
@@ -180,3 +206,12 @@ def test_wrong_arguments_get_a_sentence(problem):
         jr.restore(method, y, KEY, restarts=0)
     with pytest.raises(ValueError, match="one measurement"):
         jr.run(method, y[None], KEY)
+
+
+def test_a_full_device_gets_a_sentence(problem, monkeypatch):
+    def full(*arguments):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+
+    monkeypatch.setattr(sys.modules["jaxrestore.restore"], "_chunk", full)
+    with pytest.raises(jr.OutOfMemory, match="doesn't hold 3 searches at once: pass a smaller batch_size"):
+        jr.restore(*problem, KEY, restarts=3)

@@ -52,6 +52,8 @@ def test_grids_fall_within_the_schedule(name, skip):
 def test_what_is_no_schedule_is_refused():
     with pytest.raises(ValueError, match="must not rise"):
         schedule.from_alpha_bar([0.5, 0.9])
+    with pytest.raises(ValueError, match="within"):
+        schedule.from_alpha_bar([1.0, 0.9])
     with pytest.raises(ValueError, match="vector"):
         schedule.from_alpha_bar([[0.5]])
     with pytest.raises(ValueError, match="betas"):

@@ -87,6 +87,16 @@ def test_parameters_that_do_not_fit_the_card_are_refused(folder):
         jr.load_prior(folder)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"prediction": "score"}, {"alpha_bar": [0.1, 0.9]}, {"shape": [16, 16]}, {"shape": [8, 8, 3]}, {"files": []}],
+)
+def test_damaged_cards_are_named(folder, changes):
+    edit(folder, **changes)
+    with pytest.raises(jr.PriorError, match=r"card\.json is damaged"):
+        jr.load_prior(folder)
+
+
 def test_foreign_folders_are_refused(folder, tmp_path):
     with pytest.raises(jr.PriorError, match="neither a folder nor an embedded prior"):
         jr.load_prior("faces1024")

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxrestore.ddim import GradientMode, unroll
 from jaxrestore.operators.unknown import combine, partition
-from jaxrestore.presets import preset
+from jaxrestore.presets import AROUND, preset, preset_name
 from jaxrestore.prior import Prior
 from jaxrestore.schedule import GridName
 
@@ -95,7 +95,8 @@ class Descent:
         """What the best of several answers has least of: the distance of the data term from the noise's variance.
 
         With no noise that is the data term. With noise, an image that explains y better than the truth does has begun to
-        reproduce the noise (the discrepancy principle).
+        reproduce the noise (the discrepancy principle). With H = identity it needs a noise level: a small data term alone
+        means no more than that the degradation has been reproduced.
         """
         return jnp.abs(iterate.data_term - self.noise_level**2)
 
@@ -122,15 +123,14 @@ def descent(
     prior: Prior,
     operator: PyTree,
     task: str,
-    preset_name: str | None,
+    given: str | None,
     noise_level: Any,
     optimizer: optax.GradientTransformation | None,
     settings: dict[str, Any],
 ) -> Descent:
     """The `Descent` of a named method with its preset; `settings` replace the preset's. For `shred` and `bird`."""
-    chosen = asdict(preset(method, task, preset_name or prior.name))
-    driver_settings = {"restarts", "combine"}  # the preset's, but none of the method's
-    known = {**{name: value for name, value in chosen.items() if name not in driver_settings}, "gradient": "frozen"}
+    chosen = asdict(preset(method, task, preset_name(method, given, prior.name)))
+    known = {**{name: value for name, value in chosen.items() if name not in AROUND}, "gradient": "frozen"}
     unknown = settings.keys() - known.keys()
     if unknown:
         raise TypeError(f"{method} has no setting {', '.join(sorted(unknown))}; it has: {', '.join(known)}.")

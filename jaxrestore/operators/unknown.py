@@ -16,13 +16,20 @@ from jaxtyping import Array, PyTree
 def _is_unknown(operator: PyTree, path: tuple) -> bool:
     node = operator
     for key in path:
+        declared = getattr(node, "unknown", ())
+        if isinstance(declared, str) or not all(hasattr(node, name) for name in declared):
+            raise ValueError(f"{type(node).__name__}.unknown must be a tuple of its fields' names, not {declared!r}.")
         name = getattr(key, "name", getattr(key, "key", getattr(key, "idx", None)))
-        if name in getattr(node, "unknown", ()):
+        if name in declared:
             return True
         if isinstance(key, jax.tree_util.GetAttrKey):
             node = getattr(node, key.name)
         elif isinstance(key, jax.tree_util.DictKey | jax.tree_util.SequenceKey):
             node = node[name]
+        elif declared:
+            raise ValueError(
+                f"{type(node).__name__} is registered without names of its fields: use register_dataclass."
+            )
         else:  # a node registered without keys: nothing below it can be named
             return False
     return False
