@@ -75,7 +75,8 @@ class Restore:
     """The clean image (or a folder of them): PSNR and SSIM are reported, and used for nothing else."""
 
     def __call__(self) -> int:
-        from jaxrestore.job import plan, run_job
+        from jaxrestore.job import run_job
+        from jaxrestore.paths import plan
 
         entries = plan(self.input, self.output, self.reference, self.mask)
         failures = run_job(self, entries)

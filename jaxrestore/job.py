@@ -15,81 +15,16 @@ import numpy as np
 
 from jaxrestore import metrics
 from jaxrestore.errors import ImageError, InputError
-from jaxrestore.images import (
-    SUFFIXES,
-    check_writable,
-    enlarge,
-    list_images,
-    read_image,
-    strip,
-    to_uint8,
-    write_aside,
-    write_png,
-)
+from jaxrestore.images import enlarge, read_image, strip, to_uint8, write_aside, write_png
 from jaxrestore.methods import METHODS
 from jaxrestore.operators import AveragePool, Mask
+from jaxrestore.paths import Paths, check_overwriting
 from jaxrestore.presets import Preset, preset, preset_name
 from jaxrestore.prior import Prior
 from jaxrestore.restore import restore
 from jaxrestore.search import Restoration, Stop
 from jaxrestore.storage import load_prior
 from jaxrestore.tasks import task_operator
-
-
-@dataclasses.dataclass(frozen=True)
-class Paths:
-    """Where the files of one image go."""
-
-    input: Path
-    output: Path
-    strip: Path
-    kernel: Path
-    record: Path
-    reference: Path | None
-    mask: Path | None
-
-
-def plan(input: Path, output: Path, reference: Path | None, mask: Path | None) -> list[Paths]:
-    """One entry per image. InputError for paths that can't be meant."""
-    if not input.exists():
-        raise InputError(f"There is no file or folder {input}.")
-    if input.is_file():
-        if output.is_dir():
-            output = output / f"{input.stem}.png"
-        if output.suffix.lower() != ".png":
-            raise InputError(f"OUTPUT must be a .png file, not {output}: restored images are written without loss.")
-        if output.resolve() == input.resolve():
-            raise InputError(f"OUTPUT is INPUT ({input}): the degraded image would be lost.")
-        beside = output.with_name
-        check_writable(output)
-        strip_path, kernel = beside(f"{output.stem}_strip.png"), beside(f"{output.stem}_kernel.png")
-        return [Paths(input, output, strip_path, kernel, beside("run.json"), reference, mask)]
-    if output.is_file():
-        raise InputError(f"INPUT is a folder, so OUTPUT must be one, and {output} is a file.")
-    if output.resolve() == input.resolve():
-        raise InputError(f"OUTPUT is INPUT ({input}): restored images would take the place of the degraded ones.")
-    check_writable(output / "any.png")
-    entries: dict[str, Paths] = {}
-    for path in sorted(list_images(input), key=lambda path: (path.suffix != ".png", path)):
-        name = f"{path.stem}.png" if f"{path.stem}.png" not in entries else f"{path.name}.png"  # a.jpg beside a.png
-        entries[name] = Paths(
-            path,
-            output / name,
-            output / "strips" / name,
-            output / "kernels" / name,
-            output / "runs" / f"{Path(name).stem}.json",
-            _by_name(reference, path, "reference"),
-            _by_name(mask, path, "mask"),
-        )
-    return sorted(entries.values(), key=lambda entry: entry.input)
-
-
-def _by_name(given: Path | None, image: Path, what: str) -> Path | None:
-    """A file given for all, or the file of the same name in a folder."""
-    if given is None or not given.is_dir():
-        return given
-    matches = sorted(path for path in given.iterdir() if path.stem == image.stem and path.suffix.lower() in SUFFIXES)
-    return matches[0] if matches else given / f"{image.stem} (no {what} of that name)"
 
 
 class Problem(NamedTuple):
@@ -129,7 +64,7 @@ def run_job(options: Any, entries: list[Paths]) -> list[str]:
 
 
 def check_options(options: Any, entries: list[Paths]) -> None:
-    """InputError for numbers that can't be meant, and for a file that would be written over one that is read."""
+    """InputError for numbers that can't be meant, or for a file that would be written over one that is read."""
     for name in ("iterations", "restarts", "batch_size"):
         value = getattr(options, name)
         if value is not None and value < 1:
@@ -138,20 +73,13 @@ def check_options(options: Any, entries: list[Paths]) -> None:
         value = getattr(options, name)
         if isinstance(value, float | int) and not 0 <= value < float("inf"):
             raise InputError(f"--{name.replace('_', '-')} must be a number from 0 on, not {value}.")
-    if options.discrepancy > 0 and options.noise_level == 0:
+    if options.discrepancy > 0 and (
+        options.noise_level == 0 or (options.noise_level is None and options.task != "denoise")
+    ):
         raise InputError("--discrepancy needs --noise-level: it stops where the data term reaches it.")
     if options.noise_level == "auto" and options.task == "super-resolution":
         raise InputError("--noise-level auto can't tell noise from detail in a reduced image: give a number.")
-    read = {
-        path.resolve()
-        for entry in entries
-        for path in (entry.input, entry.reference, entry.mask, options.kernel)
-        if path
-    }
-    for entry in entries:
-        for path in (entry.output, entry.strip, entry.kernel, entry.record):
-            if path.resolve() in read:
-                raise InputError(f"{path} is read, and would be written over: give another OUTPUT.")
+    check_overwriting(entries, options.kernel)
 
 
 def read_problem(options: Any, settings: Preset, entry: Paths, shape: tuple[int, int, int]) -> Problem:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxrestore.checkpoint import Checkpoints, fingerprint
-from jaxrestore.errors import OutOfMemory
+from jaxrestore.errors import InputError, OutOfMemory
 from jaxrestore.operators.basic import Identity
 from jaxrestore.search import Restoration, Search, Status, Stop, begin, chunk, finish, is_batched
 
@@ -48,26 +48,26 @@ def restore(
     - `callback(iteration, search)` is called after every chunk, whose arrays the next one takes: copy what you keep.
       `progress` shows a bar (only at a terminal).
 
-    Not for jit, it is a loop on the host: `run` is the pure function. Raises ValueError for shapes that don't fit,
+    Not for jit, it is a loop on the host: `run` is the pure function. Raises ValueError for what doesn't fit,
     `OutOfMemory`, `CheckpointError`.
     """
     if combine not in ("best", "mean"):
-        raise ValueError(f"combine must be 'best' or 'mean', not {combine!r}.")
+        raise InputError(f"combine must be 'best' or 'mean', not {combine!r}.")
     if restarts < 1 or chunk_size < 1 or (batch_size is not None and batch_size < 1):
-        raise ValueError("restarts, chunk_size and batch_size must be at least 1.")
+        raise InputError("restarts, chunk_size and batch_size must be at least 1.")
     if iterations is not None:
         method = replace(method, iterations=iterations)  # the method's own: its rates may decay over them
     if method.iterations < 1:
-        raise ValueError(f"iterations must be at least 1, not {method.iterations}.")
+        raise InputError(f"iterations must be at least 1, not {method.iterations}.")
     if combine == "best" and restarts > 1 and isinstance(method.operator, Identity) and not method.noise_level > 0:
-        raise ValueError(
+        raise InputError(
             "With H = identity the restart of the lowest data term is the one that reproduces the noise best: "
             'give the method a noise_level, or combine="mean".'
         )
     batched, y = is_batched(method, y), jnp.asarray(y)
     images = y if batched else y[None]
     if not bool(jnp.all(jnp.isfinite(images))):
-        raise ValueError("The measurement holds values that are not finite (NaN or infinite).")
+        raise InputError("The measurement holds values that are not finite (NaN or infinite).")
     b = images.shape[0]
     keys = _keys(key, b, restarts)
     problems = jnp.tile(images, (restarts, *[1] * (images.ndim - 1)))  # restart by restart, as the keys

@@ -9,7 +9,7 @@ from PIL import Image
 import jaxrestore as jr
 from jaxrestore.cli import main
 from jaxrestore.images import read_image
-from jaxrestore.job import plan
+from jaxrestore.paths import plan
 
 
 @pytest.fixture(scope="module")
