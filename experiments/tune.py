@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="eval.tar of the flower photographs")
     parser.add_argument("--out", type=Path, default=Path("out/tune"))
     parser.add_argument("--docs", type=Path, default=Path("docs"))
-    parser.add_argument("--count", type=int, default=4, help="photographs")
+    parser.add_argument("--count", type=int, default=3, help="photographs")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     images = flowers.photographs(options.data, "tuning", options.count)

@@ -54,7 +54,7 @@ class Restore:
     operator_lr: float | None = None
     """Step size on what is unknown of the operator. Default: the preset's."""
     gradient: Literal["frozen", "full"] = "frozen"
-    """full: through the network, three times the time."""
+    """full: through the network; several times the time and the memory."""
     restarts: int | None = None
     """Searches per image from different noises. Default: the preset's."""
     combine: Literal["best", "mean"] | None = None
