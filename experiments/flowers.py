@@ -4,6 +4,7 @@ Results are JSON lines, one per image and setting, appended as soon as they exis
 Each worker holds one core: XLA's convolutions of this size use no more.
 """
 
+import argparse
 import io
 import json
 import os
@@ -12,7 +13,6 @@ import sys
 import tarfile
 import time
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,6 +65,7 @@ def problem(task: str, name: str, image: np.ndarray) -> tuple[Any, Any]:
 
     from jaxrestore import operators
     from jaxrestore.degrade import box_mask
+    from jaxrestore.images import as_stored
     from jaxrestore.tasks import simulate
 
     key = jax.random.fold_in(jax.random.key(0), zlib.crc32(name.encode()))
@@ -76,18 +77,11 @@ def problem(task: str, name: str, image: np.ndarray) -> tuple[Any, Any]:
         "deblur": (blur, 2.5),
         "blind-deblur": (blur, 2.5),
     }[task]
-    y = rounded(simulate(key, task, jnp.asarray(image), operator, level))  # type: ignore[arg-type]
+    y = jnp.asarray(as_stored(simulate(key, task, jnp.asarray(image), operator, level)))  # type: ignore[arg-type]
     y = operator(y) if task == "inpaint" else y
     if task == "blind-deblur":
         operator = operators.Blur.create(operators.SoftmaxKernel.create(13, 2.0))
     return operator, y
-
-
-def rounded(image: Any) -> Any:
-    """To the 256 levels of a file, and back."""
-    import jax.numpy as jnp
-
-    return jnp.clip(jnp.round((image + 1) * 127.5), 0, 255) / 127.5 - 1
 
 
 def psnr(image: Any, reference: Any) -> float:
@@ -101,16 +95,21 @@ def shown(task: str, y: np.ndarray) -> np.ndarray:
         y = np.array(y)
         y[hole, hole] = -1
     if task == "super-resolution":
-        pixels = np.clip(np.round((y + 1) * 127.5), 0, 255).astype(np.uint8)
-        y = np.asarray(Image.fromarray(pixels).resize((SIZE, SIZE), Image.Resampling.BICUBIC), np.float32) / 127.5 - 1
+        from jaxrestore.images import to_uint8
+
+        y = (
+            np.asarray(Image.fromarray(to_uint8(y)).resize((SIZE, SIZE), Image.Resampling.BICUBIC), np.float32) / 127.5
+            - 1
+        )
     return y
 
 
 def scores(task: str, image: np.ndarray, truth: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """PSNR and SSIM of the image as a file holds it; for inpainting also inside the box, and with the known put back."""
     from jaxrestore import metrics
+    from jaxrestore.images import as_stored
 
-    image = np.asarray(rounded(image))
+    image = as_stored(image)
     found = {"psnr": psnr(image, truth), "ssim": float(metrics.ssim(image, truth))}  # type: ignore[arg-type]
     if task == "inpaint":
         hole = slice((SIZE - BOX) // 2, (SIZE + BOX) // 2)
@@ -202,13 +201,13 @@ def complete(
     return [found[key] for key in wanted]
 
 
-def in_workers(workers: int, out: Path, work: Callable[[int, int], None]) -> None:
-    """Run ``work(index, workers)`` in processes of their own, each on one core; the caller's script starts itself again."""
+def results(settings: list[Setting], images: dict[str, np.ndarray], out: Path, workers: int) -> list[dict[str, Any]]:
+    """The rows of all settings on all images, measured in processes of one core each: the script starts itself again."""
     mine = os.environ.get("EXPERIMENT_WORKER")
     if mine is not None:
         if hasattr(os, "sched_setaffinity"):  # before JAX counts the cores
             os.sched_setaffinity(0, {int(mine)})
-        work(int(mine), workers)
+        measure(settings, dict(list(images.items())[int(mine) :: workers]), out, mine)
         raise SystemExit(0)
     out.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, *sys.argv]
@@ -218,3 +217,14 @@ def in_workers(workers: int, out: Path, work: Callable[[int, int], None]) -> Non
     failed = [child.wait() for child in children]
     if any(failed):
         raise SystemExit(f"A worker failed (exit codes {failed}); run the same command to go on.")
+    return complete(read_rows(out), settings, images)
+
+
+def parser(description: str | None, out: str) -> argparse.ArgumentParser:
+    """The arguments that the experiments share."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--data", type=Path, required=True, help="eval.tar of the flower photographs")
+    made.add_argument("--out", type=Path, default=Path(out))
+    made.add_argument("--docs", type=Path, default=Path("docs"))
+    made.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    return made

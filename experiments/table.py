@@ -7,8 +7,6 @@ minutes on two cores; resumes. Writes `docs/results.md` and `docs/results.png`. 
 the box more than 9 dB, and the mean of 8 restarts is above bicubic enlargement.
 """
 
-import argparse
-import os
 from pathlib import Path
 
 import flowers
@@ -61,9 +59,8 @@ def classical(task: str, y: np.ndarray) -> dict[str, np.ndarray]:
     return {}  # the input is shown as its bicubic enlargement
 
 
-def write_report(images: dict[str, np.ndarray], out: Path, docs: Path) -> None:
+def write_report(rows: list[dict], images: dict[str, np.ndarray], out: Path, docs: Path) -> None:
     """The Markdown table and the figure, from the results alone."""
-    rows = flowers.complete(flowers.read_rows(out), SETTINGS, images)
     for name, image in images.items():
         for task in TASKS:
             y = np.asarray(flowers.problem(task, name, image)[1])
@@ -116,22 +113,13 @@ def write_figure(images: dict[str, np.ndarray], out: Path, path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="eval.tar of the flower photographs")
-    parser.add_argument("--out", type=Path, default=Path("out/table"))
-    parser.add_argument("--docs", type=Path, default=Path("docs"))
+    parser = flowers.parser(__doc__, "out/table")
     parser.add_argument("--budget", type=int, default=225_000, help="network evaluations; decides how many photographs")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
 
     images = flowers.photographs(options.data, "test", min(100, max(1, options.budget // evaluations_per_image())))
-
-    def work(index: int, workers: int) -> None:
-        mine = dict(list(images.items())[index::workers])
-        flowers.measure(SETTINGS, mine, options.out, str(index))
-
-    flowers.in_workers(options.workers, options.out, work)
-    write_report(images, options.out, options.docs)
+    rows = flowers.results(SETTINGS, images, options.out, options.workers)
+    write_report(rows, images, options.out, options.docs)
     print(f"{options.docs / 'results.md'}: {len(images)} photographs")
 
 

@@ -6,10 +6,6 @@ The photographs are of the tuning half (even positions). About 8 minutes on two 
 `--count`. Writes `docs/tuning.md`; the chosen settings stand in `jaxrestore/presets.py`.
 """
 
-import argparse
-import os
-from pathlib import Path
-
 import flowers
 import numpy as np
 from flowers import Setting
@@ -51,20 +47,11 @@ def report(rows: list[dict], count: int) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="eval.tar of the flower photographs")
-    parser.add_argument("--out", type=Path, default=Path("out/tune"))
-    parser.add_argument("--docs", type=Path, default=Path("docs"))
+    parser = flowers.parser(__doc__, "out/tune")
     parser.add_argument("--count", type=int, default=3, help="photographs")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     images = flowers.photographs(options.data, "tuning", options.count)
-
-    def work(index: int, workers: int) -> None:
-        flowers.measure(SETTINGS, dict(list(images.items())[index::workers]), options.out, str(index))
-
-    flowers.in_workers(options.workers, options.out, work)
-    rows = flowers.complete(flowers.read_rows(options.out), SETTINGS, images)
+    rows = flowers.results(SETTINGS, images, options.out, options.workers)
     options.docs.mkdir(exist_ok=True)
     (options.docs / "tuning.md").write_text("\n".join(report(rows, len(images))))
 

@@ -64,22 +64,21 @@ class Checkpoints:
         latest = self.checkpointer.latest
         if latest is None:
             return None
+        leaves, structure = jax.tree.flatten(search)
         try:
             about: Any = self.checkpointer.metadata(latest).custom_metadata
-        except Exception as error:  # whatever the storage raises
-            raise CheckpointError(f"{self.folder} can't be read: {str(error).splitlines()[0][:200]}") from error
-        if not isinstance(about, dict) or about.get("run") != self.run:
-            raise CheckpointError(
-                f"{self.folder} holds checkpoints of another run (image, key, settings or version differ): "
-                "give another folder, or remove it to start anew."
-            )
-        leaves, structure = jax.tree.flatten(search)
-        wanted = {
-            "history": np.empty(about["history"], np.float32),
-            "search": {str(i): np.empty(leaf.shape, leaf.dtype) for i, leaf in enumerate(leaves)},
-        }
-        try:
+            if not isinstance(about, dict) or about.get("run") != self.run:
+                raise CheckpointError(
+                    f"{self.folder} holds checkpoints of another run (image, key, settings or version differ): "
+                    "give another folder, or remove it to start anew."
+                )
+            wanted = {
+                "history": np.empty(about["history"], np.float32),
+                "search": {str(i): np.empty(leaf.shape, leaf.dtype) for i, leaf in enumerate(leaves)},
+            }
             state: Any = self.checkpointer.load(latest, wanted)
+        except CheckpointError:
+            raise
         except Exception as error:  # whatever the storage raises
             raise CheckpointError(f"{self.folder} can't be read: {str(error).splitlines()[0][:200]}") from error
         restored = [jnp.asarray(state["search"][str(i)]) for i in range(len(leaves))]

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 import tyro
 
 from jaxrestore.errors import InputError, OutOfMemory
+from jaxrestore.presets import TaskName
 
-TaskName = Literal["denoise", "inpaint", "super-resolution", "deblur", "blind-deblur"]
 File = Annotated[Path, tyro.conf.Positional]
 
 

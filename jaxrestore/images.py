@@ -85,6 +85,11 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
     return np.clip(np.round((np.asarray(image, np.float32) + 1) * 127.5), 0, 255).astype(np.uint8)
 
 
+def as_stored(image: np.ndarray) -> np.ndarray:
+    """The image as a file holds it: clipped and rounded to 256 levels, in [-1, 1] again."""
+    return to_uint8(image).astype(np.float32) / 127.5 - 1
+
+
 def write_png(path: str | Path, image: np.ndarray) -> None:
     """Write ``[h, w, 3]`` in [-1, 1], or bytes ``[h, w]``, as PNG: aside first, then renamed, never half-written."""
     pixels = image if image.dtype == np.uint8 else to_uint8(image)

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxrestore import metrics
 from jaxrestore.errors import ImageError, InputError
-from jaxrestore.images import enlarge, read_image, strip, to_uint8, write_aside, write_png
+from jaxrestore.images import as_stored, enlarge, read_image, strip, write_aside, write_png
 from jaxrestore.methods import METHODS
 from jaxrestore.operators import AveragePool, Mask
 from jaxrestore.paths import Paths, check_overwriting
@@ -189,7 +189,7 @@ def write(problem: Problem, result: Restoration, about: dict[str, Any]) -> None:
         "versions": {name: version(name) for name in ("jaxrestore", "jax", "flax", "optax", "numpy")},
     }
     if reference is not None:
-        seen = jnp.asarray(to_uint8(image), jnp.float32) / 127.5 - 1  # as the file holds it
+        seen = jnp.asarray(as_stored(image))
         truth = jnp.asarray(reference)
         record |= {"psnr": float(metrics.psnr(seen, truth)), "ssim": float(metrics.ssim(seen, truth))}
     write_png(entry.output, image)

@@ -6,12 +6,13 @@ photographs that appear in no table (`experiments/tune.py`).
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from jaxrestore.operators.blur import Boundary
 from jaxrestore.schedule import GridName
 
-TASKS = ("denoise", "inpaint", "super-resolution", "deblur", "blind-deblur")
+TaskName = Literal["denoise", "inpaint", "super-resolution", "deblur", "blind-deblur"]
+TASKS: tuple[str, ...] = get_args(TaskName)
 
 
 AROUND = ("restarts", "combine", "kernel", "boundary")  # settings around a method, not of it

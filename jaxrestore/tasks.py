@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,9 +10,7 @@ import numpy as np
 from jaxrestore import operators
 from jaxrestore.errors import InputError
 from jaxrestore.images import Fit, open_image, read_image
-from jaxrestore.presets import Preset
-
-TaskName = Literal["denoise", "inpaint", "super-resolution", "deblur", "blind-deblur"]
+from jaxrestore.presets import Preset, TaskName
 
 
 def task_operator(
