@@ -13,10 +13,16 @@ from jaxrestore import operators as ops
 KERNEL = np.random.default_rng(0).random((5, 7)).astype(np.float32)
 SOFTMAX = ops.SoftmaxKernel.create(5)
 MASK = np.random.default_rng(1).integers(0, 2, (12, 8))
+KERNELS = (jnp.asarray(KERNEL[:, :5]), SOFTMAX, SOFTMAX, jnp.asarray(KERNEL[:, :5]))
 LINEAR = {
     "identity": ops.Identity(),
     "mask": ops.Mask.create(MASK),
     "pool": ops.AveragePool(4),
+    "stride": ops.Stride(2),
+    "bicubic": ops.Bicubic(4),
+    "grey": ops.Grayscale(),
+    "varying": ops.VaryingBlur.create(KERNELS, (12, 8)),
+    "old photo": ops.Compose((ops.Blur.create(SOFTMAX), ops.Stride(2), ops.Grayscale())),
     "chain": ops.Compose((ops.Blur.create(SOFTMAX), ops.AveragePool(2))),
     **{
         f"blur-{boundary}-{algorithm}": ops.Blur.create(KERNEL, boundary, algorithm)
@@ -48,6 +54,21 @@ def test_batches_jit_vmap_and_dtype(operator, image):
     np.testing.assert_allclose(jax.vmap(operator)(batch), single, atol=1e-5)
     np.testing.assert_allclose(jax.jit(lambda op, x: op(x))(operator, batch), single, atol=1e-5)
     assert operator(image.astype(jnp.bfloat16)).dtype == jnp.bfloat16
+
+
+@pytest.mark.parametrize(
+    "name", ["identity", "mask", "pool", "stride", "grey", "blur-circular-direct", "blur-circular-fft"]
+)
+def test_pseudo_inverses(name, image):
+    """H H+ H = H and H+ H H+ = H+; H+ H is symmetric, which makes it the one of least norm."""
+    operator = LINEAR[name]
+    once = operator.pinv(operator(image))
+    np.testing.assert_allclose(operator(once), operator(image), atol=2e-4)
+    np.testing.assert_allclose(operator.pinv(operator(once)), once, atol=2e-3)
+    other = jax.random.normal(jax.random.key(5), image.shape)
+    np.testing.assert_allclose(
+        jnp.vdot(other, once), jnp.vdot(operator.pinv(operator(other)), image), rtol=5e-3, atol=0.05
+    )
 
 
 @pytest.mark.parametrize(("boundary", "mode"), [("zero", "constant"), ("reflect", "mirror"), ("circular", "wrap")])
@@ -93,7 +114,7 @@ def test_partition_splits_what_is_declared_unknown(image):
         (ops.Blur.create(ops.GaussianKernel.create(5, (1.0, 2.0), known=False)), Exposure(jnp.ones(3), jnp.zeros(3)))
     )
     unknown, known = ops.partition(blind)
-    assert [leaf.shape for leaf in jax.tree.leaves(unknown)] == [(2,), (), (3,)]
+    assert [leaf.shape for leaf in jax.tree.leaves(unknown)] == [(2,), (), (2,), (3,)]
     assert [leaf.shape for leaf in jax.tree.leaves(known)] == [(3,)]
     np.testing.assert_array_equal(ops.combine(unknown, known)(image), blind(image))
     assert ops.is_blind(blind)
@@ -146,11 +167,29 @@ def test_known_and_unknown_of_every_kind_of_node():
         (lambda: ops.Mask.create(np.full((4, 4), 0.5)), "zeros and ones"),
         (lambda: ops.Mask.create(np.zeros((4, 4))), "every pixel is missing"),
         (lambda: ops.AveragePool(5)(jnp.zeros((8, 8, 3))), "can't be reduced by 5"),
+        (lambda: ops.Blur.create(KERNEL).pinv(jnp.zeros((8, 8, 3))), "for the circular boundary, not for 'reflect'"),
+        (lambda: ops.VaryingBlur.create(KERNELS[:3], (8, 8)), "square grid"),
+        (lambda: ops.ParallelBeam.create(np.zeros(0)), "at least one angle"),
+        (lambda: ops.ParallelBeam.create(3)(jnp.zeros((8, 6, 3))), "square images"),
+        (lambda: ops.box_mask((8, 8), 8), "must lie between 1 and 7"),
+        (lambda: ops.random_mask(jax.random.key(0), (8, 8), 0.0), "fraction"),
+        (lambda: ops.text_mask((8, 8), " "), "no text"),
     ],
 )
 def test_bad_arguments_get_a_sentence(make, sentence):
     with pytest.raises(ValueError, match=sentence):
         make()
+
+
+def test_photons_and_dead_pixels():
+    key, image = jax.random.key(0), jnp.full((200, 200, 3), 0.2)
+    photons = ops.poisson_noise(key, image, peak=100.0)
+    np.testing.assert_allclose(jnp.mean(photons), 0.2, atol=2e-3)
+    np.testing.assert_allclose(jnp.std(photons), 2 * (0.6 / 100) ** 0.5, rtol=0.02)
+    dead = ops.salt_and_pepper(key, image, 0.1)
+    np.testing.assert_allclose([jnp.mean(dead == 1), jnp.mean(dead == -1)], 0.05, rtol=0.1)
+    assert jnp.all((dead == 0.2) | (jnp.all(dead == dead[..., :1], axis=-1, keepdims=True)))  # whole pixels
+    assert jnp.all(ops.poisson_noise(key, -jnp.ones((4, 4, 3)), 10.0) == -1)
 
 
 def test_noise_models_have_their_deviations():

@@ -1,28 +1,46 @@
 """Degradation operators: frozen pytrees called with an image ``[h, w, c]`` or ``[b, h, w, c]`` in [-1, 1]."""
 
-from jaxrestore.operators.basic import AveragePool, Compose, Identity, Mask
+from jaxrestore.operators.basic import Compose, Grayscale, Identity, Mask
 from jaxrestore.operators.blur import Blur, Boundary, convolve
 from jaxrestore.operators.kernels import GaussianKernel, GeneratedKernel, SoftmaxKernel
-from jaxrestore.operators.noise import bird_noise, gaussian_noise, speckle_noise
+from jaxrestore.operators.masks import box_mask, random_mask, text_mask
+from jaxrestore.operators.motion import motion_kernel
+from jaxrestore.operators.noise import bird_noise, gaussian_noise, poisson_noise, salt_and_pepper, speckle_noise
+from jaxrestore.operators.reduce import REDUCTIONS, AveragePool, Bicubic, Stride
+from jaxrestore.operators.tomography import ParallelBeam
 from jaxrestore.operators.unknown import adjoint, combine, is_blind, measure_shape, partition
+from jaxrestore.operators.varying import VaryingBlur, region_weights
 
 __all__ = [
+    "REDUCTIONS",
     "AveragePool",
+    "Bicubic",
     "Blur",
     "Boundary",
     "Compose",
     "GaussianKernel",
     "GeneratedKernel",
+    "Grayscale",
     "Identity",
     "Mask",
+    "ParallelBeam",
     "SoftmaxKernel",
+    "Stride",
+    "VaryingBlur",
     "adjoint",
     "bird_noise",
+    "box_mask",
     "combine",
     "convolve",
     "gaussian_noise",
     "is_blind",
     "measure_shape",
+    "motion_kernel",
     "partition",
+    "poisson_noise",
+    "random_mask",
+    "region_weights",
+    "salt_and_pepper",
     "speckle_noise",
+    "text_mask",
 ]

@@ -1,7 +1,7 @@
-"""Operators that need no more than a line of arithmetic: identity, mask, reduction by averaging, and chains of operators."""
+"""Operators that need no more than a line of arithmetic: identity, mask, loss of colour, and chains of operators."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -18,6 +18,10 @@ class Identity:
 
     def __call__(self, image: Array) -> Array:
         return image
+
+    def pinv(self, measurement: Array) -> Array:
+        """The measurement."""
+        return measurement
 
 
 @jax.tree_util.register_dataclass
@@ -42,22 +46,26 @@ class Mask:
     def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
         return image * self.known.astype(image.dtype)
 
+    def pinv(self, measurement: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
+        """What was measured, zero elsewhere."""
+        return self(measurement)
+
+
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, the weights of Pillow's mode "L" and of JPEG
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class AveragePool:
-    """Reduction by averaging blocks of `scale` x `scale` pixels (BIRD's published super-resolution)."""
+class Grayscale:
+    """H(image) = its luma ``[h, w, 1]``, by the weights of ITU-R BT.601."""
 
-    scale: int = field(metadata={"static": True})
+    def __call__(self, image: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 1"]:
+        return jnp.sum(image * jnp.asarray(LUMA, image.dtype), axis=-1, keepdims=True)
 
-    def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b hs ws c"]:
-        *batch, h, w, c = image.shape
-        if self.scale < 1 or h % self.scale or w % self.scale:
-            raise ValueError(
-                f"An image of {h} x {w} can't be reduced by {self.scale}: its sides must be multiples of it."
-            )
-        blocks = image.reshape(*batch, h // self.scale, self.scale, w // self.scale, self.scale, c)
-        return blocks.mean(axis=(-4, -2))
+    def pinv(self, measurement: Float[Array, "*b h w 1"]) -> Float[Array, "*b h w 3"]:
+        """The colours of least norm that have this luma: not grey, since the weights are unequal."""
+        weights = np.asarray(LUMA)
+        return measurement * jnp.asarray(weights / np.sum(weights**2), measurement.dtype)
 
 
 @jax.tree_util.register_dataclass

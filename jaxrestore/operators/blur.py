@@ -77,3 +77,20 @@ class Blur:
     def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
         kernel: Any = self.kernel() if callable(self.kernel) else self.kernel
         return convolve(image, kernel, self.boundary, self.algorithm)
+
+    def pinv(self, measurement: Float[Array, "*b h w c"], cutoff: float = 1e-3) -> Float[Array, "*b h w c"]:
+        """The image of least norm with this blur, for the circular boundary (ValueError for the others, which have no closed
+        form): spectra divided, where the kernel's is above `cutoff` of its largest; zero elsewhere."""
+        if self.boundary != "circular":
+            raise ValueError(
+                f"A blur has a closed pseudo-inverse for the circular boundary, not for {self.boundary!r}."
+            )
+        kernel: Any = self.kernel() if callable(self.kernel) else self.kernel
+        (kh, kw), size = kernel.shape, measurement.shape[-3:-1]
+        padded = jnp.zeros(size).at[:kh, :kw].set(kernel)  # ValueError of JAX's own for a kernel larger than the image
+        response = jnp.fft.rfft2(jnp.roll(padded, (-(kh // 2), -(kw // 2)), (0, 1)))[..., None]
+        power = jnp.abs(response) ** 2
+        usable = power > cutoff**2 * jnp.max(power)
+        inverse = jnp.where(usable, jnp.conj(response) / jnp.where(usable, power, 1), 0)
+        spectrum = jnp.fft.rfft2(measurement, axes=(-3, -2)) * inverse
+        return jnp.fft.irfft2(spectrum, size, axes=(-3, -2)).astype(measurement.dtype)

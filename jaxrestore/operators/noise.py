@@ -4,6 +4,7 @@ Amounts are standard deviations relative to white, as papers state them: 30 grey
 """
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 
@@ -26,3 +27,17 @@ def bird_noise(
     """
     speckle_key, gaussian_key = jax.random.split(key)
     return 0.8 * speckle_noise(speckle_key, image, speckle) + 0.2 * gaussian_noise(gaussian_key, image, gaussian)
+
+
+def poisson_noise(key: Array, image: Float[Array, "*s"], peak: float) -> Float[Array, "*s"]:
+    """Photon counting: Poisson counts of mean `peak` at white, divided by `peak`. No derivative in the image."""
+    brightness = jnp.clip((image + 1) / 2, 0, None)
+    counts = jax.random.poisson(key, peak * brightness.astype(jnp.float32))
+    return (2 * counts / peak - 1).astype(image.dtype)
+
+
+def salt_and_pepper(key: Array, image: Float[Array, "*b h w c"], fraction: float) -> Float[Array, "*b h w c"]:
+    """A random `fraction` of the pixels replaced, half by white and half by black."""
+    uniform = jax.random.uniform(key, (*image.shape[:-1], 1))
+    extreme = jnp.where(uniform < fraction / 2, 1, -1).astype(image.dtype)
+    return jnp.where(uniform < fraction, extreme, image)
