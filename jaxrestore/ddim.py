@@ -4,6 +4,10 @@ Cost of G with S steps: S network evaluations. Of its derivative, beside that:
 
 - ``gradient="frozen"``: the noise predictions are constants for the derivative (what BIRD's published code does). The
   backward pass evaluates no network, and keeps a few images a step, none of the network's activations.
+- ``"frozen_v"`` and ``"frozen_x0"``: another reading of the same prediction is the constant, v = sqrt(ab) eps -
+  sqrt(1 - ab) x0, or x0 itself (not in the last step, which would have no derivative left). At the same cost. Without
+  clipping all three are the identity times a number, and Adam walks alike in all; with clipping they weigh the clipped
+  pixels differently.
 - ``gradient="full"``: the exact derivative. Each step is evaluated again on the way back (rematerialised): 2 S evaluations
   and S backward passes in all, memory of one step's activations plus one image a step.
 """
@@ -18,7 +22,7 @@ from jaxtyping import Array, Float
 from jaxrestore.prior import Prior
 from jaxrestore.schedule import GridName, time_grid
 
-GradientMode = Literal["frozen", "full"]
+GradientMode = Literal["frozen", "frozen_v", "frozen_x0", "full"]
 
 
 @partial(jax.jit, static_argnames=("skip", "grid", "clip", "gradient"))
@@ -43,19 +47,29 @@ def unroll(
 
     def step(x, time):
         t, alpha_bar, alpha_bar_next = time
-        if gradient == "frozen":  # on the input too: then nothing of the network is kept for the backward pass
-            eps = jax.lax.stop_gradient(prior.predict_noise(jax.lax.stop_gradient(x), t, label))
-        else:
+        if gradient == "full":
             eps = prior.predict_noise(x, t, label)
+        else:  # on the input too: then nothing of the network is kept for the backward pass
+            eps = jax.lax.stop_gradient(prior.predict_noise(jax.lax.stop_gradient(x), t, label))
         x0 = (x - jnp.sqrt(1 - alpha_bar) * eps) / jnp.sqrt(alpha_bar)
+        if gradient == "frozen_v":
+            x0 = _with_slope(x0, jnp.sqrt(alpha_bar), x)
+        elif gradient == "frozen_x0":
+            x0 = _with_slope(x0, jnp.where(alpha_bar_next == 1, 1 / jnp.sqrt(alpha_bar), 0), x)
         if clip:
             x0 = jnp.clip(x0, -1.0, 1.0)
+        if clip or gradient in ("frozen_v", "frozen_x0"):
             eps = (x - jnp.sqrt(alpha_bar) * x0) / jnp.sqrt(1 - alpha_bar)
         return jnp.sqrt(alpha_bar_next) * x0 + jnp.sqrt(1 - alpha_bar_next) * eps, None
 
     if gradient == "full":
         step = jax.checkpoint(step, prevent_cse=False)  # inside a scan nothing can be merged across steps
     return jax.lax.scan(step, noise, time_grid(prior.schedule, skip, grid))[0]
+
+
+def _with_slope(value: Array, slope: Array, x: Array) -> Array:
+    """`value`, whose derivative in x is taken to be `slope`."""
+    return jax.lax.stop_gradient(value) + slope * (x - jax.lax.stop_gradient(x))
 
 
 @partial(jax.jit, static_argnames=("skip", "grid", "refinements"))

@@ -49,6 +49,22 @@ def test_frozen_gradient_is_the_product_of_the_steps(gaussian, noise, skip, prod
     np.testing.assert_allclose(gradient, product, rtol=2e-3)
 
 
+@pytest.mark.parametrize("gradient", ["frozen_v", "frozen_x0"])
+def test_other_readings_of_frozen_give_the_same_image_and_their_own_number(gaussian, noise, gradient):
+    """Nothing clipped: v constant passes the cosine of the step's angle, x0 constant the ratio of the noise's deviations."""
+    grid = time_grid(gaussian.schedule, 100, "published")
+    ab, ab_next = np.asarray(grid.alpha_bar, np.float64), np.asarray(grid.alpha_bar_next, np.float64)
+    cosines = np.sqrt(ab * ab_next) + np.sqrt((1 - ab) * (1 - ab_next))
+    ratios = np.sqrt((1 - ab_next[:-1]) / (1 - ab[:-1])) if gradient == "frozen_x0" else cosines
+    product = np.prod(ratios) * (1 / np.sqrt(ab[-1]) if gradient == "frozen_x0" else 1)
+    image, pullback = jax.vjp(lambda z: jr.unroll(gaussian, z, clip=False, gradient=gradient), noise)
+    np.testing.assert_allclose(image, jr.unroll(gaussian, noise, clip=False), atol=1e-4)
+    np.testing.assert_allclose(pullback(jnp.ones_like(image))[0], product, rtol=2e-3)
+    clipped, pullback = jax.vjp(lambda z: jr.unroll(gaussian, z, gradient=gradient), 4 * noise)
+    np.testing.assert_allclose(clipped, jr.unroll(gaussian, 4 * noise), atol=1e-4)
+    assert jnp.all((pullback(jnp.ones_like(image))[0] == 0) == (jnp.abs(clipped) == 1))
+
+
 def test_clipped_image_is_in_range_and_its_gradient_stops_where_the_last_step_clips(gaussian, noise):
     image, pullback = jax.vjp(lambda z: jr.unroll(gaussian, 4 * z), noise)
     assert jnp.max(jnp.abs(image)) == 1
@@ -98,7 +114,7 @@ def count(jaxpr, primitive):
     return total
 
 
-@pytest.mark.parametrize(("gradient", "calls"), [("frozen", 10), ("full", 20)])
+@pytest.mark.parametrize(("gradient", "calls"), [("frozen", 10), ("frozen_v", 10), ("frozen_x0", 10), ("full", 20)])
 def test_network_calls_of_value_and_gradient(gaussian, noise, gradient, calls):
     """Frozen: one a step, the backward pass is free of the network. Full: each is evaluated again on the way back."""
 
