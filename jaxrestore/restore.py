@@ -14,7 +14,8 @@ from jaxtyping import Array
 from jaxrestore.checkpoint import Checkpoints, fingerprint
 from jaxrestore.errors import InputError, OutOfMemory
 from jaxrestore.operators.basic import Identity
-from jaxrestore.search import Restoration, Search, Status, Stop, begin, chunk, finish, is_batched
+from jaxrestore.search import Restoration, Search, begin, chunk, finish, is_batched
+from jaxrestore.stopping import Status, Stop
 
 Combine = Literal["best", "mean"]
 
@@ -122,7 +123,7 @@ _chunk = partial(jax.jit, static_argnames="size", donate_argnames="search")(chun
 
 def _search(method: Any, stop: Stop, keys: Array, y: Array, loop: _Loop) -> Restoration:
     """The search over one batch, chunk by chunk."""
-    search, history, done = _begin(method, keys, y), np.zeros((len(y), 0), np.float32), 0
+    search, history, done = _begin(method, stop, keys, y), np.zeros((len(y), 0), np.float32), 0
     search = jax.tree.map(jnp.copy, search)  # donated below: no buffer of the caller's may be among them
     checkpoints = None
     if loop.checkpoint is not None:

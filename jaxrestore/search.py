@@ -8,7 +8,6 @@ image: this module adds the batch.
 """
 
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,40 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from jaxrestore.operators.unknown import measure_shape
-
-
-class Status(IntEnum):
-    """How a search ended; `sentence` is for people."""
-
-    RUNNING = 0
-    ITERATIONS = 1
-    NOISE_LEVEL = 2
-    FLAT = 3
-    NON_FINITE = 4
-
-    def sentence(self, iteration: int) -> str:
-        return {
-            Status.RUNNING: f"the search was cut off after {iteration} iterations",
-            Status.ITERATIONS: f"all {iteration} iterations were run",
-            Status.NOISE_LEVEL: f"the data term reached the noise level at iteration {iteration}",
-            Status.FLAT: f"the data term stopped falling at iteration {iteration}",
-            Status.NON_FINITE: f"the loss became non-finite at iteration {iteration}"
-            + ("; the answer is from before it" if iteration > 1 else ", and there is no answer"),
-        }[self]
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Stop:
-    """When to stop before the iterations are spent, without ground truth. All fields are leaves; zero means never.
-
-    `discrepancy`: when the data term is at most ``(discrepancy * method.noise_level)^2``; about 1.
-    `slope` and `patience`: when the data term has not fallen by the fraction `slope` within `patience` iterations.
-    """
-
-    discrepancy: Any = 0.0
-    slope: Any = 0.0
-    patience: Any = 20
+from jaxrestore.stopping import Status, Stop, Watch, look, start_watch
 
 
 class Search(NamedTuple):
@@ -61,8 +27,7 @@ class Search(NamedTuple):
     data_term: Array  # [] of the last iterate
     iteration: Array  # [] int32
     status: Array  # [] int32
-    reference: Array  # [] data term at the last fall by the slope's fraction
-    since: Array  # [] int32, iteration of that fall
+    watch: Watch  # what the stopping rules remember
 
 
 @jax.tree_util.register_dataclass
@@ -114,41 +79,31 @@ def step(method: Any, state: PyTree, y: Array) -> tuple[PyTree, PyTree]:
     return jax.vmap(method.step)(state, y) if is_batched(method, y) else method.step(state, y)
 
 
-def begin(method: Any, keys: Array, y: Array) -> Search:
+def begin(method: Any, stop: Stop, keys: Array, y: Array) -> Search:
     """The search over a batch y ``[n, ...]`` with keys ``[n]``, before its first iteration. Pure."""
     n = y.shape[0]
     state = jax.vmap(method.init)(keys, y)
     shapes = jax.eval_shape(jax.vmap(method.step), state, y)[1]
     empty = jax.tree.map(lambda leaf: jnp.full(leaf.shape, jnp.nan, leaf.dtype), shapes)
     infinite, zero = jnp.full(n, jnp.inf), jnp.zeros(n, jnp.int32)
-    return Search(state, empty._replace(data_term=infinite), infinite, zero, zero, infinite, zero)
+    watch = jax.tree.map(lambda leaf: jnp.tile(leaf, (n, *[1] * leaf.ndim)), start_watch(stop, shapes.image.shape[1:]))
+    return Search(state, empty._replace(data_term=infinite), infinite, zero, zero, watch)
 
 
 def advance(method: Any, stop: Stop, search: Search, y: Array) -> Search:
     """One iteration of one image's search; a search that has ended stays as it is. Pure."""
     state, iterate = method.step(search.state, y)
     data_term, iteration = iterate.data_term, search.iteration + 1
-    finite = jnp.isfinite(data_term) & jnp.all(jnp.isfinite(iterate.image))
+    watch, status = look(stop, search.watch, iteration, iterate.image, data_term, method.noise_level)
+    finite = status != Status.NON_FINITE
     better = True if method.answer == "last" else ~(method.score(iterate) >= method.score(search.answer))
-    fell = data_term < (1 - stop.slope) * search.reference
-    since = jnp.where(fell, iteration, search.since)
-    status = jnp.select(
-        [
-            ~finite,
-            data_term <= (stop.discrepancy * method.noise_level) ** 2,
-            (stop.slope > 0) & (iteration - since >= stop.patience),
-        ],
-        [Status.NON_FINITE, Status.NOISE_LEVEL, Status.FLAT],
-        Status.RUNNING,
-    ).astype(jnp.int32)
     moved = Search(
         jax.tree.map(partial(jnp.where, finite), state, search.state),
         jax.tree.map(partial(jnp.where, finite & better), iterate, search.answer),
         data_term,
         iteration,
         status,
-        jnp.where(fell, data_term, search.reference),
-        since,
+        watch,
     )
     return jax.tree.map(partial(jnp.where, search.status == Status.RUNNING), moved, search)
 
@@ -198,6 +153,8 @@ def run(method: Any, y: Array, key: Array, iterations: int | None = None, stop: 
         raise ValueError("run takes one measurement; use jax.vmap over a batch, or restore.")
     if iterations is not None:
         method = replace(method, iterations=iterations)
-    search = begin(method, key[None], y[None])
-    search, history = chunk(method, stop or Stop(), search, y[None], method.iterations, method.iterations)
+    stop = stop or Stop()
+    search, history = chunk(
+        method, stop, begin(method, stop, key[None], y[None]), y[None], method.iterations, method.iterations
+    )
     return jax.tree.map(lambda leaf: leaf[0], finish(method, search, history))

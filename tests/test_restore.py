@@ -16,7 +16,7 @@ import pytest
 
 import jaxrestore as jr
 from jaxrestore.checkpoint import fingerprint
-from jaxrestore.search import Status
+from jaxrestore.stopping import Status, look, start_watch
 
 
 @pytest.fixture
@@ -82,6 +82,27 @@ def test_flat_loss_stops(problem):
     method = dataclasses.replace(method, noise_lr=jnp.asarray(0.0))
     result = jr.restore(method, y, KEY, iterations=100, stop=jr.Stop(slope=0.01, patience=7))
     assert result.sentences == ["the data term stopped falling at iteration 8"]
+
+
+def test_still_images_stop(problem):
+    """Three images at rest have no variance; the seventh iteration without a new minimum after the third is the last."""
+    method, y = problem
+    method = dataclasses.replace(method, noise_lr=jnp.asarray(0.0))
+    result = jr.restore(method, jnp.stack([y, y]), KEY, iterations=100, stop=jr.Stop(window=3, patience=7))
+    assert result.sentences == ["the images' variance from one to the next stopped falling at iteration 10"] * 2
+
+
+def test_windowed_variance_is_that_of_the_last_images():
+    images = jax.random.normal(KEY, (9, 4, 4, 3)) * jnp.array([4, 4, 4, 1, 1, 1, 3, 3, 3.0])[:, None, None, None]
+    stop = jr.Stop(window=3, patience=2)
+    watch, seen = start_watch(stop, (4, 4, 3)), []
+    for i, image in enumerate(images):
+        watch, status = look(stop, watch, jnp.int32(i + 1), image, jnp.float32(1), 0.0)
+        seen.append(int(status))
+    variances = [float(np.var(images[i - 3 : i], axis=0).sum()) for i in range(3, 10)]
+    np.testing.assert_allclose(watch.least, min(variances), rtol=1e-5)
+    assert int(watch.least_at) == 3 + int(np.argmin(variances)) == 6
+    assert seen.index(Status.VARIANCE) == 7  # the eighth: two after the sixth
 
 
 def test_non_finite_loss_is_named_and_the_last_good_answer_kept(gaussian):
