@@ -1,5 +1,6 @@
 """How good a restoration is. Pure functions on images in [-1, 1], ``[*b, h, w, c]`` -> ``[*b]``; higher is better."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -27,6 +28,36 @@ def ssim(image: Float[Array, "*b h w c"], reference: Float[Array, "*b h w c"]) -
     similarity = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
     similarity /= (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
     return jnp.mean(similarity, axis=(-3, -2, -1))
+
+
+def registered(
+    image: Float[Array, "h w c"], reference: Float[Array, "h w c"], radius: int = 3
+) -> tuple[Float[Array, "hs ws c"], Float[Array, "hs ws c"]]:
+    """Both images without a margin of `radius` pixels, `image` moved by the whole number of pixels, at most `radius`, that
+    brings it nearest to the reference (least squares).
+
+    In blind deblurring a shift of the image and the opposite shift of the kernel explain the measurement equally well: it
+    is to be removed before `psnr` or `ssim` judge.
+    """
+    h, w, c = image.shape
+    inner = (h - 2 * radius, w - 2 * radius, c)
+    if min(inner) < 1:
+        raise ValueError(f"An image of {h} x {w} has nothing left inside a margin of {radius}.")
+    target = reference[radius : h - radius, radius : w - radius]
+    shifts = jnp.stack(jnp.meshgrid(*[jnp.arange(2 * radius + 1)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
+
+    def moved(shift):
+        return jax.lax.dynamic_slice(image, (shift[0], shift[1], 0), inner)
+
+    errors = jax.lax.map(lambda shift: jnp.mean((moved(shift) - target) ** 2), shifts)
+    return moved(shifts[jnp.argmin(errors)]), target
+
+
+def kernel_similarity(a: Float[Array, "ka la"], b: Float[Array, "kb lb"]) -> Array:
+    """The largest normalised cross-correlation of two kernels over all shifts (Hu & Yang 2012), at most 1."""
+    size = (a.shape[0] + b.shape[0], a.shape[1] + b.shape[1])  # no shift wraps around
+    product = jnp.fft.rfft2(a, size) * jnp.conj(jnp.fft.rfft2(b, size))
+    return jnp.max(jnp.fft.irfft2(product, size)) / jnp.sqrt(jnp.sum(a**2) * jnp.sum(b**2))
 
 
 def estimate_noise_level(

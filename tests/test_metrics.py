@@ -36,3 +36,32 @@ def test_noise_level_is_estimated_from_the_image_alone():
     np.testing.assert_allclose(metrics.estimate_noise_level(noisy), 0.1, rtol=0.1)
     known = jnp.ones((65, 65, 1)).at[:, :40].set(0)
     np.testing.assert_allclose(metrics.estimate_noise_level(known * noisy, known), 0.1, rtol=0.1)
+
+
+def test_a_shift_is_found_and_removed():
+    clean = jax.random.uniform(jax.random.key(0), (20, 24, 3), minval=-1)
+    noisy = clean + 0.1 * jax.random.normal(jax.random.key(1), clean.shape)
+    moved = jnp.roll(noisy, (2, -3), axis=(0, 1))
+    image, reference_part = metrics.registered(moved, clean)
+    np.testing.assert_array_equal(reference_part, clean[3:-3, 3:-3])
+    np.testing.assert_array_equal(image, noisy[3:-3, 3:-3])
+    assert metrics.psnr(moved, clean) < 12 < 20 < metrics.psnr(image, reference_part)
+    both = jax.vmap(metrics.registered)(jnp.stack([moved, noisy]), jnp.stack([clean, clean]))[0]
+    np.testing.assert_array_equal(both[1], image)
+    with pytest.raises(ValueError, match="nothing left"):
+        metrics.registered(clean, clean, 10)
+
+
+def test_kernel_similarity_knows_no_shift():
+    kernel = jax.random.uniform(jax.random.key(0), (7, 7))
+    other = jax.random.uniform(jax.random.key(1), (5, 7))
+    shifted = jnp.pad(kernel, ((4, 0), (0, 2)))
+    np.testing.assert_allclose(metrics.kernel_similarity(kernel, 3 * shifted), 1, atol=1e-5)
+    found = metrics.kernel_similarity(kernel, other)
+    np.testing.assert_allclose(found, metrics.kernel_similarity(other, kernel), atol=1e-5)
+    wanted = max(
+        float(jnp.sum(jnp.pad(kernel, 7)[i : i + 5, j : j + 7] * other)) for i in range(16) for j in range(14)
+    ) / float(jnp.linalg.norm(kernel) * jnp.linalg.norm(other))
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+    point = jnp.zeros((7, 7)).at[3, 3].set(1)
+    assert metrics.kernel_similarity(kernel, point) < found
