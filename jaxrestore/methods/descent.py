@@ -13,6 +13,7 @@ import optax
 from jaxtyping import Array, Float, PyTree
 
 from jaxrestore.ddim import GradientMode, unroll
+from jaxrestore.methods.operator_step import gauss_newton
 from jaxrestore.operators.unknown import combine, partition
 from jaxrestore.presets import AROUND, preset, preset_name
 from jaxrestore.prior import Prior
@@ -25,6 +26,7 @@ class DescentState(NamedTuple):
     noise: Array  # [h, w, c]
     unknown: PyTree  # the operator's unknown leaves, None elsewhere
     optimizer: PyTree  # Optax state over both
+    iteration: Array  # [] int32
 
 
 class Iterate(NamedTuple):
@@ -58,6 +60,9 @@ class Descent:
     decay: Literal["constant", "cosine"] = field(metadata={"static": True})  # of the rates, over the iterations
     answer: Literal["last", "best"] = field(metadata={"static": True})  # which iterate is the result
     iterations: int = field(metadata={"static": True})  # how many the driver runs unless told otherwise
+    operator_every: int = field(default=0, metadata={"static": True})  # 0: a gradient step with every step of the noise
+    operator_from: float = field(default=0.0, metadata={"static": True})  # share of the iterations before the first
+    damping: Any = 0.0  # of a Gauss-Newton step on the operator, every `operator_every` iterations
     optimizer: optax.GradientTransformation | None = field(default=None, metadata={"static": True})
 
     def init(self, key: Array, y: Array) -> DescentState:
@@ -67,7 +72,7 @@ class Descent:
     def init_from(self, noise: Float[Array, "h w c"]) -> DescentState:
         """The state that starts from a given noise."""
         unknown = partition(self.operator)[0]
-        return DescentState(noise, unknown, self._optimizer().init({"noise": noise, "operator": unknown}))
+        return DescentState(noise, unknown, self._optimizer().init({"noise": noise, "operator": unknown}), jnp.int32(0))
 
     def step(self, state: DescentState, y: Array) -> tuple[DescentState, Iterate]:
         """One iteration. The iterate is the point at which the loss was taken, before the update."""
@@ -84,8 +89,24 @@ class Descent:
         updates, optimizer = self._optimizer().update(gradient, state.optimizer, variables)
         moved: Any = optax.apply_updates(variables, updates)
         noise = project_to_sphere(moved["noise"]) if self.sphere else moved["noise"]
+        unknown = moved["operator"]
+        if self.operator_every:
+            unknown = self._alternate(state, image, y)
         iterate = Iterate(image, state.noise, state.unknown, data_term)
-        return DescentState(noise, moved["operator"], optimizer), iterate
+        return DescentState(noise, unknown, optimizer, state.iteration + 1), iterate
+
+    def _alternate(self, state: DescentState, image: Array, y: Array) -> PyTree:
+        """The unknown leaves after this iteration: a Gauss-Newton step when one is due, else as they were.
+
+        Not before the image has formed: to a random one the best kernel is a broad one, and the image then suits it.
+        """
+        known, unknown = partition(self.operator)[1], state.unknown
+        if not jax.tree.leaves(unknown):
+            return unknown
+        due = (state.iteration >= self.operator_from * self.iterations) & (state.iteration % self.operator_every == 0)
+        fixed = jax.lax.stop_gradient(image)
+        found = gauss_newton(lambda leaves: combine(leaves, known)(fixed), unknown, y, self.damping)
+        return jax.tree.map(lambda new, old: jnp.where(due, new, old), found, unknown)
 
     def generate(self, noise: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
         """G(noise), by the method's own unroll."""
@@ -130,12 +151,12 @@ def descent(
 ) -> Descent:
     """The `Descent` of a named method with its preset; `settings` replace the preset's. For `shred` and `bird`."""
     chosen = asdict(preset(method, task, preset_name(method, given, prior.name)))
-    known = {**{name: value for name, value in chosen.items() if name not in AROUND}, "gradient": "frozen"}
+    known = {name: value for name, value in chosen.items() if name not in AROUND}
     unknown = settings.keys() - known.keys()
     if unknown:
         raise TypeError(f"{method} has no setting {', '.join(sorted(unknown))}; it has: {', '.join(known)}.")
     values = {**known, **settings}
-    for name in ("noise_lr", "operator_lr"):
+    for name in ("noise_lr", "operator_lr", "damping"):
         values[name] = jnp.asarray(values[name], jnp.float32)
     noise_level = jnp.asarray(noise_level, jnp.float32)
     return Descent(prior, operator, **values, noise_level=noise_level, sphere=method == "bird", optimizer=optimizer)
