@@ -11,7 +11,8 @@ from jaxrestore.methods import bird, shred
 from jaxrestore.presets import preset
 from jaxrestore.prior import Prior, gaussian_prior
 from jaxrestore.restore import restore
-from jaxrestore.search import Restoration, Status, Stop, init, run, step
+from jaxrestore.search import Restoration, init, run, step
+from jaxrestore.stopping import Status, Stop
 from jaxrestore.storage import load_prior, read_card, save_prior
 
 __version__ = "0.1.0"

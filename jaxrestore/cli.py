@@ -1,4 +1,4 @@
-"""The command line: ``jaxrestore restore | degrade | sample | priors | demo``. Heavy imports wait for a command."""
+"""The command line: ``jaxrestore restore | degrade | tasks | sample | priors | demo``. Heavy imports wait for a command."""
 
 import dataclasses
 import json
@@ -9,37 +9,30 @@ from typing import Annotated, Literal
 
 import tyro
 
+from jaxrestore.ddim import GradientMode
 from jaxrestore.errors import InputError, OutOfMemory
-from jaxrestore.presets import TaskName
+from jaxrestore.tasks import DegradeOptions, TaskOptions
 
 File = Annotated[Path, tyro.conf.Positional]
 
 
-@dataclasses.dataclass(frozen=True)
-class Restore:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Restore(TaskOptions):
     """Restore a degraded image, or every image of a folder."""
 
     input: File
-    """The degraded image, or a folder of them."""
+    """The degraded image, or a folder of them; in tomography a .npy sinogram."""
     output: File
     """The .png to write, or a folder. A strip (input, restored, reference), the kernel and run.json are written beside
     a file, and into sub-folders of a folder."""
-    task: TaskName
-    """What happened to the image. In super-resolution INPUT is the small image."""
+    task: str
+    """What happened to the image: see `jaxrestore tasks`. Of a reduced image INPUT is the small one."""
     method: Literal["bird", "shred"] = "bird"
     """The method; `bird` keeps the noise on its sphere."""
     prior: str = "flowers64"
     """An embedded prior's name (see `jaxrestore priors`), or a prior's folder."""
     preset: str | None = None
     """Settings: "paper" for the published ones. Default: those tuned for the prior, where there are any."""
-    kernel: Path | None = None
-    """deblur: the known blur kernel, a .npy matrix or a grey image with odd sides."""
-    kernel_size: int | None = None
-    """blind-deblur: side of the estimated kernel, odd. Default: 41 at 256 pixels, in proportion."""
-    mask: Path | None = None
-    """inpaint: an image whose white pixels are missing; for a folder, one mask or a folder of masks by name."""
-    scale: int = 8
-    """super-resolution: how many times larger the restored image is."""
     noise_level: float | Literal["auto"] | None = None
     """Standard deviation of the noise in grey levels (0 to 255), or auto: estimated from the image. It decides which
     restart is best, and where --discrepancy stops. Default: 0; when denoising, auto where it decides anything."""
@@ -53,8 +46,8 @@ class Restore:
     """Step size on the noise. Default: the preset's."""
     operator_lr: float | None = None
     """Step size on what is unknown of the operator. Default: the preset's."""
-    gradient: Literal["frozen", "full"] = "frozen"
-    """full: through the network; several times the time and the memory."""
+    gradient: GradientMode | None = None
+    """What is constant for the derivative. full: nothing, at several times the time and the memory. Default: the preset's."""
     restarts: int | None = None
     """Searches per image from different noises. Default: the preset's."""
     combine: Literal["best", "mean"] | None = None
@@ -67,8 +60,6 @@ class Restore:
     """Searches that run at once: less where memory is short."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the network's computation; bfloat16 is fast on accelerators only."""
-    seed: int = 0
-    """Of the starting noises: the same image, seed and settings give the same result."""
     checkpoint: Path | None = None
     """A folder for checkpoints: the same command after a kill goes on from the last."""
     reference: Path | None = None
@@ -85,37 +76,41 @@ class Restore:
         return 0 if not failures else 1 if self.input.is_dir() and len(failures) < len(entries) else 2
 
 
-@dataclasses.dataclass(frozen=True)
-class Degrade:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Degrade(DegradeOptions):
     """Degrade a clean image, to try a restoration: writes OUTPUT, and the clean image, mask or kernel beside it."""
 
     input: File
     """A clean image; its centre is cut out and reduced to the size."""
     output: File
-    """The degraded .png; OUTPUT's name with _clean, _mask or _kernel is written beside."""
-    task: TaskName
-    """denoise: noise alone; inpaint: a box missing; super-resolution: reduced; deblur, blind-deblur: Gaussian blur."""
+    """The degraded .png (tomography: .npy); OUTPUT's name with _clean, _mask or _kernel is written beside."""
+    task: str
+    """What happens to it: see `jaxrestore tasks`."""
     size: int = 64
     """Side of the clean image: that of the prior."""
+    noise: Literal["gaussian", "speckle", "poisson", "salt-and-pepper", "bird"] = "gaussian"
+    """The noise: white, relative to brightness, of photons, of dead pixels, or BIRD's published mixture of the first two."""
     noise_level: float | None = None
-    """Standard deviation of added white noise, in grey levels (0 to 255). Default: 30 for denoise, 0 for the others."""
-    box: int = 20
-    """inpaint: side of the missing box, in the middle."""
-    scale: int = 8
-    """super-resolution: reduction."""
-    kernel: Path | None = None
-    """deblur: a kernel of your own, .npy or grey image. Default: a Gaussian of --sigmas and --angle."""
-    sigmas: tuple[float, float] = (3.0, 1.8)
-    """Standard deviations of the Gaussian along its axes, in pixels."""
-    angle: float = 30.0
-    """Turn of the Gaussian's axes, in degrees."""
-    seed: int = 0
-    """Of the noise."""
+    """Its standard deviation (at white; of salt-and-pepper: its share), of 255. Default: 30 for denoise, 0 for the others."""
 
     def __call__(self) -> int:
         from jaxrestore.degrade import degrade_file
 
         degrade_file(self)
+        return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Tasks:
+    """List the tasks: what is known, what is estimated, whose they are, and their flags."""
+
+    def __call__(self) -> int:
+        from jaxrestore.tasks import TASKS
+
+        for name, task in TASKS.items():
+            estimated = f"; estimated: {task.estimated}" if task.estimated else ""
+            print(f"{name}\n    known: {task.known}{estimated}")
+            print(f"    papers: {task.papers or 'neither'}; flags: {task.flags or 'none'}")
         return 0
 
 
@@ -180,7 +175,14 @@ class Demo:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command. Exit code 0; 2 for bad input (one sentence on stderr); 1 where a folder was restored in part."""
-    commands = {"restore": Restore, "degrade": Degrade, "sample": Sample, "priors": Priors, "demo": Demo}
+    commands = {
+        "restore": Restore,
+        "degrade": Degrade,
+        "tasks": Tasks,
+        "sample": Sample,
+        "priors": Priors,
+        "demo": Demo,
+    }
     command = tyro.extras.subcommand_cli_from_dict(
         commands, prog="jaxrestore", args=arguments, description="Image restoration with diffusion priors, in JAX."
     )

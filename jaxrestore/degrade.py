@@ -13,59 +13,69 @@ from jaxrestore.ddim import unroll
 from jaxrestore.errors import InputError
 from jaxrestore.images import enlarge, read_image, write_aside, write_png
 from jaxrestore.storage import load_prior
-from jaxrestore.tasks import default_kernel_size, read_kernel, simulate
+from jaxrestore.tasks import check_task, kernels_of, true_operator
+
+NOISES = ("gaussian", "speckle", "poisson", "salt-and-pepper", "bird")
+
+
+def simulate(key: Any, image: Any, operator: Any, noise_level: float, noise: str = "gaussian") -> Any:
+    """The measurement that the operator and noise of a level in grey levels of 255 make of an image ``[h, w, c]``.
+
+    "gaussian" and "speckle": the deviation, of speckle at white; "poisson": the deviation at white; "salt-and-pepper": the
+    share of pixels, of 255; "bird": BIRD's published mixtures, that of its denoising task for the identity, whatever the
+    level. A sinogram has Gaussian noise only, of the deviation that white noise on the image's pixels adds up to on a ray.
+    """
+    y, level = operator(image), noise_level / 255
+    if isinstance(operator, operators.ParallelBeam):
+        return operators.gaussian_noise(key, y, (0.05 if noise == "bird" else level) * y.shape[0] ** 0.5)
+    if noise == "bird":
+        heavy = isinstance(operator, operators.Identity)
+        noisy = operators.bird_noise(key, y, 0.4, 0.15) if heavy else operators.bird_noise(key, y)
+    elif level == 0:
+        noisy = y
+    elif noise == "poisson":
+        noisy = operators.poisson_noise(key, y, level**-2)
+    else:
+        models = {
+            "gaussian": operators.gaussian_noise,
+            "speckle": operators.speckle_noise,
+            "salt-and-pepper": operators.salt_and_pepper,
+        }
+        noisy = models[noise](key, y, level)
+    return operator(noisy) if isinstance(operator, operators.Mask) else noisy  # what is missing has no noise either
 
 
 def degrade_file(options: Any) -> None:
     """Write the degraded image of `cli.Degrade`, and beside it what a restoration may be given."""
+    check_task(options.task)
     output, size = options.output, (options.size, options.size)
     level = options.noise_level if options.noise_level is not None else 30.0 * (options.task == "denoise")
     if not 8 <= options.size <= 4096 or not 0 <= level < float("inf"):
         raise InputError("--size must lie between 8 and 4096, and --noise-level must be a number from 0 on.")
-    if output.suffix.lower() != ".png":
-        raise InputError(f"OUTPUT must be a .png file, not {output}: another format would degrade the image once more.")
+    suffix = ".npy" if options.task == "tomography" else ".png"
+    if output.suffix.lower() != suffix:
+        raise InputError(f"OUTPUT of {options.task} must be a {suffix} file, not {output}: nothing else would hold it.")
     written = {output.resolve(), *(_beside(output, end).resolve() for end in ("clean.png", "mask.png", "kernel.npy"))}
     if options.input.resolve() in written:
         raise InputError(f"{options.input} is read, and would be written over: give another OUTPUT.")
-    image = read_image(options.input, size, "crop")
-    operator = operators.Identity()
-    if options.task == "inpaint":
-        if not 1 <= options.box < options.size:
-            raise InputError(f"--box must lie between 1 and {options.size - 1}, not {options.box}.")
-        missing = box_mask(size, options.box)
-        operator = operators.Mask.create(1 - missing)
+    image = jnp.asarray(read_image(options.input, size, "crop"))
+    operator = true_operator(options.task, size, options)
+    key = jax.random.fold_in(jax.random.key(options.seed), 1)  # the operator has drawn from the seed's own
+    y = simulate(key, image, operator, level, options.noise)
+    if isinstance(operator, operators.Mask):
+        missing = np.asarray(1 - operator.known[..., 0])
         write_png(_beside(output, "mask.png"), (255 * missing).astype(np.uint8))
-    elif options.task == "super-resolution":
-        if options.scale < 2 or options.size % options.scale:
-            raise InputError(f"--scale {options.scale} doesn't divide --size {options.size}.")
-        operator = operators.AveragePool(options.scale)
-    elif options.task != "denoise":
-        kernel = _kernel(options, size)
-        operator = operators.Blur.create(kernel)
-        write_aside(_beside(output, "kernel.npy"), lambda path: _save_array(path, kernel))
-    y = simulate(jax.random.key(options.seed), options.task, jnp.asarray(image), operator, level)
-    write_png(_beside(output, "clean.png"), image)
-    write_png(output, np.asarray(y))
-    print(f"{output}: {options.task} of {options.input}, {y.shape[0]} x {y.shape[1]} pixels")
-
-
-def box_mask(size: tuple[int, int], side: int) -> np.ndarray:
-    """``[h, w]``, one inside a centred square of `side` pixels."""
-    mask = np.zeros(size, np.float32)
-    top, left = (size[0] - side) // 2, (size[1] - side) // 2
-    mask[top : top + side, left : left + side] = 1
-    return mask
-
-
-def _kernel(options: Any, size: tuple[int, int]) -> np.ndarray:
-    if options.kernel is not None:
-        return read_kernel(options.kernel, size)
-    if not all(0 < sigma < options.size for sigma in options.sigmas):
-        raise InputError(f"--sigmas must be positive and fit the image, not {options.sigmas}.")
-    side = max(default_kernel_size(size), 2 * math.ceil(2 * max(options.sigmas)) + 1)
-    if side > options.size:
-        raise InputError(f"--sigmas must be positive and fit the image, not {options.sigmas}.")
-    return np.asarray(operators.GaussianKernel.create(side, options.sigmas, math.radians(options.angle))())
+    kernels = [np.asarray(kernel) for kernel in kernels_of(operator)]
+    if kernels:
+        array = kernels[0] if len(kernels) == 1 else np.stack(kernels)
+        write_aside(_beside(output, "kernel.npy"), lambda path: _save_array(path, array))
+    write_png(_beside(output, "clean.png"), np.asarray(image))
+    if suffix == ".npy":  # of brightness in [0, 1]
+        sinogram = np.asarray((y + operator(jnp.ones_like(image))) / 2)
+        write_aside(output, lambda path: _save_array(path, sinogram))
+    else:
+        write_png(output, np.asarray(y))
+    print(f"{output}: {options.task} of {options.input}, {y.shape[0]} x {y.shape[1]}")
 
 
 def _beside(output: Path, ending: str) -> Path:

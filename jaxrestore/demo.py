@@ -7,12 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrestore import metrics, operators
-from jaxrestore.degrade import box_mask
+from jaxrestore.degrade import simulate
 from jaxrestore.images import enlarge, read_image, strip, write_png
 from jaxrestore.methods import bird
 from jaxrestore.restore import restore
 from jaxrestore.storage import load_prior
-from jaxrestore.tasks import simulate
 
 PHOTOGRAPH = Path(__file__).parent / "data" / "flower.jpg"
 NOISE_LEVEL = 25.0  # grey levels
@@ -24,8 +23,8 @@ def demo(folder: Path) -> str:
     prior = load_prior("flowers64")
     size = prior.shape[:2]
     clean = jnp.asarray(read_image(PHOTOGRAPH, size, "crop"))
-    operator = operators.Mask.create(1 - box_mask(size, BOX))
-    y = simulate(jax.random.key(1), "inpaint", clean, operator, NOISE_LEVEL)
+    operator = operators.Mask.create(operators.box_mask(size, BOX))
+    y = simulate(jax.random.key(1), clean, operator, NOISE_LEVEL)
     y = jnp.clip(y, -1, 1)  # as an 8-bit file holds it
     method = bird(prior, operator, task="denoise")
     result = restore(method, y, jax.random.key(0), restarts=2, combine="mean", progress=True)

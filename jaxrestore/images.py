@@ -91,8 +91,9 @@ def as_stored(image: np.ndarray) -> np.ndarray:
 
 
 def write_png(path: str | Path, image: np.ndarray) -> None:
-    """Write ``[h, w, 3]`` in [-1, 1], or bytes ``[h, w]``, as PNG: aside first, then renamed, never half-written."""
+    """Write ``[h, w, 3]`` or ``[h, w, 1]`` in [-1, 1], or bytes ``[h, w]``, as PNG: aside first, then renamed."""
     pixels = image if image.dtype == np.uint8 else to_uint8(image)
+    pixels = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels
     write_aside(path, lambda aside: Image.fromarray(pixels).save(aside, format="PNG"))
 
 

@@ -16,15 +16,19 @@ import numpy as np
 from jaxrestore import metrics
 from jaxrestore.errors import ImageError, InputError
 from jaxrestore.images import as_stored, enlarge, read_image, strip, write_aside, write_png
+from jaxrestore.inputs import read_measurement
 from jaxrestore.methods import METHODS
-from jaxrestore.operators import AveragePool, Mask
+from jaxrestore.operators import Mask, is_blind
 from jaxrestore.paths import Paths, check_overwriting
 from jaxrestore.presets import Preset, preset, preset_name
 from jaxrestore.prior import Prior
 from jaxrestore.restore import restore
-from jaxrestore.search import Restoration, Stop
+from jaxrestore.search import Restoration
+from jaxrestore.stopping import Stop
 from jaxrestore.storage import load_prior
-from jaxrestore.tasks import task_operator
+from jaxrestore.tasks import TASKS, check_task, kernels_of, task_operator, view
+
+SPARSE = ("compressed-sensing", "tomography")  # no two neighbouring pixels to compare
 
 
 class Problem(NamedTuple):
@@ -53,7 +57,8 @@ def run_job(options: Any, entries: list[Paths]) -> list[str]:
     restarts, combine = options.restarts or settings.restarts, options.combine or settings.combine
     if options.noise_level is None:  # of several denoised images none can be called the best without it
         decides = options.discrepancy > 0 or (combine == "best" and restarts > 1)
-        options = dataclasses.replace(options, noise_level="auto" if options.task == "denoise" and decides else 0.0)
+        identity = options.task == "denoise" or settings.operator == "identity"
+        options = dataclasses.replace(options, noise_level="auto" if identity and decides else 0.0)
     # The searches of one image stay together; with "auto" each image has a noise level, and so a batch, of its own.
     size = 1 if options.noise_level == "auto" else max(1, options.batch_size // restarts)
     for _, group in itertools.groupby(problems, lambda problem: problem.entry.mask):
@@ -65,6 +70,7 @@ def run_job(options: Any, entries: list[Paths]) -> list[str]:
 
 def check_options(options: Any, entries: list[Paths]) -> None:
     """InputError for numbers that can't be meant, or for a file that would be written over one that is read."""
+    check_task(options.task)
     for name in ("iterations", "restarts", "batch_size"):
         value = getattr(options, name)
         if value is not None and value < 1:
@@ -77,25 +83,19 @@ def check_options(options: Any, entries: list[Paths]) -> None:
         options.noise_level == 0 or (options.noise_level is None and options.task != "denoise")
     ):
         raise InputError("--discrepancy needs --noise-level: it stops where the data term reaches it.")
-    if options.noise_level == "auto" and options.task == "super-resolution":
-        raise InputError("--noise-level auto can't tell noise from detail in a reduced image: give a number.")
+    if options.noise_level == "auto" and ("--scale" in TASKS[options.task].flags or options.task in SPARSE):
+        raise InputError("--noise-level auto can't tell noise from detail in so sparse a measurement: give a number.")
     check_overwriting(entries, options.kernel)
 
 
 def read_problem(options: Any, settings: Preset, entry: Paths, shape: tuple[int, int, int]) -> Problem:
     """The files of one image; InputError names the one at fault."""
     operator = task_operator(
-        options.task,
-        shape[:2],
-        mask=entry.mask,
-        kernel=options.kernel,
-        kernel_size=options.kernel_size,
-        scale=options.scale,
-        fit=options.fit,
-        settings=settings,
-        seed=options.seed,
+        options.task, shape[:2], settings, dataclasses.replace(options, mask=entry.mask), options.fit
     )
-    y = read_measurement(entry, operator, shape, options.fit)
+    y = read_measurement(entry.input, operator, shape, options.fit)
+    if options.fit != "exact":
+        print(f"{entry.input}: taken as {y.shape[0]} x {y.shape[1]} pixels (--fit {options.fit})", file=sys.stderr)
     reference = None if entry.reference is None else read_image(entry.reference, shape[:2], options.fit)
     return Problem(entry, operator, y, reference)
 
@@ -103,14 +103,13 @@ def read_problem(options: Any, settings: Preset, entry: Paths, shape: tuple[int,
 def restore_batch(options: Any, prior: Prior, batch: list[Problem], restarts: int, combine: Any) -> list[str]:
     """Restore images that share an operator in one program and write their files; the sentences of those that failed."""
     operator, y = batch[0].operator, jnp.stack([problem.y for problem in batch])
-    named = {"iterations": options.iterations, "noise_lr": options.noise_lr, "operator_lr": options.operator_lr}
+    named = {name: getattr(options, name) for name in ("iterations", "noise_lr", "operator_lr", "gradient")}
     method = METHODS[options.method](
         prior,
         operator,
         task=options.task,
         preset=options.preset,
         noise_level=noise_levels(options.noise_level, y, operator),
-        gradient=options.gradient,
         **{name: value for name, value in named.items() if value is not None},
     )
     began = time.perf_counter()
@@ -141,17 +140,6 @@ def restore_batch(options: Any, prior: Prior, batch: list[Problem], restarts: in
     return failures
 
 
-def read_measurement(entry: Paths, operator: Any, shape: tuple[int, int, int], fit: Any) -> np.ndarray:
-    """The degraded image as the operator's measurement: of the prior's size, or of the reduced one."""
-    size = shape[:2]
-    if isinstance(operator, AveragePool):
-        size = (size[0] // operator.scale, size[1] // operator.scale)
-    y = read_image(entry.input, size, fit)
-    if fit != "exact":
-        print(f"{entry.input}: taken as {size[0]} x {size[1]} pixels (--fit {fit})", file=sys.stderr)
-    return np.asarray(operator(jnp.asarray(y))) if isinstance(operator, Mask) else y
-
-
 def noise_levels(given: float | str, y: Any, operator: Any) -> Any:
     """The rms noise of the measurement in units of [-1, 1], from grey levels or from the image; over all of its entries."""
     known = operator.known if isinstance(operator, Mask) else None
@@ -166,17 +154,17 @@ def paste_known(image: Any, y: Any, operator: Any) -> Any:
 
 def write(problem: Problem, result: Restoration, about: dict[str, Any]) -> None:
     """The restored image, the strip, the kernel where one was estimated, and the record."""
-    entry, _, y, reference = problem
+    entry, start, y, reference = problem
     image = np.asarray(result.image)
     if not np.all(np.isfinite(image)):
         raise ImageError(f"{entry.input}: the restoration failed, {result.sentences[0]}.")
-    kernel = getattr(result.operator, "kernel", None)
-    if callable(kernel):
-        weights = np.asarray(kernel())
-        picture = np.round(255 * weights / weights.max()).astype(np.uint8)
-        write_png(entry.kernel, enlarge(picture, 8))
-        about = {**about, "estimated_kernel": weights.tolist()}
-    shown = [y, image] if reference is None else [y, image, reference]
+    kernels = [np.asarray(kernel) for kernel in kernels_of(result.operator)] if is_blind(start) else []
+    if kernels:
+        pictures = [np.pad(np.round(255 * kernel / kernel.max()).astype(np.uint8), 1) for kernel in kernels]
+        write_png(entry.kernel, enlarge(np.concatenate(pictures, axis=1), 8))
+        about = {**about, "estimated_kernels": [kernel.tolist() for kernel in kernels]}
+    seen = np.asarray(view(start, jnp.asarray(y)))
+    shown = [seen, image] if reference is None else [seen, image, reference]
     write_png(entry.strip, enlarge(strip(shown), max(1, 256 // image.shape[0])))
     record = {
         **about,

@@ -10,6 +10,7 @@ import jaxrestore as jr
 from jaxrestore.cli import main
 from jaxrestore.images import read_image
 from jaxrestore.paths import plan
+from jaxrestore.tasks import TASKS
 
 
 @pytest.fixture(scope="module")
@@ -43,24 +44,41 @@ def command(capsys):
 FAST = ("--iterations", 2, "--restarts", 2)
 
 
-@pytest.mark.parametrize(
-    ("task", "extra", "shape"),
-    [
-        ("denoise", ("--noise-level", "auto"), (16, 16)),
-        ("inpaint", ("--mask", "y_mask.png"), (16, 16)),
-        ("super-resolution", ("--scale", 4), (4, 4)),
-        ("deblur", ("--kernel", "y_kernel.npy"), (16, 16)),
-        ("blind-deblur", ("--kernel-size", 5, "--method", "shred", "--preset", "paper"), (16, 16)),
-    ],
-)
-def test_degrade_then_restore(command, prior, photograph, tmp_path, task, extra, shape):
-    y, out = tmp_path / "y.png", tmp_path / "out" / "x.png"
-    kernel = ("--sigmas", 1.0, 0.7) if "deblur" in task else ()
-    noise = ("--noise-level", 20) if task == "denoise" else ()
-    scale = ("--scale", 4) if task == "super-resolution" else ("--box", 5)
-    degraded = ("degrade", photograph, y, "--task", task, "--size", 16, *kernel, *noise, *scale)
-    assert command(*degraded)[0] == 0
-    assert read_image(y).shape[:2] == shape
+SMALL = ("--scale", 4)
+CASES = {  # flags of both commands, of degrade, of restore; the measurement's sides
+    "denoise": ((), ("--noise-level", 20), ("--noise-level", "auto"), (16, 16)),
+    "inpaint": ((), ("--box", 5), ("--mask", "y_mask.png"), (16, 16)),
+    "compressed-sensing": ((), ("--fraction", 0.3), ("--mask", "y_mask.png"), (16, 16)),
+    "super-resolution": (SMALL, ("--noise", "poisson", "--noise-level", 5), (), (4, 4)),
+    "blind-super-resolution": (SMALL, ("--reduction", "stride"), ("--reduction", "stride"), (4, 4)),
+    "deblur": ((), ("--sigmas", 1.0, 0.7, "--noise", "bird"), ("--kernel", "y_kernel.npy"), (16, 16)),
+    "blind-deblur": (
+        ("--kernel-size", 5),
+        ("--offset", 0.5, 0.5),
+        ("--method", "shred", "--preset", "paper"),
+        (16, 16),
+    ),
+    "motion-deblur": ((), ("--length", 3), ("--kernel", "y_kernel.npy"), (16, 16)),
+    "blind-motion-deblur": ((), ("--noise", "speckle", "--noise-level", 5), (), (16, 16)),
+    "nonuniform-deblur": ((), ("--noise", "salt-and-pepper"), ("--preset", "paper"), (16, 16)),
+    "colorize": ((), (), ("--restarts", 2), (16, 16)),
+    "old-photo": ((), ("--reduction", "bicubic"), ("--reduction", "bicubic"), (8, 8)),
+    "tomography": (("--views", 5), ("--noise-level", 2), (), (16, 5)),
+}
+KERNELS = {"blind-deblur", "blind-motion-deblur", "blind-super-resolution", "old-photo"}
+
+
+def test_every_task_is_tried():
+    assert CASES.keys() == TASKS.keys()
+
+
+@pytest.mark.parametrize("task", CASES)
+def test_degrade_then_restore(command, prior, photograph, tmp_path, task):
+    both, degrading, extra, shape = CASES[task]
+    y, out = tmp_path / ("y.npy" if task == "tomography" else "y.png"), tmp_path / "out" / "x.png"
+    assert command("degrade", photograph, y, "--task", task, "--size", 16, *both, *degrading)[0] == 0
+    assert (np.load(y) if task == "tomography" else read_image(y)).shape[:2] == shape
+    extra = (*both, *extra)
     extra = [tmp_path / str(word) if str(word).startswith("y_") else word for word in extra]
     code, said, _ = command(
         "restore", y, out, "--task", task, "--prior", prior, "--reference", tmp_path / "y_clean.png", *FAST, *extra
@@ -69,7 +87,7 @@ def test_degrade_then_restore(command, prior, photograph, tmp_path, task, extra,
     record = json.loads((out.parent / "run.json").read_text())
     assert read_image(out).shape == (16, 16, 3)
     assert read_image(out.parent / "x_strip.png").shape[0] == 256
-    assert (out.parent / "x_kernel.png").exists() == ("estimated_kernel" in record) == (task == "blind-deblur")
+    assert (out.parent / "x_kernel.png").exists() == ("estimated_kernels" in record) == (task in KERNELS)
     assert (record["options"]["task"], record["iterations_run"], record["restarts"], record["options"]["seed"]) == (
         task,
         2,
@@ -80,7 +98,7 @@ def test_degrade_then_restore(command, prior, photograph, tmp_path, task, extra,
     assert record["result"] == "all 2 iterations were run"
     assert record["versions"]["jaxrestore"] == jr.__version__
     assert f"PSNR {record['psnr']:.2f} dB" in said
-    if task == "inpaint":  # what was measured stays
+    if task in ("inpaint", "compressed-sensing"):  # what was measured stays
         known = read_image(tmp_path / "y_mask.png")[..., 0] < 0
         np.testing.assert_allclose(read_image(out)[known], read_image(y)[known], atol=1e-6)
 
@@ -122,18 +140,26 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(command, prior, photogra
     Image.new("L", (8, 8)).save(tmp_path / "small.png")
     np.save(tmp_path / "even.npy", np.ones((4, 4)))
     np.save(tmp_path / "nan.npy", np.full((3, 3), np.nan))
+    np.savez(tmp_path / "several.npz", a=np.ones((3, 3)), b=np.ones((5, 5)))
     (tmp_path / "file").write_text("in the way")
     x = tmp_path / "x.png"
     cases = {
         "There is no file or folder": ("none.png", x, "denoise"),
         "There is no prior nobody": (y, x, "denoise", "--prior", "nobody"),
-        "The task inpaint needs --mask FILE": (y, x, "inpaint"),
+        "The task needs --mask FILE": (y, x, "inpaint"),
         "every pixel is missing": (y, x, "inpaint", "--mask", tmp_path / "white.png"),
         "small.png is 8 x 8 pixels where 16 x 16 are needed": (y, x, "inpaint", "--mask", tmp_path / "small.png"),
         "odd sides of at most 16": (y, x, "deblur", "--kernel", tmp_path / "even.npy"),
         "not finite": (y, x, "deblur", "--kernel", tmp_path / "nan.npy"),
-        "There is no kernel file": (y, x, "deblur", "--kernel", tmp_path / "none.npy"),
+        "There is no file": (y, x, "deblur", "--kernel", tmp_path / "none.npy"),
         "must be odd and at most 16": (y, x, "blind-deblur", "--kernel-size", 4),
+        "There is no task 'denose'; there are: denoise, inpaint": (y, x, "denose"),
+        "holds several arrays: say which": (y, x, "deblur", "--kernel", tmp_path / "several.npz"),
+        "must be a .npy file (16, 20)": (y, x, "tomography"),
+        "the task takes finite numbers of shape (16, 20, 3)": (tmp_path / "nan.npy", x, "tomography"),
+        "can't tell noise from detail": (y, x, "compressed-sensing", "--noise-level", "auto"),
+        "--regions must lie between 1 and 8": (y, x, "nonuniform-deblur", "--regions", 0),
+        "--views must be at least 1": (y, x, "tomography", "--views", 0),
         "doesn't divide": (y, x, "super-resolution", "--scale", 5),
         "--restarts must be at least 1, not 0": (y, x, "denoise", "--restarts", 0),
         "--iterations must be at least 1, not -3": (y, x, "denoise", "--iterations", -3),
@@ -169,9 +195,17 @@ def test_sample_and_priors(command, prior, tmp_path):
     assert command("priors", "nobody")[0] == 2
 
 
-@pytest.mark.parametrize("name", ["restore", "degrade", "sample", "priors", "demo"])
+def test_tasks_are_listed_with_what_they_take(command):
+    code, said, _ = command("tasks")
+    assert code == 0
+    for name, task in TASKS.items():
+        assert f"{name}\n    known: {task.known}" in said
+        assert task.flags in said
+
+
+@pytest.mark.parametrize("name", ["restore", "degrade", "tasks", "sample", "priors", "demo"])
 def test_help_explains_every_argument(command, name):
     code, said, _ = command(name, "--help")
     assert code == 0
     assert "usage: jaxrestore" in said
-    assert len(said.splitlines()) > 5
+    assert len(said.splitlines()) > 4

@@ -7,8 +7,9 @@ from PIL import Image
 
 from jaxrestore import operators
 from jaxrestore.errors import InputError
+from jaxrestore.inputs import read_kernel, read_mask
 from jaxrestore.presets import preset
-from jaxrestore.tasks import default_kernel_size, read_kernel, read_mask, task_operator
+from jaxrestore.tasks import TaskOptions, default_kernel_size, task_operator
 
 
 def test_a_kernel_has_sum_one_whatever_the_file(tmp_path):
@@ -42,10 +43,10 @@ def test_default_kernel_sizes_follow_the_papers():
 
 def test_published_blind_deblurring_has_the_papers_generator():
     published, tuned = preset("bird", "blind-deblur", "paper"), preset("bird", "blind-deblur", "flowers64")
-    operator = task_operator("blind-deblur", (64, 64), settings=published)
+    operator = task_operator("blind-deblur", (64, 64), published)
     assert isinstance(operator.kernel, operators.GeneratedKernel)
     assert operator.boundary == "zero"
-    assert isinstance(task_operator("blind-deblur", (64, 64), settings=tuned).kernel, operators.SoftmaxKernel)
-    other = task_operator("blind-deblur", (64, 64), settings=published, seed=1)
+    assert isinstance(task_operator("blind-deblur", (64, 64), tuned).kernel, operators.SoftmaxKernel)
+    other = task_operator("blind-deblur", (64, 64), published, TaskOptions(seed=1))
     assert not np.allclose(operator.kernel(), other.kernel())
     assert operator(jax.numpy.zeros((64, 64, 3))).shape == (64, 64, 3)
