@@ -1,7 +1,7 @@
-"""What the experiments share: flower photographs and their degradations, and measuring settings on them in workers.
+"""What the experiments share: flower photographs, their degradations, and measuring settings on them in workers.
 
-Results are JSON lines, one per image and setting, appended as soon as they exist: a killed experiment goes on where it was.
-Each worker holds one core: XLA's convolutions of this size use no more.
+Results are JSON lines, one per photograph and setting, appended as soon as they exist: a killed experiment goes on where it
+was. A worker holds one core, XLA's convolutions of this size use no more, and whole settings: each compiles once.
 """
 
 import argparse
@@ -13,43 +13,71 @@ import sys
 import tarfile
 import time
 import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-SIZE, BOX, SCALE, NOISE = 64, 20, 8, 30.0  # pixels, pixels, reduction, grey levels
+SIZE = 64
+NOISES = {
+    "shred": "none",
+    "bird": "bird",
+}  # SHRED's tasks are noise-free in its paper; BIRD's carry its published noise
 
 
 class Setting(NamedTuple):
-    """One way to restore one task: a preset's name, or a preset with changes under a label of its own."""
+    """One way to restore one task: a method with a preset, and changes to it under a label of their own."""
 
     task: str
     label: str
+    method: str = "bird"
     preset: str | None = None  # None: the prior's own
     changes: tuple[tuple[str, Any], ...] = ()
     restarts: int | None = None
-    combine: Any = None
+    photographs: int = 1
 
     @property
     def key(self) -> str:
         return f"{self.task}/{self.label}"
 
-    def resolved(self) -> tuple[Any, str]:
-        """The preset, and all that decides the result as text: a changed preset is measured anew."""
+    @property
+    def noise(self) -> str:
+        return NOISES[self.method]
+
+    def chosen(self) -> Any:
+        """The preset with the changes that are settings of it."""
+        import dataclasses
+
         import jaxrestore as jr
 
-        chosen = jr.preset("bird", self.task, self.preset or "flowers64")
-        return chosen, f"{chosen} {self.changes} {self.restarts} {self.combine}"
+        return dataclasses.replace(jr.preset(self.method, self.task, self.preset or "flowers64"), **dict(self.changes))
+
+    def about(self) -> str:
+        """All that decides the result, as text: a changed preset is measured anew."""
+        return f"{self.method} {self.chosen()} {self.restarts}"
+
+    def evaluations(self) -> int:
+        """Network evaluations of one photograph."""
+        chosen = self.chosen()
+        return chosen.iterations * (1000 // chosen.skip) * (self.restarts or chosen.restarts)
+
+    def cost(self) -> int:
+        """The same in time: an iteration with the full gradient was measured to take five times as long."""
+        return self.evaluations() * (5 if self.chosen().gradient == "full" else 1)
 
 
 def photographs(tar: Path, half: str, count: int) -> dict[str, np.ndarray]:
-    """`count` photographs of the tuning half (even positions of the sorted names) or the test half (odd), spread evenly."""
+    """`count` photographs of the tuning half (even positions of the sorted names) or the test half (odd), spread evenly.
+
+    Any first few of them are spread over the classes, too.
+    """
     with tarfile.open(tar) as archive:
         names = sorted(member.name for member in archive.getmembers() if member.isfile())
         names = names[0::2] if half == "tuning" else names[1::2]
-        chosen = [names[i * len(names) // count] for i in range(count)]
+        order = sorted(range(count), key=lambda i: (i * 0.6180339887) % 1)  # golden section: every prefix is spread
+        chosen = [names[i * len(names) // count] for i in order]
         return {name: _reduced(archive.extractfile(name).read()) for name in chosen}  # type: ignore[union-attr]
 
 
@@ -58,115 +86,142 @@ def _reduced(data: bytes) -> np.ndarray:
     return np.asarray(image, np.float32) / 127.5 - 1
 
 
-def problem(task: str, name: str, image: np.ndarray) -> tuple[Any, Any]:
-    """(operator to restore with, measurement as an 8-bit file holds it), the same for every setting."""
+class Problem(NamedTuple):
+    """A degraded photograph, the same for every setting of its task and noise."""
+
+    truth: Any  # the operator that degraded it
+    given: Any  # TaskOptions: what a restoration is told
+    y: Any
+
+
+def problem(task: str, noise: str, name: str, image: np.ndarray, folder: Path) -> Problem:
+    """The photograph degraded as `jaxrestore degrade` would: kernels, masks and noise are drawn from its name's hash.
+
+    Gaussian kernels have log-uniform deviations of 0.7 to 2.6 pixels (3 to 10 at 256), any angle, and centres up to a pixel
+    off the middle; motion kernels paths of 8 pixels. What a restoration may know is written to `folder` and read from it.
+    """
     import jax
     import jax.numpy as jnp
 
-    from jaxrestore import operators
-    from jaxrestore.degrade import box_mask
-    from jaxrestore.images import as_stored
-    from jaxrestore.tasks import simulate
+    from jaxrestore import operators as ops
+    from jaxrestore.degrade import simulate
+    from jaxrestore.images import as_stored, write_png
+    from jaxrestore.tasks import DegradeOptions, TaskOptions, kernels_of, true_operator
 
-    key = jax.random.fold_in(jax.random.key(0), zlib.crc32(name.encode()))
-    blur = operators.Blur.create(np.asarray(operators.GaussianKernel.create(13, (3.0, 1.8), 0.5)()))
-    operator, level = {
-        "denoise": (operators.Identity(), NOISE),
-        "inpaint": (operators.Mask.create(1 - box_mask((SIZE, SIZE), BOX)), 0.0),
-        "super-resolution": (operators.AveragePool(SCALE), 0.0),
-        "deblur": (blur, 2.5),
-        "blind-deblur": (blur, 2.5),
-    }[task]
-    y = jnp.asarray(as_stored(simulate(key, task, jnp.asarray(image), operator, level)))  # type: ignore[arg-type]
-    y = operator(y) if task == "inpaint" else y
-    if task == "blind-deblur":
-        operator = operators.Blur.create(operators.SoftmaxKernel.create(13, 2.0))
-    return operator, y
+    number = zlib.crc32(name.encode())
+    draw = np.random.default_rng(number)
+    low, high = np.log(0.7), np.log(2.6)
+    sigmas, offset = np.exp(draw.uniform(low, high, 2)), draw.uniform(-1, 1, 2)
+    options = DegradeOptions(
+        seed=number,
+        kernel_size=11,
+        sigmas=(float(sigmas[0]), float(sigmas[1])),
+        angle=float(draw.uniform(0, 180)),
+        offset=(float(offset[0]), float(offset[1])),
+    )
+    truth = true_operator(task, (SIZE, SIZE), options)
+    key, level = jax.random.fold_in(jax.random.key(1), number), 30.0 * (task == "denoise")
+    y = simulate(key, jnp.asarray(image), truth, level, "bird" if noise == "bird" else "gaussian")
+    if task != "tomography":  # as an 8-bit file holds it
+        y = jnp.asarray(as_stored(np.asarray(y)))
+        y = truth(y) if isinstance(truth, ops.Mask) else y
+    mask = kernel = None
+    if isinstance(truth, ops.Mask):
+        mask = folder / f"mask-{number}.png"
+        write_png(mask, (255 * np.asarray(1 - truth.known[..., 0])).astype(np.uint8))
+    elif task in ("deblur", "motion-deblur"):
+        kernel = folder / f"{task}-{number}.npy"
+        kernel.parent.mkdir(parents=True, exist_ok=True)
+        np.save(kernel, np.asarray(kernels_of(truth)[0]))
+    return Problem(truth, TaskOptions(mask=mask, kernel=kernel, seed=number % 1000), y)
 
 
 def psnr(image: Any, reference: Any) -> float:
     return float(10 * np.log10(4 / np.mean((np.asarray(image, np.float64) - reference) ** 2)))
 
 
-def shown(task: str, y: np.ndarray) -> np.ndarray:
-    """The measurement as an image of full size: missing pixels black, a reduced image enlarged by Pillow's bicubic."""
-    if task == "inpaint":
-        hole = slice((SIZE - BOX) // 2, (SIZE + BOX) // 2)
-        y = np.array(y)
-        y[hole, hole] = -1
-    if task == "super-resolution":
-        from jaxrestore.images import to_uint8
+def shown(given: Problem) -> np.ndarray:
+    """The measurement as an image of full size: missing pixels black, grey in three channels, a small image enlarged by
+    Pillow's bicubic, a sinogram by filtered back projection."""
+    from jaxrestore.images import to_uint8
+    from jaxrestore.operators import Mask
+    from jaxrestore.tasks import view
 
-        y = (
-            np.asarray(Image.fromarray(to_uint8(y)).resize((SIZE, SIZE), Image.Resampling.BICUBIC), np.float32) / 127.5
-            - 1
-        )
+    y = np.asarray(view(given.truth, given.y))
+    if isinstance(given.truth, Mask):
+        return np.where(np.asarray(given.truth.known) > 0, y, -1)
+    if y.shape[0] != SIZE:
+        small = Image.fromarray(to_uint8(y)).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+        y = np.asarray(small, np.float32) / 127.5 - 1
     return y
 
 
-def scores(task: str, image: np.ndarray, truth: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    """PSNR and SSIM of the image as a file holds it; for inpainting also inside the box, and with the known put back."""
+def scores(given: Problem, blind: bool, image: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """PSNR and SSIM of the image as a file holds it; in blind tasks after the best shift of up to 3 pixels is removed, and a
+    margin of 3; of a box, also with the known pixels put back."""
+    import jax.numpy as jnp
+
     from jaxrestore import metrics
     from jaxrestore.images import as_stored
+    from jaxrestore.operators import Mask
 
     image = as_stored(image)
-    found = {"psnr": psnr(image, truth), "ssim": float(metrics.ssim(image, truth))}  # type: ignore[arg-type]
-    if task == "inpaint":
-        hole = slice((SIZE - BOX) // 2, (SIZE + BOX) // 2)
-        pasted = np.array(y)
-        pasted[hole, hole] = image[hole, hole]
-        found |= {"inside": psnr(image[hole, hole], truth[hole, hole]), "pasted": psnr(pasted, truth)}
+    pair = (jnp.asarray(image), jnp.asarray(truth))
+    a, b = metrics.registered(*pair) if blind else pair
+    found = {"psnr": psnr(a, b), "ssim": float(metrics.ssim(a, b))}
+    if isinstance(given.truth, Mask):
+        found |= {"pasted": psnr(np.where(np.asarray(given.truth.known) > 0, given.y, image), truth)}
     return found
 
 
-def measure(settings: list[Setting], images: dict[str, np.ndarray], out: Path, worker: str, batch: int = 12) -> None:
-    """Restore every image with every setting, skipping what `out` already holds."""
+def measure(settings: Sequence[Setting], images: dict[str, np.ndarray], out: Path, worker: str) -> None:
+    """Restore the first `photographs` images of every setting, skipping what `out` already holds."""
     import jax
-    import jax.numpy as jnp
 
     import jaxrestore as jr
     from jaxrestore.images import write_png
     from jaxrestore.methods import METHODS
+    from jaxrestore.metrics import kernel_similarity
+    from jaxrestore.presets import AROUND
+    from jaxrestore.tasks import kernels_of, task_operator
 
+    jax.config.update("jax_compilation_cache_dir", str((out / "cache").absolute()))
     prior, done = jr.load_prior("flowers64"), {(row["setting"], row["about"], row["name"]) for row in read_rows(out)}
     for setting in settings:
-        chosen, about = setting.resolved()
-        names = [name for name in images if (setting.key, about, name) not in done]
+        chosen, about = setting.chosen(), setting.about()
+        own = {name: value for name, value in vars(chosen).items() if name not in AROUND}
         restarts = setting.restarts or chosen.restarts
-        size = max(1, batch // restarts)
-        for part in [names[i : i + size] for i in range(0, len(names), size)]:
-            problems = [problem(setting.task, name, images[name]) for name in part]
-            y, began = jnp.stack([y for _, y in problems]), time.perf_counter()
-            level = {"denoise": 2 * NOISE / 255}.get(setting.task, 0.0)
-            method = METHODS["bird"](
-                prior,
-                problems[0][0],
-                task=setting.task,
-                preset=setting.preset,
-                noise_level=level,
-                **dict(setting.changes),
-            )
-            result = jr.restore(
-                method, y, jax.random.key(0), restarts=restarts, combine=setting.combine or chosen.combine
-            )
+        for name in list(images)[: setting.photographs]:
+            if (setting.key, about, name) in done:
+                continue
+            given = problem(setting.task, setting.noise, name, images[name], out / "given")
+            operator = task_operator(setting.task, (SIZE, SIZE), chosen, given.given)
+            blind = jr.operators.is_blind(operator) or chosen.operator == "identity"
+            method = METHODS[setting.method](prior, operator, task=setting.task, **own)
+            began = time.perf_counter()
+            combine = chosen.combine if restarts == chosen.restarts else "mean"
+            result = jr.restore(method, given.y, jax.random.key(0), restarts=restarts, combine=combine)
             restored, samples = np.asarray(result.image), np.asarray(result.samples)
-            seconds = (time.perf_counter() - began) / len(part)
-            for i, name in enumerate(part):
-                row = {
-                    "setting": setting.key,
-                    "about": about,
-                    "task": setting.task,
-                    "label": setting.label,
-                    "name": name,
-                }
-                row |= {"input": psnr(shown(setting.task, np.asarray(y[i])), images[name])}
-                row |= scores(setting.task, restored[i], images[name], np.asarray(y[i]))
-                row |= {"single": float(np.mean([psnr(sample[i], images[name]) for sample in samples]))}
-                row |= {"data_term": float(result.data_term[i]), "result": result.sentences[i], "seconds": seconds}
-                row |= {"evaluations": method.iterations * 1000 // method.skip * restarts, "restarts": restarts}
-                write_png(out / "images" / setting.key / f"{name.replace('/', '_')}.png", restored[i])
-                with (out / f"results-{worker}.jsonl").open("a") as stream:
-                    stream.write("\n" * unfinished(stream.name) + json.dumps(row) + "\n")
+            seconds = time.perf_counter() - began
+            row = {"setting": setting.key, "about": about, "task": setting.task, "label": setting.label, "name": name}
+            row |= {"noise": setting.noise, "input": scores(given, blind, shown(given), images[name])["psnr"]}
+            row |= scores(given, blind, restored, images[name])
+            row |= {"single": scores(given, blind, samples[0], images[name])["psnr"]}
+            true, start, found = map(kernels_of, (given.truth, operator, result.operator))
+            if start and jr.operators.is_blind(operator):
+                for key, kernels in (("start", start), ("similarity", found)):
+                    row[key] = float(np.mean([kernel_similarity(a, b) for a, b in zip(kernels, true, strict=True)]))
+            row |= {"data_term": float(result.data_term), "seconds": seconds, "result": result.sentences[0]}
+            row |= {"evaluations": setting.evaluations(), "restarts": restarts}
+            write_png(out / "images" / setting.key / f"{name.replace('/', '_')}.png", restored)
+            append(out / f"results-{worker}.jsonl", row)
+
+
+def append(path: Path, row: dict[str, Any]) -> None:
+    """One JSON line more; a line that a kill has cut is ended first."""
+    data = path.read_bytes() if path.exists() else b""
+    with path.open("a") as stream:
+        stream.write("\n" * (data != b"" and not data.endswith(b"\n")) + json.dumps(row) + "\n")
 
 
 def read_rows(out: Path) -> list[dict[str, Any]]:
@@ -181,18 +236,12 @@ def read_rows(out: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def unfinished(path: str) -> bool:
-    """Whether a kill has cut the file's last line."""
-    data = Path(path).read_bytes()
-    return data != b"" and not data.endswith(b"\n")
-
-
-def complete(
-    rows: list[dict[str, Any]], settings: list[Setting], images: dict[str, np.ndarray]
-) -> list[dict[str, Any]]:
-    """The rows of these settings, as they are now, on these images, in order; ValueError if one is missing."""
+def complete(rows: list[dict], settings: Sequence[Setting], images: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+    """The rows of these settings, as they are now, in order; ValueError if one is missing."""
     found = {(row["setting"], row["about"], row["name"]): row for row in rows}
-    wanted = [(setting.key, setting.resolved()[1], name) for setting in settings for name in images]
+    wanted = [
+        (setting.key, setting.about(), name) for setting in settings for name in list(images)[: setting.photographs]
+    ]
     missing = [key for key in wanted if key not in found]
     if missing:
         raise ValueError(
@@ -201,13 +250,35 @@ def complete(
     return [found[key] for key in wanted]
 
 
-def results(settings: list[Setting], images: dict[str, np.ndarray], out: Path, workers: int) -> list[dict[str, Any]]:
-    """The rows of all settings on all images, measured in processes of one core each: the script starts itself again."""
+def shares(settings: Sequence[Setting], workers: int) -> list[list[Setting]]:
+    """The settings dealt to workers, the dearest first to whoever has least."""
+    loads, dealt = [0] * workers, [[] for _ in range(workers)]
+    for setting in sorted(settings, key=lambda setting: -setting.cost() * setting.photographs):
+        least = loads.index(min(loads))
+        loads[least] += setting.cost() * setting.photographs
+        dealt[least].append(setting)
+    return dealt
+
+
+def results(
+    settings: Sequence[Setting], images: dict[str, np.ndarray], out: Path, workers: int
+) -> list[dict[str, Any]]:
+    """The rows of all settings, measured in workers."""
+
+    def work(index: int) -> None:
+        measure(shares(settings, workers)[index], images, out, str(index))
+
+    in_workers(work, out, workers)
+    return complete(read_rows(out), settings, images)
+
+
+def in_workers(work: Callable[[int], None], out: Path, workers: int) -> None:
+    """``work(index)`` in as many processes, of one core each: the script starts itself again."""
     mine = os.environ.get("EXPERIMENT_WORKER")
     if mine is not None:
         if hasattr(os, "sched_setaffinity"):  # before JAX counts the cores
-            os.sched_setaffinity(0, {int(mine)})
-        measure(settings, dict(list(images.items())[int(mine) :: workers]), out, mine)
+            os.sched_setaffinity(0, {int(mine) % (os.cpu_count() or 1)})
+        work(int(mine))
         raise SystemExit(0)
     out.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, *sys.argv]
@@ -217,7 +288,6 @@ def results(settings: list[Setting], images: dict[str, np.ndarray], out: Path, w
     failed = [child.wait() for child in children]
     if any(failed):
         raise SystemExit(f"A worker failed (exit codes {failed}); run the same command to go on.")
-    return complete(read_rows(out), settings, images)
 
 
 def parser(description: str | None, out: str) -> argparse.ArgumentParser:

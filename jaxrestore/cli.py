@@ -56,6 +56,8 @@ class Restore(TaskOptions):
     """Stop when the rms data term is below this many noise levels (about 1); 0: never."""
     slope: float = 0.0
     """Stop when the data term has not fallen by this fraction in 20 iterations (0.01, say); 0: never."""
+    window: int = 0
+    """Stop when the variance of the last so many images has had no new minimum in 20 iterations (10, say); 0: never."""
     batch_size: int = 16
     """Searches that run at once: less where memory is short."""
     dtype: Literal["float32", "bfloat16"] = "float32"

@@ -75,7 +75,7 @@ def check_options(options: Any, entries: list[Paths]) -> None:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise InputError(f"--{name.replace('_', '-')} must be at least 1, not {value}.")
-    for name in ("noise_lr", "operator_lr", "noise_level", "discrepancy", "slope"):
+    for name in ("noise_lr", "operator_lr", "noise_level", "discrepancy", "slope", "window"):
         value = getattr(options, name)
         if isinstance(value, float | int) and not 0 <= value < float("inf"):
             raise InputError(f"--{name.replace('_', '-')} must be a number from 0 on, not {value}.")
@@ -119,7 +119,7 @@ def restore_batch(options: Any, prior: Prior, batch: list[Problem], restarts: in
         jax.random.key(options.seed),
         restarts=restarts,
         combine=combine,
-        stop=Stop(discrepancy=options.discrepancy, slope=options.slope),
+        stop=Stop(discrepancy=options.discrepancy, slope=options.slope, window=options.window),
         batch_size=options.batch_size,
         checkpoint=None if options.checkpoint is None else options.checkpoint / batch[0].entry.output.stem,
         progress=True,

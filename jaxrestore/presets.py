@@ -35,7 +35,7 @@ class Preset:
     answer: Literal["last", "best"] = "last"
     restarts: int = 1
     combine: Literal["best", "mean"] = "best"
-    kernel: Literal["softmax", "generator"] = "softmax"  # how an unknown kernel is parametrised
+    kernel: Literal["softmax", "gaussian", "generator"] = "softmax"  # how an unknown kernel is parametrised
     boundary: Boundary = "reflect"  # of a blur
     operator: Literal["task", "identity"] = "task"  # identity: fully blind, whatever the task knows
 

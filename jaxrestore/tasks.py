@@ -176,6 +176,9 @@ def _unknown_kernel(options: Any, size: Size, settings: Any, number: int = 0) ->
         return ops.GeneratedKernel.create(
             jax.random.fold_in(jax.random.key(options.seed), number), _side(options, size)
         )
+    if settings.kernel == "gaussian":  # its deviations unlike, so that the angle has a slope
+        width = _side(options, size) / 6
+        return ops.GaussianKernel.create(_side(options, size), (1.1 * width, 0.9 * width), np.pi / 8, known=False)
     return ops.SoftmaxKernel.create(_side(options, size))
 
 

@@ -1,0 +1,155 @@
+"""Every task of SHRED and BIRD on photographs that chose no default.
+
+    python experiments/tasks_table.py --data eval.tar
+
+Rows of a task: SHRED without noise, BIRD with its published noise, each with its paper's settings and with those tuned for
+`flowers64`, the tuned ones with four restarts, with the operator frozen at its start (blind tasks) and with the full
+gradient, and classical references. `--evaluations` is a budget of network evaluations, which decides how many photographs
+a row gets (at most 20); the default ends within an hour on two cores; killed, it goes on where it was. Writes
+`docs/results.md`, `docs/results.png` and the README's table. To expect: every tuned row above its input.
+"""
+
+from pathlib import Path
+
+import flowers
+import numpy as np
+from classical import classical
+from flowers import Setting
+from report import insert
+
+from jaxrestore.tasks import TASKS
+
+BLIND = [name for name, task in TASKS.items() if task.estimated]
+SHARE = {
+    "tuned": 0.3,
+    "frozen": 0.3,
+    "paper": 0.12,
+    "restarts": 0.14,
+    "full": 0.14,
+}  # of a task's budget, by kind of row
+FIGURE = ("BIRD, paper", "BIRD, tuned")
+
+
+def settings(budget: int) -> list[Setting]:
+    """All rows, with the photographs that the budget allows: those of the tuned default and its frozen twin are the same."""
+    made = []
+    for task in TASKS:
+        rows = []
+        for method, name in (("bird", "BIRD"), ("shred", "SHRED")):
+            weight = 1.0 if method == "bird" else 0.4
+            rows += [("tuned", weight, Setting(task, f"{name}, tuned", method))]
+            if task in BLIND:
+                frozen = (("operator_lr", 0.0), ("operator_every", 0))
+                rows += [("frozen", weight, Setting(task, f"{name}, tuned, operator frozen", method, None, frozen))]
+            rows += [("paper", weight, Setting(task, f"{name}, paper", method, "paper"))]
+        rows += [("restarts", 1.0, Setting(task, "BIRD, tuned, 4 restarts", restarts=4))]
+        full = (("gradient", "full"), ("restarts", 1))
+        rows += [("full", 1.0, Setting(task, "BIRD, tuned, full gradient", changes=full))]
+        for kind, weight, setting in rows:
+            affordable = budget * SHARE[kind] * weight / len(TASKS) / setting.cost()
+            made.append(setting._replace(photographs=int(np.clip(affordable, 1, 20))))
+    return made
+
+
+def table(task: str, rows: list[dict], references: list[dict]) -> list[str]:
+    """Markdown of one task. Gains are over the input of the same photographs."""
+    here = [row for row in [*rows, *references] if row["task"] == task]
+    masked, blind = "pasted" in here[0], "similarity" in here[0]
+    heads = ["noise", "photographs", "input", "PSNR", "gain", "SSIM"]
+    heads += ["PSNR, known pixels put back"] * masked + ["kernel, start", "kernel, found"] * blind
+    heads += ["first restart", "evaluations", "s/image"]
+    lines = [f"| method | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    for label, noise in dict.fromkeys((row["label"], row["noise"]) for row in here):
+        group = [row for row in here if (row["label"], row["noise"]) == (label, noise)]
+
+        def mean(key: str, form: str = ".2f", group: list[dict] = group) -> str:
+            values = [row[key] for row in group if key in row]
+            return format(np.mean(values), form) if values else ""
+
+        gain = np.mean([row["psnr"] - row["input"] for row in group])
+        cells = [noise, str(len(group)), mean("input"), mean("psnr"), f"{gain:+.2f}", mean("ssim", ".3f")]
+        cells += [mean("pasted")] * masked + [mean("start", ".3f"), mean("similarity", ".3f")] * blind
+        seconds = min(
+            (row["seconds"] for row in group if "seconds" in row), default=None
+        )  # the others may hold compilation
+        cells += [mean("single"), mean("evaluations", ".0f"), "" if seconds is None else f"{seconds:.0f}"]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return lines
+
+
+def summary(rows: list[dict], references: list[dict]) -> list[str]:
+    """The README's table: of each task the tuned defaults and the best classical reference, on the same photographs."""
+    lines = [
+        "| task | noise | photographs | input | classical | tuned default | its operator frozen | kernel, start to found |",
+        "|---" * 8 + "|",
+    ]
+    for task in TASKS:
+        for name, noise in (("BIRD", "bird"), ("SHRED", "none")):
+            group = [row for row in rows if row["task"] == task and row["label"] == f"{name}, tuned"]
+            names = {row["name"] for row in group}
+
+            def mean(found: list[dict], key: str = "psnr", form: str = ".2f") -> str:
+                return format(np.mean([row[key] for row in found]), form) if found and key in found[0] else ""
+
+            frozen = [row for row in rows if row["task"] == task and row["label"] == f"{name}, tuned, operator frozen"]
+            named: dict[str, list[dict]] = {}
+            for row in references:
+                if row["task"] == task and row["noise"] == noise and row["name"] in names:
+                    named.setdefault(row["label"], []).append(row)
+            best = max(named.items(), key=lambda item: np.mean([row["psnr"] for row in item[1]]), default=("", []))
+            kernel = f"{mean(group, 'start', '.3f')} to {mean(group, 'similarity', '.3f')}" if task in BLIND else ""
+            cells = [task, "BIRD's" if noise == "bird" else "none", str(len(group)), mean(group, "input")]
+            cells += [f"{mean(best[1])} {best[0]}".strip(), f"{mean(group)} {name}", mean(frozen), kernel]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def reference_rows(rows: list[dict], images: dict[str, np.ndarray], folder: Path) -> list[dict]:
+    """Classical results on the photographs of the tuned rows."""
+    made = []
+    for row in [row for row in rows if row["label"].endswith(", tuned")]:
+        given = flowers.problem(row["task"], row["noise"], row["name"], images[row["name"]], folder)
+        for label, image in classical(row["task"], given).items():
+            found = flowers.scores(given, row["task"] in BLIND, image.astype(np.float32), images[row["name"]])
+            same = {key: row[key] for key in ("task", "noise", "name", "input")}
+            made.append({"label": label, **same, **found})
+    return made
+
+
+def write_figure(images: dict[str, np.ndarray], out: Path, path: Path) -> None:
+    """A row a task, all of the same photograph: input, paper settings, tuned ones, truth."""
+    from jaxrestore.images import enlarge, read_image, strip, write_png
+
+    name, strips = next(iter(images)), []
+    for task in TASKS:
+        seen = flowers.shown(flowers.problem(task, "bird", name, images[name], out / "given"))
+        file = f"{name.replace('/', '_')}.png"
+        found = [read_image(out / "images" / task / label / file) for label in FIGURE]
+        strips.append(np.pad(strip([seen, *found, images[name]]), ((0, 2), (0, 0), (0, 0)), constant_values=1.0))
+    half = (len(strips) + 1) // 2
+    columns = [np.concatenate(part) for part in (strips[:half], strips[half:])]
+    columns[1] = np.pad(columns[1], ((0, len(columns[0]) - len(columns[1])), (12, 0), (0, 0)), constant_values=1.0)
+    write_png(path, enlarge(np.concatenate(columns, axis=1), 2))
+
+
+def main() -> None:
+    parser = flowers.parser(__doc__, "out/tasks_table")
+    parser.add_argument("--evaluations", type=int, default=100_000, help="budget of network evaluations")
+    options = parser.parse_args()
+    chosen = settings(options.evaluations)
+    images = flowers.photographs(options.data, "test", max(setting.photographs for setting in chosen))
+    rows = flowers.results(chosen, images, options.out, options.workers)
+    references = reference_rows(rows, images, options.out / "given")
+    lines = ["# Every task", "", (Path(__file__).parent / "results_about.md").read_text().strip(), ""]
+    for task in TASKS:
+        lines += [f"## {task}", "", *table(task, rows, references), ""]
+    options.docs.mkdir(exist_ok=True)
+    pictures = f"Input with BIRD's noise, {', '.join(FIGURE)}, photograph; tasks as above, in two columns."
+    lines += [pictures, "", "![Every task](results.png)", ""]
+    (options.docs / "results.md").write_text("\n".join(lines))
+    insert(options.docs.parent / "README.md", "results", summary(rows, references))
+    write_figure(images, options.out, options.docs / "results.png")
+
+
+if __name__ == "__main__":
+    main()
