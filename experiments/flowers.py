@@ -156,22 +156,17 @@ def shown(given: Problem) -> np.ndarray:
     return y
 
 
-def scores(given: Problem, blind: bool, image: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+def scores(blind: bool, image: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """PSNR and SSIM of the image as a file holds it; in blind tasks after the best shift of up to 3 pixels is removed, and a
     margin of 3; of a box, also with the known pixels put back."""
     import jax.numpy as jnp
 
     from jaxrestore import metrics
     from jaxrestore.images import as_stored
-    from jaxrestore.operators import Mask
 
-    image = as_stored(image)
-    pair = (jnp.asarray(image), jnp.asarray(truth))
+    pair = (jnp.asarray(as_stored(image)), jnp.asarray(truth))
     a, b = metrics.registered(*pair) if blind else pair
-    found = {"psnr": psnr(a, b), "ssim": float(metrics.ssim(a, b))}
-    if isinstance(given.truth, Mask):
-        found |= {"pasted": psnr(np.where(np.asarray(given.truth.known) > 0, given.y, image), truth)}
-    return found
+    return {"psnr": psnr(a, b), "ssim": float(metrics.ssim(a, b))}
 
 
 def measure(settings: Sequence[Setting], images: dict[str, np.ndarray], out: Path, worker: str) -> None:
@@ -180,6 +175,7 @@ def measure(settings: Sequence[Setting], images: dict[str, np.ndarray], out: Pat
 
     import jaxrestore as jr
     from jaxrestore.images import write_png
+    from jaxrestore.job import put_back
     from jaxrestore.methods import METHODS
     from jaxrestore.metrics import kernel_similarity
     from jaxrestore.presets import AROUND
@@ -201,12 +197,14 @@ def measure(settings: Sequence[Setting], images: dict[str, np.ndarray], out: Pat
             began = time.perf_counter()
             combine = chosen.combine if restarts == chosen.restarts else "mean"
             result = jr.restore(method, given.y, jax.random.key(0), restarts=restarts, combine=combine)
-            restored, samples = np.asarray(result.image), np.asarray(result.samples)
+            # as the command line does: what was measured without noise is put back
+            final = put_back if setting.noise == "none" else lambda image, y, operator: image
+            restored, first = (np.asarray(final(x, given.y, operator)) for x in (result.image, result.samples[0]))
             seconds = time.perf_counter() - began
             row = {"setting": setting.key, "about": about, "task": setting.task, "label": setting.label, "name": name}
-            row |= {"noise": setting.noise, "input": scores(given, blind, shown(given), images[name])["psnr"]}
-            row |= scores(given, blind, restored, images[name])
-            row |= {"single": scores(given, blind, samples[0], images[name])["psnr"]}
+            row |= {"noise": setting.noise, "input": scores(blind, shown(given), images[name])["psnr"]}
+            row |= scores(blind, restored, images[name])
+            row |= {"single": scores(blind, first, images[name])["psnr"]}
             true, start, found = map(kernels_of, (given.truth, operator, result.operator))
             if start and jr.operators.is_blind(operator):
                 for key, kernels in (("start", start), ("similarity", found)):

@@ -39,7 +39,8 @@ class Restore(TaskOptions):
     fit: Literal["exact", "crop", "resize"] = "exact"
     """What to do with an image of another size than the prior's: refuse, cut the centre, or resize."""
     keep_known: bool | None = None
-    """inpaint: put the measured pixels back over the restored ones. Default: where --noise-level is 0."""
+    """Put what was measured of the image back: known pixels (inpaint, compressed-sensing), the luma (colorize). Default:
+    where --noise-level is 0."""
     iterations: int | None = None
     """Default: the preset's."""
     noise_lr: float | None = None

@@ -18,7 +18,7 @@ from jaxrestore.errors import ImageError, InputError
 from jaxrestore.images import as_stored, enlarge, read_image, strip, write_aside, write_png
 from jaxrestore.inputs import read_measurement
 from jaxrestore.methods import METHODS
-from jaxrestore.operators import Mask, is_blind
+from jaxrestore.operators import Grayscale, Mask, is_blind
 from jaxrestore.paths import Paths, check_overwriting
 from jaxrestore.presets import Preset, preset, preset_name
 from jaxrestore.prior import Prior
@@ -125,7 +125,7 @@ def restore_batch(options: Any, prior: Prior, batch: list[Problem], restarts: in
         progress=True,
     )
     keep = options.noise_level == 0 if options.keep_known is None else options.keep_known
-    image = paste_known(result.image, y, operator) if keep else result.image
+    image = put_back(result.image, y, operator) if keep else result.image
     result = jax.block_until_ready(dataclasses.replace(result, image=image, samples=None))
     seconds = (time.perf_counter() - began) / len(batch)
     around = {"restarts": restarts, "combine": combine, "seconds": seconds}
@@ -147,9 +147,11 @@ def noise_levels(given: float | str, y: Any, operator: Any) -> Any:
     return level if known is None else level * jnp.sqrt(jnp.mean(known))  # missing pixels have no noise
 
 
-def paste_known(image: Any, y: Any, operator: Any) -> Any:
-    """The measured pixels of an inpainting put back over the restored ones; any other task's image as it is."""
-    return jnp.where(operator.known > 0, y, image) if isinstance(operator, Mask) else image
+def put_back(image: Any, y: Any, operator: Any) -> Any:
+    """What was measured of the image itself, put back: known pixels, or the luma; any other task's image as it is."""
+    if isinstance(operator, Mask):
+        return jnp.where(operator.known > 0, y, image)
+    return image + y - operator(image) if isinstance(operator, Grayscale) else image
 
 
 def write(problem: Problem, result: Restoration, about: dict[str, Any]) -> None:

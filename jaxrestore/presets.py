@@ -69,20 +69,48 @@ _SHRED_PAPER = {
 }
 
 # Tuned for the embedded prior on the tuning half of the held-out photographs (`experiments/tune.py`, `docs/tuning.md`):
-# higher rates that decay to zero reach a better image in fewer iterations, and the mean image of a few restarts is nearer
-# to the truth than any of them.
-_TUNED = Preset(0.05, 60, operator_lr=0.01, decay="cosine", combine="mean", restarts=2)
+# higher rates that decay to zero reach a better image in fewer iterations; v is constant, so that clipped pixels come back;
+# an unknown kernel is found by Gauss-Newton steps once an image has formed. The mean image of a few restarts is nearer to
+# the truth than any of them; where one answer of many has little worth, several are the default.
+_TUNED = Preset(
+    0.05,
+    60,
+    operator_every=10,
+    operator_from=0.45,
+    damping=2e-6,
+    gradient="frozen_v",
+    decay="cosine",
+    combine="mean",
+)
+_GAUSSIAN = {"kernel": "gaussian", "damping": 1e-5}  # a smooth blur: five numbers are found better than 121
+_MANY = replace(_TUNED, noise_lr=0.03, iterations=40, restarts=8)
 _BIRD_FLOWERS64 = {
     "any": _TUNED,
-    "denoise": replace(_TUNED, restarts=3),
-    "super-resolution": replace(_TUNED, noise_lr=0.03, iterations=40, restarts=8),
-    "deblur": replace(_TUNED, noise_lr=0.03, iterations=160),
-    "blind-deblur": replace(_TUNED, noise_lr=0.03, iterations=160),
+    "super-resolution": _MANY,
+    "colorize": _MANY,
+    "blind-super-resolution": replace(_TUNED, restarts=2, **_GAUSSIAN),
+    "blind-deblur": replace(_TUNED, **_GAUSSIAN),
+    "old-photo": replace(_TUNED, restarts=2, **_GAUSSIAN),
+}
+
+# SHRED's noise is free to leave the sphere, and its measurements are free of noise: further steps still help, but where the
+# noise would be reproduced.
+_SHARP = replace(_TUNED, iterations=80)
+_SHRED_FLOWERS64 = {
+    "any": _SHARP,
+    "denoise": replace(_TUNED, noise_lr=0.03, iterations=40),
+    "super-resolution": _MANY,
+    "colorize": _MANY,
+    "blind-super-resolution": replace(_SHARP, restarts=2, **_GAUSSIAN),
+    "blind-deblur": replace(_SHARP, restarts=2, **_GAUSSIAN),
+    "blind-motion-deblur": replace(_SHARP, restarts=2),
+    "nonuniform-deblur": replace(_SHARP, restarts=2),
+    "old-photo": replace(_SHARP, restarts=2, **_GAUSSIAN),
 }
 
 PRESETS: dict[str, dict[str, dict[str, Preset]]] = {
     "bird": {"paper": _BIRD_PAPER, "flowers64": _BIRD_FLOWERS64},
-    "shred": {"paper": _SHRED_PAPER},
+    "shred": {"paper": _SHRED_PAPER, "flowers64": _SHRED_FLOWERS64},
 }
 
 

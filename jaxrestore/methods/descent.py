@@ -13,7 +13,7 @@ import optax
 from jaxtyping import Array, Float, PyTree
 
 from jaxrestore.ddim import GradientMode, unroll
-from jaxrestore.methods.operator_step import gauss_newton
+from jaxrestore.methods.operator_step import for_any, gauss_newton
 from jaxrestore.operators.unknown import combine, partition
 from jaxrestore.presets import AROUND, preset, preset_name
 from jaxrestore.prior import Prior
@@ -105,7 +105,11 @@ class Descent:
             return unknown
         due = (state.iteration >= self.operator_from * self.iterations) & (state.iteration % self.operator_every == 0)
         fixed = jax.lax.stop_gradient(image)
-        found = gauss_newton(lambda leaves: combine(leaves, known)(fixed), unknown, y, self.damping)
+
+        def move(leaves: PyTree) -> PyTree:
+            return gauss_newton(lambda new: combine(new, known)(fixed), leaves, y, self.damping)
+
+        found = jax.lax.cond(for_any(due), move, lambda leaves: leaves, unknown)
         return jax.tree.map(lambda new, old: jnp.where(due, new, old), found, unknown)
 
     def generate(self, noise: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:

@@ -28,3 +28,14 @@ def gauss_newton(predict: Callable[[PyTree], Array], unknown: PyTree, y: Array, 
 
     step, _ = jax.scipy.sparse.linalg.cg(normal, pull(residual)[0] / residual.size, maxiter=CG_STEPS, tol=0.0)
     return unravel(start + jnp.where(jnp.isfinite(step), step, 0.0))
+
+
+@jax.custom_batching.custom_vmap
+def for_any(due: Array) -> Array:
+    """`due`, and under vmap whether any is: a branch on it stays a branch, where vmap would compute both sides for all."""
+    return due
+
+
+@for_any.def_vmap
+def _(axis_size: int, in_batched: list[bool], due: Array) -> tuple[Array, bool]:
+    return jnp.any(due), False
