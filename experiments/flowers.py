@@ -1,24 +1,20 @@
 """What the experiments share: flower photographs, their degradations, and measuring settings on them in workers.
 
-Results are JSON lines, one per photograph and setting, appended as soon as they exist: a killed experiment goes on where it
-was. A worker holds one core, XLA's convolutions of this size use no more, and whole settings: each compiles once.
+Results are JSON lines, one per photograph and setting, appended as soon as they exist. A worker holds whole settings: each
+compiles once.
 """
 
-import argparse
 import io
-import json
-import os
-import subprocess
-import sys
 import tarfile
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
+from workers import append, in_workers, read_rows
 
 SIZE = 64
 NOISES = {
@@ -215,25 +211,6 @@ def measure(settings: Sequence[Setting], images: dict[str, np.ndarray], out: Pat
             append(out / f"results-{worker}.jsonl", row)
 
 
-def append(path: Path, row: dict[str, Any]) -> None:
-    """One JSON line more; a line that a kill has cut is ended first."""
-    data = path.read_bytes() if path.exists() else b""
-    with path.open("a") as stream:
-        stream.write("\n" * (data != b"" and not data.endswith(b"\n")) + json.dumps(row) + "\n")
-
-
-def read_rows(out: Path) -> list[dict[str, Any]]:
-    """All results so far; a line cut by a kill is left out and measured again."""
-    rows = []
-    for path in sorted(out.glob("results-*.jsonl")):
-        for line in path.read_text().splitlines():
-            try:
-                rows.append(json.loads(line))
-            except ValueError:
-                continue
-    return rows
-
-
 def complete(rows: list[dict], settings: Sequence[Setting], images: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     """The rows of these settings, as they are now, in order; ValueError if one is missing."""
     found = {(row["setting"], row["about"], row["name"]): row for row in rows}
@@ -268,31 +245,3 @@ def results(
 
     in_workers(work, out, workers)
     return complete(read_rows(out), settings, images)
-
-
-def in_workers(work: Callable[[int], None], out: Path, workers: int) -> None:
-    """``work(index)`` in as many processes, of one core each: the script starts itself again."""
-    mine = os.environ.get("EXPERIMENT_WORKER")
-    if mine is not None:
-        if hasattr(os, "sched_setaffinity"):  # before JAX counts the cores
-            os.sched_setaffinity(0, {int(mine) % (os.cpu_count() or 1)})
-        work(int(mine))
-        raise SystemExit(0)
-    out.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, *sys.argv]
-    children = [
-        subprocess.Popen(command, env={**os.environ, "EXPERIMENT_WORKER": str(index)}) for index in range(workers)
-    ]
-    failed = [child.wait() for child in children]
-    if any(failed):
-        raise SystemExit(f"A worker failed (exit codes {failed}); run the same command to go on.")
-
-
-def parser(description: str | None, out: str) -> argparse.ArgumentParser:
-    """The arguments that the experiments share."""
-    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--data", type=Path, required=True, help="eval.tar of the flower photographs")
-    made.add_argument("--out", type=Path, default=Path(out))
-    made.add_argument("--docs", type=Path, default=Path("docs"))
-    made.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    return made

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import flowers
 import numpy as np
+import workers
 
 TRUE_WIDTH, WIDTHS = 8.5 / 4, (1.25, 1.625, 2.0, 2.125, 2.5, 2.875)  # BIRD, Fig. 10: 8.5 is true and 8 assumed, at 256
 RATES, ITERATIONS, SKIPS = (0.003, 0.01, 0.03, 0.1), (20, 40, 60, 80, 120), (50, 100, 200)
@@ -115,14 +116,14 @@ def measure(runs: list[Run], images: dict[str, np.ndarray], out: Path, worker: i
     import jaxrestore as jr
 
     jax.config.update("jax_compilation_cache_dir", str((out / "cache").absolute()))
-    prior, done = jr.load_prior("flowers64"), {(row["about"], row["name"]) for row in flowers.read_rows(out)}
+    prior, done = jr.load_prior("flowers64"), {(row["about"], row["name"]) for row in workers.read_rows(out)}
     for run in runs:
         for name, image in images.items():
             if (about(run), name) not in done:
                 operator, y, level = posed(run, name, image, out / "given")
                 row = {"about": about(run), "group": run.group, "label": run.label, "name": name}
                 row |= curves(run, operator, y, level, image, prior)
-                flowers.append(out / f"results-{worker}.jsonl", row)
+                workers.append(out / f"results-{worker}.jsonl", row)
 
 
 def table(head: list[str], rows: list[list[str]]) -> list[str]:
@@ -202,7 +203,7 @@ def write_figure(rows: list[dict], path: Path) -> None:
 
 
 def main() -> None:
-    parser = flowers.parser(__doc__, "out/robustness")
+    parser = workers.parser(__doc__, "out/robustness")
     parser.add_argument("--count", type=int, default=2, help="photographs")
     options = parser.parse_args()
     images = flowers.photographs(options.data, "test", options.count)
@@ -210,8 +211,8 @@ def main() -> None:
     def work(index: int) -> None:
         measure(RUNS[index :: options.workers], images, options.out, index)
 
-    flowers.in_workers(work, options.out, options.workers)
-    found = {(row["about"], row["name"]): row for row in flowers.read_rows(options.out)}
+    workers.in_workers(work, options.out, options.workers)
+    found = {(row["about"], row["name"]): row for row in workers.read_rows(options.out)}
     rows = [found[about(run), name] for run in RUNS for name in images]
     options.docs.mkdir(exist_ok=True)
     (options.docs / "robustness.md").write_text("\n".join(report(rows, len(images))))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import flowers
 import numpy as np
+import workers
 from classical import classical
 from flowers import Setting
 from report import insert
@@ -21,7 +22,7 @@ from jaxrestore.tasks import TASKS
 
 BLIND = [name for name, task in TASKS.items() if task.estimated]
 WEIGHTS = {"tuned": 3.0, "paper": 1.0, "restarts": 1.5, "full": 1.0}  # how a task's budget falls on its kinds of rows
-FULL = ("denoise", "inpaint", "super-resolution", "motion-deblur")  # the dear gradient, where nothing else is estimated
+DEAR = ("denoise", "inpaint", "motion-deblur", "blind-motion-deblur")  # with four restarts and with the full gradient
 FIGURE = ("BIRD, paper", "BIRD, tuned")
 
 
@@ -36,8 +37,8 @@ def settings(budget: int) -> list[Setting]:
                 frozen = (("operator_lr", 0.0), ("operator_every", 0))
                 made.append((WEIGHTS["tuned"] * weight, tuned._replace(label=f"{name}, tuned, frozen", changes=frozen)))
             made.append((WEIGHTS["paper"] * weight, Setting(task, f"{name}, paper", method, "paper")))
-        made.append((WEIGHTS["restarts"], Setting(task, "BIRD, tuned, 4 restarts", restarts=4)))
-        if task in FULL:
+        if task in DEAR:
+            made.append((WEIGHTS["restarts"], Setting(task, "BIRD, tuned, 4 restarts", restarts=4)))
             changes = (("gradient", "full"), ("restarts", 1))
             made.append((WEIGHTS["full"], Setting(task, "BIRD, tuned, full gradient, one restart", changes=changes)))
     share = budget / sum(weight for weight, _ in made)
@@ -126,8 +127,8 @@ def write_figure(images: dict[str, np.ndarray], out: Path, path: Path) -> None:
 
 
 def main() -> None:
-    parser = flowers.parser(__doc__, "out/tasks_table")
-    parser.add_argument("--evaluations", type=int, default=150_000, help="budget of network evaluations")
+    parser = workers.parser(__doc__, "out/tasks_table")
+    parser.add_argument("--evaluations", type=int, default=110_000, help="budget of network evaluations")
     options = parser.parse_args()
     chosen = settings(options.evaluations)
     images = flowers.photographs(options.data, "test", max(setting.photographs for setting in chosen))

@@ -10,6 +10,7 @@ from typing import Any
 
 import flowers
 import numpy as np
+import workers
 from flowers import Setting
 
 
@@ -61,7 +62,7 @@ def report(rows: list[dict], count: int) -> list[str]:
 
 
 def main() -> None:
-    parser = flowers.parser(__doc__, "out/tune")
+    parser = workers.parser(__doc__, "out/tune")
     parser.add_argument("--count", type=int, default=2, help="photographs")
     options = parser.parse_args()
     images = flowers.photographs(options.data, "tuning", options.count)

@@ -71,7 +71,8 @@ def _read_array(path: Path, name: str = "") -> np.ndarray:
         names = None if isinstance(loaded, np.ndarray) else loaded.files
         array = loaded if names is None else loaded[name] if name in names else None
     except Exception as error:  # a damaged file may raise anything
-        raise InputError(f"{path} can't be read: {error}.") from error
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        raise InputError(f"{path} can't be read: {reason}.") from error
     if array is None:
         raise InputError(f"{path} holds several arrays: say which, {path}:NAME with NAME of {', '.join(names or [])}.")
     if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):

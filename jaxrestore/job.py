@@ -85,6 +85,9 @@ def check_options(options: Any, entries: list[Paths]) -> None:
         raise InputError("--discrepancy needs --noise-level: it stops where the data term reaches it.")
     if options.noise_level == "auto" and ("--scale" in TASKS[options.task].flags or options.task in SPARSE):
         raise InputError("--noise-level auto can't tell noise from detail in so sparse a measurement: give a number.")
+    for name in ("mask", "kernel"):
+        if getattr(options, name) is not None and f"--{name}" not in TASKS[options.task].flags.split():
+            raise InputError(f"The task {options.task} takes no --{name}: see `jaxrestore tasks`.")
     check_overwriting(entries, options.kernel)
 
 

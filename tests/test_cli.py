@@ -154,6 +154,7 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(command, prior, photogra
         "There is no file": (y, x, "deblur", "--kernel", tmp_path / "none.npy"),
         "must be odd and at most 16": (y, x, "blind-deblur", "--kernel-size", 4),
         "There is no task 'denose'; there are: denoise, inpaint": (y, x, "denose"),
+        "The task blind-deblur takes no --kernel": (y, x, "blind-deblur", "--kernel", tmp_path / "nan.npy"),
         "holds several arrays: say which": (y, x, "deblur", "--kernel", tmp_path / "several.npz"),
         "must be a .npy file (16, 20)": (y, x, "tomography"),
         "the task takes finite numbers of shape (16, 20, 3)": (tmp_path / "nan.npy", x, "tomography"),

@@ -3,13 +3,15 @@
 import jax
 import numpy as np
 import pytest
+from hypothesis import given, strategies
 from PIL import Image
 
 from jaxrestore import operators
+from jaxrestore.building import default_kernel_size
 from jaxrestore.errors import InputError
-from jaxrestore.inputs import read_kernel, read_mask
-from jaxrestore.presets import preset
-from jaxrestore.tasks import TaskOptions, default_kernel_size, task_operator
+from jaxrestore.inputs import read_kernel, read_mask, read_measurement
+from jaxrestore.presets import PRESETS, preset
+from jaxrestore.tasks import TaskOptions, task_operator
 
 
 def test_a_kernel_has_sum_one_whatever_the_file(tmp_path):
@@ -46,7 +48,48 @@ def test_published_blind_deblurring_has_the_papers_generator():
     operator = task_operator("blind-deblur", (64, 64), published)
     assert isinstance(operator.kernel, operators.GeneratedKernel)
     assert operator.boundary == "zero"
-    assert isinstance(task_operator("blind-deblur", (64, 64), tuned).kernel, operators.SoftmaxKernel)
+    assert isinstance(task_operator("blind-deblur", (64, 64), tuned).kernel, operators.GaussianKernel)
+    motion = task_operator("blind-motion-deblur", (64, 64), preset("bird", "blind-motion-deblur", "flowers64"))
+    assert isinstance(motion.kernel, operators.SoftmaxKernel)
     other = task_operator("blind-deblur", (64, 64), published, TaskOptions(seed=1))
     assert not np.allclose(operator.kernel(), other.kernel())
     assert operator(jax.numpy.zeros((64, 64, 3))).shape == (64, 64, 3)
+
+
+def test_a_kernel_of_many_is_named(tmp_path):
+    np.savez(tmp_path / "eight.npz", k0=np.ones((3, 3)), k1=np.eye(5))
+    np.testing.assert_allclose(read_kernel(tmp_path / "eight.npz:k1", (64, 64)), np.eye(5) / 5)
+    with pytest.raises(InputError, match=r"say which, .*NAME of k0, k1"):
+        read_kernel(tmp_path / "eight.npz", (64, 64))
+    with pytest.raises(InputError, match="NAME of k0, k1"):
+        read_kernel(tmp_path / "eight.npz:k2", (64, 64))
+
+
+def test_measurements_in_units_of_brightness(tmp_path):
+    """What another program made of an image in [0, 1]."""
+    brightness = np.random.default_rng(0).random((16, 16, 3))
+    image = jax.numpy.asarray(2 * brightness - 1, np.float32)
+    tomograph = operators.ParallelBeam.create(4)
+    np.save(tmp_path / "sinogram.npy", tomograph(jax.numpy.asarray(brightness, np.float32)))
+    y = read_measurement(tmp_path / "sinogram.npy", tomograph, (16, 16, 3))
+    np.testing.assert_allclose(y, tomograph(image), atol=1e-4)
+    np.save(tmp_path / "blurred.npy", brightness)
+    y = read_measurement(tmp_path / "blurred.npy", operators.Identity(), (16, 16, 3))
+    np.testing.assert_allclose(y, image, atol=1e-6)
+    np.save(tmp_path / "grey.npy", brightness[..., 0])  # one channel for all
+    assert read_measurement(tmp_path / "grey.npy", operators.Grayscale(), (16, 16, 3)).shape == (16, 16, 1)
+
+
+@given(data=strategies.binary(max_size=200), suffix=strategies.sampled_from([".npy", ".npz"]))
+def test_damaged_arrays_get_a_sentence(tmp_path_factory, data, suffix):
+    path = tmp_path_factory.mktemp("damaged") / f"k{suffix}"
+    path.write_bytes((b"\x93NUMPY\x01\x00" if suffix == ".npy" else b"PK\x03\x04") + data)
+    with pytest.raises(InputError) as caught:
+        read_kernel(path, (64, 64))
+    assert str(path) in str(caught.value)
+    assert str(caught.value).endswith(".")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_operator_without_a_line_of_settings_has_the_general_ones():
+    assert preset("bird", "tomography", "flowers64") == PRESETS["bird"]["flowers64"]["any"]
