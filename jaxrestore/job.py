@@ -20,7 +20,7 @@ from jaxrestore.inputs import read_measurement
 from jaxrestore.methods import METHODS
 from jaxrestore.operators import Grayscale, Mask, is_blind
 from jaxrestore.paths import Paths, check_overwriting
-from jaxrestore.presets import Preset, preset, preset_name
+from jaxrestore.presets import TASK_NAMES, Preset, preset, preset_name
 from jaxrestore.prior import Prior
 from jaxrestore.restore import restore
 from jaxrestore.search import Restoration
@@ -45,7 +45,8 @@ def run_job(options: Any, entries: list[Paths]) -> list[str]:
     check_options(options, entries)
     prior = load_prior(options.prior, dtype=options.dtype)
     try:
-        settings = preset(options.method, options.task, preset_name(options.method, options.preset, prior.name))
+        name = preset_name(options.method, options.preset, prior.name)
+        settings = preset(options.method, settings_task(options.task), name)
     except ValueError as error:
         raise InputError(str(error)) from error
     problems, failures = [], []
@@ -110,7 +111,7 @@ def restore_batch(options: Any, prior: Prior, batch: list[Problem], restarts: in
     method = METHODS[options.method](
         prior,
         operator,
-        task=options.task,
+        task=settings_task(options.task),
         preset=options.preset,
         noise_level=noise_levels(options.noise_level, y, operator),
         **{name: value for name, value in named.items() if value is not None},
@@ -141,6 +142,11 @@ def restore_batch(options: Any, prior: Prior, batch: list[Problem], restarts: in
         except InputError as error:
             failures.append(str(error))
     return failures
+
+
+def settings_task(task: str) -> str:
+    """The name under which a task's settings stand: "any" where the presets don't know it."""
+    return task if task in TASK_NAMES else "any"
 
 
 def noise_levels(given: float | str, y: Any, operator: Any) -> Any:

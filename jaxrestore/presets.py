@@ -2,7 +2,7 @@
 
 `preset("bird", "denoise")` answers "which learning rate and how many iterations?". "paper" holds what the papers and the
 published code say, where one is silent our reading with its reason; a prior's name holds what was tuned for it on
-photographs that appear in no table (`experiments/tune.py`). A task without a line of its own has the line "any".
+photographs that appear in no table (`experiments/tune.py`). Tasks without a line of their own share the line "any".
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +11,6 @@ from typing import Literal
 from jaxrestore.ddim import GradientMode
 from jaxrestore.operators.blur import Boundary
 from jaxrestore.schedule import GridName
-from jaxrestore.tasks import TASKS
 
 AROUND = ("restarts", "combine", "kernel", "boundary", "operator")  # settings around a method, not of it
 
@@ -46,6 +45,7 @@ class Preset:
 _BIRD = Preset(0.003, 200, operator_lr=2e-4, kernel="generator", boundary="zero")
 _BIRD_PAPER = {
     "any": _BIRD,
+    **dict.fromkeys(("deblur", "motion-deblur", "tomography", "blind-super-resolution"), _BIRD),
     "denoise": replace(_BIRD, noise_lr=0.01),
     "inpaint": replace(_BIRD, noise_lr=0.01),
     "super-resolution": replace(_BIRD, noise_lr=0.001, iterations=100),
@@ -114,12 +114,15 @@ PRESETS: dict[str, dict[str, dict[str, Preset]]] = {
 }
 
 
+TASK_NAMES = tuple(dict.fromkeys(task for named in PRESETS.values() for tasks in named.values() for task in tasks))
+
+
 def preset(method: str, task: str, name: str = "paper") -> Preset:
-    """The settings of a method ("bird", "shred") on a task; ValueError for a name that is not known."""
+    """The settings of a method ("bird", "shred") on a task, or on "any"; ValueError for a name that is not known."""
     if method not in PRESETS:
         raise ValueError(f"Unknown method {method!r}; known: {', '.join(PRESETS)}.")
-    if task not in TASKS:
-        raise ValueError(f"Unknown task {task!r}; known: {', '.join(TASKS)}.")
+    if task not in TASK_NAMES:
+        raise ValueError(f"Unknown task {task!r}; known: {', '.join(TASK_NAMES)}.")
     if name not in PRESETS[method]:
         raise ValueError(f"Unknown preset {name!r} of {method}; known: {', '.join(PRESETS[method])}.")
     return PRESETS[method][name].get(task, PRESETS[method][name]["any"])

@@ -1,7 +1,13 @@
 """The command line, on a tiny prior: what it writes, and what it says when it can't."""
 
+import dataclasses
 import json
+import re
+from pathlib import Path
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,7 +16,7 @@ import jaxrestore as jr
 from jaxrestore.cli import main
 from jaxrestore.images import read_image
 from jaxrestore.paths import plan
-from jaxrestore.tasks import TASKS
+from jaxrestore.tasks import TASKS, Task
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +109,21 @@ def test_degrade_then_restore(command, prior, photograph, tmp_path, task):
         np.testing.assert_allclose(read_image(out)[known], read_image(y)[known], atol=1e-6)
 
 
+def test_a_new_task_is_one_operator_and_one_line(command, prior, photograph, tmp_path, monkeypatch):
+    """The example of docs/tasks.md, as it stands there."""
+    blocks = re.findall(
+        r"```text\n(.*?)```", (Path(__file__).parent.parent / "docs" / "tasks.md").read_text(), re.DOTALL
+    )
+    names = {"jax": jax, "jnp": jnp, "dataclass": dataclasses.dataclass, "Any": Any, "Task": Task}
+    exec(blocks[0], names)
+    monkeypatch.setitem(TASKS, "vignette", eval("{" + blocks[1] + "}", names)["vignette"])
+    y = tmp_path / "y.png"
+    assert command("degrade", photograph, y, "--task", "vignette", "--size", 16)[0] == 0
+    assert read_image(y)[0, 0].mean() < read_image(tmp_path / "y_clean.png")[0, 0].mean()
+    assert command("restore", y, tmp_path / "x.png", "--task", "vignette", "--prior", prior, *FAST)[0] == 0
+    assert "vignette\n    known: its shape; estimated: its strength" in command("tasks")[1]
+
+
 def test_a_folder_is_restored_but_for_its_bad_image(command, prior, photograph, tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
@@ -159,7 +180,7 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(command, prior, photogra
         "must be a .npy file (16, 20)": (y, x, "tomography"),
         "the task takes finite numbers of shape (16, 20, 3)": (tmp_path / "nan.npy", x, "tomography"),
         "can't tell noise from detail": (y, x, "compressed-sensing", "--noise-level", "auto"),
-        "--regions must lie between 1 and 8": (y, x, "nonuniform-deblur", "--regions", 0),
+        "--regions must lie between 1 and 8": (y, x, "nonuniform-deblur", "--method", "shred", "--regions", 0),
         "--views must be at least 1": (y, x, "tomography", "--views", 0),
         "doesn't divide": (y, x, "super-resolution", "--scale", 5),
         "--restarts must be at least 1, not 0": (y, x, "denoise", "--restarts", 0),
