@@ -40,15 +40,17 @@ class Setting(NamedTuple):
 
     @property
     def noise(self) -> str:
-        return NOISES[self.method]
+        return "white" if (self.method, self.task) == ("shred", "denoise") else NOISES[self.method]
 
     def chosen(self) -> Any:
         """The preset with the changes that are settings of it."""
         import dataclasses
 
         import jaxrestore as jr
+        from jaxrestore.presets import settings_name
 
-        return dataclasses.replace(jr.preset(self.method, self.task, self.preset or "flowers64"), **dict(self.changes))
+        chosen = jr.preset(self.method, settings_name(self.task), self.preset or "flowers64")
+        return dataclasses.replace(chosen, **dict(self.changes))
 
     def about(self) -> str:
         """All that decides the result, as text: a changed preset is measured anew."""
@@ -123,7 +125,7 @@ def problem(task: str, noise: str, name: str, image: np.ndarray, folder: Path) -
         y = truth(y) if isinstance(truth, ops.Mask) else y
     mask = kernel = None
     if isinstance(truth, ops.Mask):
-        mask = folder / f"mask-{number}.png"
+        mask = folder / f"{task}-{number}.png"  # the task in its name: another worker may be at the same photograph
         write_png(mask, (255 * np.asarray(1 - truth.known[..., 0])).astype(np.uint8))
     elif task in ("deblur", "motion-deblur"):
         kernel = folder / f"{task}-{number}.npy"
@@ -174,7 +176,7 @@ def measure(settings: Sequence[Setting], images: dict[str, np.ndarray], out: Pat
     from jaxrestore.job import put_back
     from jaxrestore.methods import METHODS
     from jaxrestore.metrics import kernel_similarity
-    from jaxrestore.presets import AROUND
+    from jaxrestore.presets import AROUND, settings_name
     from jaxrestore.tasks import kernels_of, task_operator
 
     jax.config.update("jax_compilation_cache_dir", str((out / "cache").absolute()))
@@ -189,7 +191,7 @@ def measure(settings: Sequence[Setting], images: dict[str, np.ndarray], out: Pat
             given = problem(setting.task, setting.noise, name, images[name], out / "given")
             operator = task_operator(setting.task, (SIZE, SIZE), chosen, given.given)
             blind = jr.operators.is_blind(operator) or chosen.operator == "identity"
-            method = METHODS[setting.method](prior, operator, task=setting.task, **own)
+            method = METHODS[setting.method](prior, operator, task=settings_name(setting.task), **own)
             began = time.perf_counter()
             combine = chosen.combine if restarts == chosen.restarts else "mean"
             result = jr.restore(method, given.y, jax.random.key(0), restarts=restarts, combine=combine)

@@ -48,7 +48,7 @@ def measure(batch: int, count: int) -> list[dict[str, Any]]:
     programs: dict[str, tuple[Callable, tuple]] = {"network": (networks.lower(prior, noise).compile(), (prior, noise))}
     facts: dict[str, dict[str, float]] = {}
     for gradient in ("frozen", "full"):
-        method = jr.bird(prior, operator, task="blind-deblur", gradient=gradient)
+        method = jr.bird(prior, operator, task="blind-deblur", preset="paper", gradient=gradient)
         state = jr.init(method, jax.random.key(0), y)
         began = time.perf_counter()
         program = jr.step.lower(method, state, y).compile()

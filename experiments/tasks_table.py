@@ -3,7 +3,7 @@
     python experiments/tasks_table.py --data eval.tar
 
 Rows of a task: SHRED without noise, BIRD with its published noise, each with its paper's settings and with those tuned for
-`flowers64`, the tuned ones with four restarts, with the operator frozen at its start (blind tasks) and with the full
+`flowers64`, the tuned ones with the operator frozen at its start (blind tasks), some with four restarts and with the full
 gradient, and classical references. `--evaluations` is a budget of network evaluations, which decides how many photographs
 a row gets (at most 20); the default ends within an hour on two cores; killed, it goes on where it was. Writes
 `docs/results.md`, `docs/results.png` and the README's table. To expect: every tuned row above its input.
@@ -23,6 +23,7 @@ from jaxrestore.tasks import TASKS
 BLIND = [name for name, task in TASKS.items() if task.estimated]
 WEIGHTS = {"tuned": 3.0, "paper": 1.0, "restarts": 1.5, "full": 1.0}  # how a task's budget falls on its kinds of rows
 DEAR = ("denoise", "inpaint", "motion-deblur", "blind-motion-deblur")  # with four restarts and with the full gradient
+WORDS = {"bird": "BIRD's", "white": "30 grey levels", "none": "none"}
 FIGURE = ("BIRD, paper", "BIRD, tuned")
 
 
@@ -61,7 +62,7 @@ def table(task: str, rows: list[dict], references: list[dict]) -> list[str]:
             return format(np.mean(values), form) if values else ""
 
         gain = np.mean([row["psnr"] - row["input"] for row in group])
-        cells = [noise, str(len(group)), mean("input"), mean("psnr"), f"{gain:+.2f}", mean("ssim", ".3f")]
+        cells = [WORDS[noise], str(len(group)), mean("input"), mean("psnr"), f"{gain:+.2f}", mean("ssim", ".3f")]
         cells += [mean("start", ".3f"), mean("similarity", ".3f")] * blind
         seconds = min(
             (row["seconds"] for row in group if "seconds" in row), default=None
@@ -78,9 +79,9 @@ def summary(rows: list[dict], references: list[dict]) -> list[str]:
         "|---" * 8 + "|",
     ]
     for task in TASKS:
-        for name, noise in (("BIRD", "bird"), ("SHRED", "none")):
+        for name in ("BIRD", "SHRED"):
             group = [row for row in rows if row["task"] == task and row["label"] == f"{name}, tuned"]
-            names = {row["name"] for row in group}
+            names, noise = {row["name"] for row in group}, group[0]["noise"]
 
             def mean(found: list[dict], key: str = "psnr", form: str = ".2f") -> str:
                 return format(np.mean([row[key] for row in found]), form) if found and key in found[0] else ""
@@ -92,7 +93,7 @@ def summary(rows: list[dict], references: list[dict]) -> list[str]:
                     named.setdefault(row["label"], []).append(row)
             best = max(named.items(), key=lambda item: np.mean([row["psnr"] for row in item[1]]), default=("", []))
             kernel = f"{mean(group, 'start', '.3f')} to {mean(group, 'similarity', '.3f')}" if task in BLIND else ""
-            cells = [task, "BIRD's" if noise == "bird" else "none", str(len(group)), mean(group, "input")]
+            cells = [task, WORDS[noise], str(len(group)), mean(group, "input")]
             cells += [f"{mean(best[1])} {best[0]}".strip(), f"{mean(group)} {name}", mean(frozen), kernel]
             lines.append(f"| {' | '.join(cells)} |")
     return lines
@@ -132,7 +133,9 @@ def main() -> None:
     options = parser.parse_args()
     chosen = settings(options.evaluations)
     images = flowers.photographs(options.data, "test", max(setting.photographs for setting in chosen))
+    noises = {setting.key: setting.noise for setting in chosen}
     rows = flowers.results(chosen, images, options.out, options.workers)
+    rows = [row | {"noise": noises[row["setting"]]} for row in rows]
     references = reference_rows(rows, images, options.out / "given")
     lines = ["# Every task", "", (Path(__file__).parent / "results_about.md").read_text().strip(), ""]
     for task in TASKS:

@@ -1,7 +1,7 @@
 """From flags to operators: functions ``(options, size, settings) -> operator``, of which the tasks are made.
 
 `options` are the flags (`tasks.TaskOptions`, `tasks.DegradeOptions`), `size` the image's (height, width), `settings` the
-preset where something is to be estimated and None where an image is degraded. ValueError for flags that can't be meant.
+preset of a restoration and None where an image is degraded. ValueError for flags that can't be meant.
 """
 
 import math
@@ -30,7 +30,9 @@ def known_mask(options: Any, size: Size, settings: Any) -> Any:
 def box_or_text(options: Any, size: Size, settings: Any) -> Any:
     if options.text is not None:
         return ops.Mask.create(ops.text_mask(size, options.text))
-    return ops.Mask.create(ops.box_mask(size, options.box or max(1, round(min(size) * 80 / 256))))
+    return ops.Mask.create(
+        ops.box_mask(size, max(1, round(min(size) * 80 / 256)) if options.box is None else options.box)
+    )
 
 
 def random_pixels(options: Any, size: Size, settings: Any) -> Any:
@@ -41,7 +43,7 @@ def reduce(default: int, *before: Callable, grey: bool = False) -> Callable:
     """A builder: what comes `before`, reduction by --scale or `default`, loss of colour."""
 
     def build(options: Any, size: Size, settings: Any) -> Any:
-        scale = options.scale or default
+        scale = default if options.scale is None else options.scale
         if scale < 2 or size[0] % scale or size[1] % scale:
             raise ValueError(f"--scale {scale} doesn't divide {size[0]} x {size[1]} pixels.")
         parts = [part(options, size, settings) for part in before] + [ops.REDUCTIONS[options.reduction](scale)]
@@ -58,7 +60,7 @@ def given_blur(options: Any, size: Size, settings: Any) -> Any:
 
 
 def _side(options: Any, size: Size) -> int:
-    side = options.kernel_size or default_kernel_size(size)
+    side = default_kernel_size(size) if options.kernel_size is None else options.kernel_size
     if side % 2 == 0 or not 1 <= side <= min(size):
         raise ValueError(f"--kernel-size must be odd and at most {min(size)}, not {side}: a kernel needs a centre.")
     return side
@@ -94,11 +96,13 @@ def gaussian_blur(options: Any, size: Size, settings: Any) -> Any:
     if options.kernel is not None:
         return given_blur(options, size, settings)
     sigmas = options.sigmas or (min(size) / 32, min(size) / 51.2)
-    if not all(0 < sigma < min(size) for sigma in sigmas):
-        raise ValueError(f"--sigmas must be positive and fit the image, not {sigmas}.")
+    if not all(0 < sigma < min(size) for sigma in sigmas) or not all(abs(o) < min(size) for o in options.offset):
+        raise ValueError(
+            f"--sigmas must be positive and fit the image, as --offset, not {sigmas} and {options.offset}."
+        )
     needed = 2 * math.ceil(2 * max(sigmas) + max(map(abs, options.offset))) + 1
-    side = options.kernel_size or max(default_kernel_size(size), needed)
-    if side > min(size):
+    side = max(default_kernel_size(size), needed) if options.kernel_size is None else _side(options, size)
+    if side > min(size) or not math.isfinite(options.angle):
         raise ValueError(f"--sigmas and --offset must fit the image, not {sigmas} and {options.offset}.")
     return ops.Blur.create(
         np.asarray(ops.GaussianKernel.create(side, sigmas, math.radians(options.angle), options.offset)())
@@ -108,6 +112,8 @@ def gaussian_blur(options: Any, size: Size, settings: Any) -> Any:
 def _motion_kernel(options: Any, size: Size, number: int = 0) -> np.ndarray:
     key = jax.random.fold_in(jax.random.key(options.seed), number)
     length = min(size) / 8 if options.length is None else options.length
+    if not 0 <= length < min(size) or not math.isfinite(options.curvature):
+        raise ValueError(f"--length must lie between 0 and {min(size)}, and --curvature be finite, not {length}.")
     return np.asarray(ops.motion_kernel(key, _side(options, size), length, options.curvature))
 
 

@@ -21,7 +21,7 @@ class Restore(TaskOptions):
     """Restore a degraded image, or every image of a folder."""
 
     input: File
-    """The degraded image, or a folder of them; in tomography a .npy sinogram."""
+    """The degraded image, or a folder of them; in tomography one .npy sinogram."""
     output: File
     """The .png to write, or a folder. A strip (input, restored, reference), the kernel and run.json are written beside
     a file, and into sub-folders of a folder."""
@@ -46,9 +46,10 @@ class Restore(TaskOptions):
     noise_lr: float | None = None
     """Step size on the noise. Default: the preset's."""
     operator_lr: float | None = None
-    """Step size on what is unknown of the operator. Default: the preset's."""
+    """Step size on what is unknown of the operator, by Adam. Default: the preset's, or its Gauss-Newton steps."""
     gradient: GradientMode | None = None
-    """What is constant for the derivative. full: nothing, at several times the time and the memory. Default: the preset's."""
+    """What is constant for the derivative: the predicted noise (frozen, as published), v or x0 in its place, or nothing
+    (full), at several times the time and the memory. Default: the preset's."""
     restarts: int | None = None
     """Searches per image from different noises. Default: the preset's."""
     combine: Literal["best", "mean"] | None = None
@@ -92,7 +93,8 @@ class Degrade(DegradeOptions):
     size: int = 64
     """Side of the clean image: that of the prior."""
     noise: Literal["gaussian", "speckle", "poisson", "salt-and-pepper", "bird"] = "gaussian"
-    """The noise: white, relative to brightness, of photons, of dead pixels, or BIRD's published mixture of the first two."""
+    """The noise: white, relative to brightness, of photons, of dead pixels, or BIRD's published mixture of the first two,
+    with its levels."""
     noise_level: float | None = None
     """Its standard deviation (at white; of salt-and-pepper: its share), of 255. Default: 30 for denoise, 0 for the others."""
 

@@ -15,8 +15,6 @@ from jaxrestore.images import enlarge, read_image, write_aside, write_png
 from jaxrestore.storage import load_prior
 from jaxrestore.tasks import check_task, kernels_of, true_operator
 
-NOISES = ("gaussian", "speckle", "poisson", "salt-and-pepper", "bird")
-
 
 def simulate(key: Any, image: Any, operator: Any, noise_level: float, noise: str = "gaussian") -> Any:
     """The measurement that the operator and noise of a level in grey levels of 255 make of an image ``[h, w, c]``.
@@ -27,7 +25,7 @@ def simulate(key: Any, image: Any, operator: Any, noise_level: float, noise: str
     """
     y, level = operator(image), noise_level / 255
     if isinstance(operator, operators.ParallelBeam):
-        return operators.gaussian_noise(key, y, (0.05 if noise == "bird" else level) * y.shape[0] ** 0.5)
+        return operators.gaussian_noise(key, y, (0.05 if noise == "bird" else level) * ray_gain(y))
     if noise == "bird":
         heavy = isinstance(operator, operators.Identity)
         noisy = operators.bird_noise(key, y, 0.4, 0.15) if heavy else operators.bird_noise(key, y)
@@ -45,6 +43,11 @@ def simulate(key: Any, image: Any, operator: Any, noise_level: float, noise: str
     return operator(noisy) if isinstance(operator, operators.Mask) else noisy  # what is missing has no noise either
 
 
+def ray_gain(sinogram: Any) -> float:
+    """How much larger white noise on the image's pixels is once added up along a ray: the root of their number."""
+    return sinogram.shape[-3] ** 0.5
+
+
 def degrade_file(options: Any) -> None:
     """Write the degraded image of `cli.Degrade`, and beside it what a restoration may be given."""
     check_task(options.task)
@@ -52,15 +55,20 @@ def degrade_file(options: Any) -> None:
     level = options.noise_level if options.noise_level is not None else 30.0 * (options.task == "denoise")
     if not 8 <= options.size <= 4096 or not 0 <= level < float("inf"):
         raise InputError("--size must lie between 8 and 4096, and --noise-level must be a number from 0 on.")
+    if options.noise == "bird" and options.noise_level is not None:
+        raise InputError("--noise bird has the published levels: leave --noise-level out.")
+    if options.noise in ("speckle", "poisson", "salt-and-pepper") and (level < 0.01 or options.task == "tomography"):
+        raise InputError(f"--noise {options.noise} needs --noise-level, from 0.01 on, and an image: no sinogram.")
     suffix = ".npy" if options.task == "tomography" else ".png"
     if output.suffix.lower() != suffix:
         raise InputError(f"OUTPUT of {options.task} must be a {suffix} file, not {output}: nothing else would hold it.")
     written = {output.resolve(), *(_beside(output, end).resolve() for end in ("clean.png", "mask.png", "kernel.npy"))}
-    if options.input.resolve() in written:
-        raise InputError(f"{options.input} is read, and would be written over: give another OUTPUT.")
+    for path in (options.input, options.mask, options.kernel):
+        if path is not None and path.resolve() in written:
+            raise InputError(f"{path} is read, and would be written over: give another OUTPUT.")
     image = jnp.asarray(read_image(options.input, size, "crop"))
     operator = true_operator(options.task, size, options)
-    key = jax.random.fold_in(jax.random.key(options.seed), 1)  # the operator has drawn from the seed's own
+    key = jax.random.fold_in(jax.random.key(options.seed), 1 << 20)  # apart from the keys that the operator draws from
     y = simulate(key, image, operator, level, options.noise)
     if isinstance(operator, operators.Mask):
         missing = np.asarray(1 - operator.known[..., 0])

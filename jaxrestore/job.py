@@ -14,13 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrestore import metrics
+from jaxrestore.degrade import ray_gain
 from jaxrestore.errors import ImageError, InputError
 from jaxrestore.images import as_stored, enlarge, read_image, strip, write_aside, write_png
 from jaxrestore.inputs import read_measurement
 from jaxrestore.methods import METHODS
-from jaxrestore.operators import Grayscale, Mask, is_blind
+from jaxrestore.operators import Grayscale, Mask, ParallelBeam, is_blind
 from jaxrestore.paths import Paths, check_overwriting
-from jaxrestore.presets import TASK_NAMES, Preset, preset, preset_name
+from jaxrestore.presets import Preset, preset, preset_name, settings_name
 from jaxrestore.prior import Prior
 from jaxrestore.restore import restore
 from jaxrestore.search import Restoration
@@ -46,19 +47,21 @@ def run_job(options: Any, entries: list[Paths]) -> list[str]:
     prior = load_prior(options.prior, dtype=options.dtype)
     try:
         name = preset_name(options.method, options.preset, prior.name)
-        settings = preset(options.method, settings_task(options.task), name)
+        settings = preset(options.method, settings_name(options.task), name)
     except ValueError as error:
         raise InputError(str(error)) from error
     problems, failures = [], []
     for entry in entries:
         try:
             problems.append(read_problem(options, settings, entry, prior.shape))
-        except InputError as error:
+        except (InputError, ValueError) as error:  # of an operator that doesn't fit the prior's shape
             failures.append(str(error))
     restarts, combine = options.restarts or settings.restarts, options.combine or settings.combine
+    identity = options.task == "denoise" or settings.operator == "identity"
+    if options.discrepancy > 0 and (options.noise_level == 0 or (options.noise_level is None and not identity)):
+        raise InputError("--discrepancy needs --noise-level: it stops where the data term reaches it.")
     if options.noise_level is None:  # of several denoised images none can be called the best without it
         decides = options.discrepancy > 0 or (combine == "best" and restarts > 1)
-        identity = options.task == "denoise" or settings.operator == "identity"
         options = dataclasses.replace(options, noise_level="auto" if identity and decides else 0.0)
     # The searches of one image stay together; with "auto" each image has a noise level, and so a batch, of its own.
     size = 1 if options.noise_level == "auto" else max(1, options.batch_size // restarts)
@@ -80,10 +83,8 @@ def check_options(options: Any, entries: list[Paths]) -> None:
         value = getattr(options, name)
         if isinstance(value, float | int) and not 0 <= value < float("inf"):
             raise InputError(f"--{name.replace('_', '-')} must be a number from 0 on, not {value}.")
-    if options.discrepancy > 0 and (
-        options.noise_level == 0 or (options.noise_level is None and options.task != "denoise")
-    ):
-        raise InputError("--discrepancy needs --noise-level: it stops where the data term reaches it.")
+    if options.window == 1:
+        raise InputError("--window must be 0 or at least 2: one image has no variance.")
     if options.noise_level == "auto" and ("--scale" in TASKS[options.task].flags or options.task in SPARSE):
         raise InputError("--noise-level auto can't tell noise from detail in so sparse a measurement: give a number.")
     for name in ("mask", "kernel"):
@@ -98,7 +99,7 @@ def read_problem(options: Any, settings: Preset, entry: Paths, shape: tuple[int,
         options.task, shape[:2], settings, dataclasses.replace(options, mask=entry.mask), options.fit
     )
     y = read_measurement(entry.input, operator, shape, options.fit)
-    if options.fit != "exact":
+    if options.fit != "exact" and entry.input.suffix != ".npy":
         print(f"{entry.input}: taken as {y.shape[0]} x {y.shape[1]} pixels (--fit {options.fit})", file=sys.stderr)
     reference = None if entry.reference is None else read_image(entry.reference, shape[:2], options.fit)
     return Problem(entry, operator, y, reference)
@@ -111,7 +112,7 @@ def restore_batch(options: Any, prior: Prior, batch: list[Problem], restarts: in
     method = METHODS[options.method](
         prior,
         operator,
-        task=settings_task(options.task),
+        task=settings_name(options.task),
         preset=options.preset,
         noise_level=noise_levels(options.noise_level, y, operator),
         **{name: value for name, value in named.items() if value is not None},
@@ -129,8 +130,10 @@ def restore_batch(options: Any, prior: Prior, batch: list[Problem], restarts: in
         progress=True,
     )
     keep = options.noise_level == 0 if options.keep_known is None else options.keep_known
+    residual = jax.vmap(lambda operator, image, y: jnp.mean((operator(image) - y) ** 2))  # before anything is put back
+    data_term = residual(result.operator, result.image, y)
     image = put_back(result.image, y, operator) if keep else result.image
-    result = jax.block_until_ready(dataclasses.replace(result, image=image, samples=None))
+    result = jax.block_until_ready(dataclasses.replace(result, image=image, data_term=data_term, samples=None))
     seconds = (time.perf_counter() - began) / len(batch)
     around = {"restarts": restarts, "combine": combine, "seconds": seconds}
     about = {"options": _plain(options), "method": settings_of(method), **around}
@@ -144,15 +147,14 @@ def restore_batch(options: Any, prior: Prior, batch: list[Problem], restarts: in
     return failures
 
 
-def settings_task(task: str) -> str:
-    """The name under which a task's settings stand: "any" where the presets don't know it."""
-    return task if task in TASK_NAMES else "any"
-
-
 def noise_levels(given: float | str, y: Any, operator: Any) -> Any:
     """The rms noise of the measurement in units of [-1, 1], from grey levels or from the image; over all of its entries."""
     known = operator.known if isinstance(operator, Mask) else None
+    if isinstance(operator, ParallelBeam) and given != "auto":
+        return jnp.asarray(2 * float(given) / 255 * ray_gain(y))
     level = metrics.estimate_noise_level(y[0], known) if given == "auto" else jnp.asarray(2 * float(given) / 255)
+    if not bool(jnp.isfinite(level)):
+        raise InputError("--noise-level auto finds no 2 x 2 pixels that are all known: give a number.")
     return level if known is None else level * jnp.sqrt(jnp.mean(known))  # missing pixels have no noise
 
 
@@ -183,7 +185,7 @@ def write(problem: Problem, result: Restoration, about: dict[str, Any]) -> None:
         "output": str(entry.output),
         "result": result.sentences[0],
         "iterations_run": int(result.iterations),
-        "data_term": float(jnp.mean((result.operator(result.image) - y) ** 2)),
+        "data_term": float(result.data_term),
         "device": str(jax.devices()[0].device_kind),
         "versions": {name: version(name) for name in ("jaxrestore", "jax", "flax", "optax", "numpy")},
     }

@@ -1,4 +1,4 @@
-"""How good a restoration is. Pure functions on images in [-1, 1], ``[*b, h, w, c]`` -> ``[*b]``; higher is better."""
+"""How good a restoration is, and what an image says of its noise. Pure functions on images in [-1, 1]."""
 
 import jax
 import jax.numpy as jnp

@@ -41,7 +41,7 @@ class Preset:
 
 # BIRD: the published code's grid, clipping, loss and rates for the five tasks that it has. Everything else, known-kernel
 # deblurring and tomography of the paper's appendix among it, has the rate and the iterations of the paper's text ("for all
-# our experiments"), and of an unknown kernel the code's generator, its rate and its zero padding.
+# our experiments"), the code's zero padding, and for an unknown kernel its generator and rate.
 _BIRD = Preset(0.003, 200, operator_lr=2e-4, kernel="generator", boundary="zero")
 _BIRD_PAPER = {
     "any": _BIRD,
@@ -126,6 +126,11 @@ def preset(method: str, task: str, name: str = "paper") -> Preset:
     if name not in PRESETS[method]:
         raise ValueError(f"Unknown preset {name!r} of {method}; known: {', '.join(PRESETS[method])}.")
     return PRESETS[method][name].get(task, PRESETS[method][name]["any"])
+
+
+def settings_name(task: str) -> str:
+    """The name under which a task's settings stand: its own, or "any" for one that the presets don't know."""
+    return task if task in TASK_NAMES else "any"
 
 
 def preset_name(method: str, given: str | None, prior_name: str) -> str:

@@ -39,7 +39,8 @@ class Stop:
     `discrepancy`: when the data term is at most ``(discrepancy * method.noise_level)^2``; about 1.
     `slope` and `patience`: when the data term has not fallen by the fraction `slope` within `patience` iterations.
     `window` and `patience`: when the variance of the last `window` images about their mean has had no new minimum for
-    `patience` iterations (ES-WMV; Wang et al. 2021, early stopping for deep image prior). Keeps `window` images a search.
+    `patience` iterations (ES-WMV; Wang et al. 2021, early stopping for deep image prior). At least 2;
+    keeps `window` images a search.
     """
 
     discrepancy: Any = 0.0
@@ -85,7 +86,10 @@ def look(
         spread = (iteration >= stop.window) & (iteration - least_at >= stop.patience)
     rules: list[tuple[Status, Array]] = [
         (Status.NON_FINITE, ~finite),
-        (Status.NOISE_LEVEL, data_term <= (stop.discrepancy * noise_level) ** 2),
+        (
+            Status.NOISE_LEVEL,
+            (jnp.asarray(stop.discrepancy) > 0) & (data_term <= (stop.discrepancy * noise_level) ** 2),
+        ),
         (Status.FLAT, (jnp.asarray(stop.slope) > 0) & (iteration - since >= stop.patience)),
         (Status.VARIANCE, spread),
     ]

@@ -7,7 +7,7 @@ that is restored with, in which what is known stands and what is not is an unkno
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
@@ -32,7 +32,7 @@ class TaskOptions:
     by name."""
     scale: int | None = None
     """Reduction in each direction. Default: 8; 4 in blind-super-resolution, 2 in old-photo."""
-    reduction: Literal["average", "stride", "bicubic"] = "average"
+    reduction: ops.ReductionName = "average"
     """How the image was reduced: blocks averaged, pixels left out, or bicubic with antialiasing."""
     views: int = 20
     """tomography: number of angles, evenly over half a turn."""
@@ -89,15 +89,15 @@ def task_operator(name: str, size: Size, settings: Any, options: TaskOptions | N
     if settings.operator == "identity":
         return ops.Identity()
     options = options or TaskOptions()
-    if options.mask is not None and "--mask" in TASKS[name].flags:
+    if options.mask is not None and "--mask" in TASKS[name].flags.split():
         return ops.Mask.create(read_mask(options.mask, size, fit))
     return _built(TASKS[name].restore, options, size, settings)
 
 
 def true_operator(name: str, size: Size, options: DegradeOptions) -> Any:
     """The operator that degrades images of `size`; InputError for flags that can't be meant."""
-    if options.mask is not None and "--mask" in TASKS[name].flags:
-        return ops.Mask.create(read_mask(options.mask, size))
+    if options.mask is not None and "--mask" in TASKS[name].flags.split():
+        return ops.Mask.create(read_mask(options.mask, size, "crop"))
     return _built(TASKS[name].degrade, options, size, None)
 
 

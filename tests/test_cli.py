@@ -66,7 +66,7 @@ CASES = {  # flags of both commands, of degrade, of restore; the measurement's s
     ),
     "motion-deblur": ((), ("--length", 3), ("--kernel", "y_kernel.npy"), (16, 16)),
     "blind-motion-deblur": ((), ("--noise", "speckle", "--noise-level", 5), (), (16, 16)),
-    "nonuniform-deblur": ((), ("--noise", "salt-and-pepper"), ("--preset", "paper"), (16, 16)),
+    "nonuniform-deblur": ((), ("--noise", "salt-and-pepper", "--noise-level", 9), ("--preset", "paper"), (16, 16)),
     "colorize": ((), (), ("--restarts", 2), (16, 16)),
     "old-photo": ((), ("--reduction", "bicubic"), ("--reduction", "bicubic"), (8, 8)),
     "tomography": (("--views", 5), ("--noise-level", 2), (), (16, 5)),
@@ -107,6 +107,43 @@ def test_degrade_then_restore(command, prior, photograph, tmp_path, task):
     if task in ("inpaint", "compressed-sensing"):  # what was measured stays
         known = read_image(tmp_path / "y_mask.png")[..., 0] < 0
         np.testing.assert_allclose(read_image(out)[known], read_image(y)[known], atol=1e-6)
+
+
+def test_bad_degradations_get_one_sentence(command, photograph, tmp_path):
+    y = tmp_path / "y.png"
+    np.save(tmp_path / "y_kernel.npy", np.ones((3, 3)))
+    cases = {
+        "There is no task 'denose'": ("denose",),
+        "OUTPUT of tomography must be a .npy file": ("tomography",),
+        "--noise speckle needs --noise-level": ("denoise", "--noise", "speckle", "--noise-level", 0),
+        "--noise bird has the published levels": ("denoise", "--noise", "bird", "--noise-level", 9),
+        "--sigmas must be positive": ("deblur", "--sigmas", 0, 1),
+        "--sigmas must be positive and": ("blind-deblur", "--offset", "inf", 0),
+        "--kernel-size must be odd": ("motion-deblur", "--kernel-size", 4),
+        "--length must lie between 0 and 16": ("nonuniform-deblur", "--length", "nan"),
+        "The box's side must lie between 1 and 15": ("inpaint", "--box", 0),
+        "The fraction of known pixels": ("compressed-sensing", "--fraction", 0),
+        "--scale 0 doesn't divide": ("old-photo", "--scale", 0),
+        "y_kernel.npy is read, and would be written over": ("deblur", "--kernel", tmp_path / "y_kernel.npy"),
+    }
+    for sentence, (task, *extra) in cases.items():
+        code, _, errors = command("degrade", photograph, y, "--task", task, "--size", 16, *extra)
+        assert code == 2, sentence
+        assert sentence in errors
+        assert errors.strip().count("\n") == 0, errors
+        assert not y.exists()
+
+
+def test_tuned_settings_of_a_blind_task(command, photograph, tmp_path):
+    """With the embedded prior: kernels by alternating steps, several of them in one picture."""
+    y, out = tmp_path / "y.png", tmp_path / "x.png"
+    assert command("degrade", photograph, y, "--task", "nonuniform-deblur", "--length", 6)[0] == 0
+    assert command("restore", y, out, "--task", "nonuniform-deblur", "--iterations", 4)[0] == 0
+    record = json.loads((tmp_path / "run.json").read_text())
+    kernels = np.asarray(record["estimated_kernels"])
+    assert kernels.shape == (4, 11, 11)
+    assert not np.allclose(kernels[0], kernels[1])
+    assert read_image(tmp_path / "x_kernel.png").shape == (8 * 13, 4 * 8 * 13, 3)
 
 
 def test_a_new_task_is_one_operator_and_one_line(command, prior, photograph, tmp_path, monkeypatch):
@@ -161,6 +198,8 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(command, prior, photogra
     Image.new("L", (8, 8)).save(tmp_path / "small.png")
     np.save(tmp_path / "even.npy", np.ones((4, 4)))
     np.save(tmp_path / "nan.npy", np.full((3, 3), np.nan))
+    comb = np.tile(np.array([[0, 255], [255, 255]], np.uint8), (8, 8))
+    Image.fromarray(comb).save(tmp_path / "comb.png")
     np.savez(tmp_path / "several.npz", a=np.ones((3, 3)), b=np.ones((5, 5)))
     (tmp_path / "file").write_text("in the way")
     x = tmp_path / "x.png"
@@ -186,6 +225,16 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(command, prior, photogra
         "--restarts must be at least 1, not 0": (y, x, "denoise", "--restarts", 0),
         "--iterations must be at least 1, not -3": (y, x, "denoise", "--iterations", -3),
         "--noise-level must be a number": (y, x, "denoise", "--noise-level", "nan"),
+        "--window must be 0 or at least 2": (y, x, "denoise", "--window", 1),
+        "no 2 x 2 pixels that are all known": (
+            y,
+            x,
+            "inpaint",
+            "--mask",
+            tmp_path / "comb.png",
+            "--noise-level",
+            "auto",
+        ),
         "--discrepancy needs --noise-level": (y, x, "denoise", "--discrepancy", 1, "--noise-level", 0),
         "Unknown preset 'papper'": (y, x, "denoise", "--preset", "papper"),
         "is read, and would be written over": (y, x, "denoise", "--reference", x),

@@ -10,7 +10,7 @@ from jaxrestore import operators
 from jaxrestore.building import default_kernel_size
 from jaxrestore.errors import InputError
 from jaxrestore.inputs import read_kernel, read_mask, read_measurement
-from jaxrestore.presets import PRESETS, preset
+from jaxrestore.presets import preset
 from jaxrestore.tasks import TaskOptions, task_operator
 
 
@@ -89,7 +89,3 @@ def test_damaged_arrays_get_a_sentence(tmp_path_factory, data, suffix):
     assert str(path) in str(caught.value)
     assert str(caught.value).endswith(".")
     assert "\n" not in str(caught.value)
-
-
-def test_an_operator_without_a_line_of_settings_has_the_general_ones():
-    assert preset("bird", "tomography", "flowers64") == PRESETS["bird"]["flowers64"]["any"]

@@ -103,7 +103,8 @@ class Descent:
         known, unknown = partition(self.operator)[1], state.unknown
         if not jax.tree.leaves(unknown):
             return unknown
-        due = (state.iteration >= self.operator_from * self.iterations) & (state.iteration % self.operator_every == 0)
+        every = min(self.operator_every, max(1, self.iterations // 4))  # a short run has its kernel steps, too
+        due = (state.iteration >= self.operator_from * self.iterations) & (state.iteration % every == 0)
         fixed = jax.lax.stop_gradient(image)
 
         def move(leaves: PyTree) -> PyTree:
@@ -160,6 +161,8 @@ def descent(
     if unknown:
         raise TypeError(f"{method} has no setting {', '.join(sorted(unknown))}; it has: {', '.join(known)}.")
     values = {**known, **settings}
+    if (optimizer is not None or "operator_lr" in settings) and "operator_every" not in settings:
+        values["operator_every"] = 0  # who asks for a rate or an optimiser of the operator's wants it used
     for name in ("noise_lr", "operator_lr", "damping"):
         values[name] = jnp.asarray(values[name], jnp.float32)
     noise_level = jnp.asarray(noise_level, jnp.float32)

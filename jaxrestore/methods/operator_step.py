@@ -26,8 +26,8 @@ def gauss_newton(predict: Callable[[PyTree], Array], unknown: PyTree, y: Array, 
     def normal(step: Array) -> Array:
         return pull(push(step))[0] / residual.size + damping * step
 
-    step, _ = jax.scipy.sparse.linalg.cg(normal, pull(residual)[0] / residual.size, maxiter=CG_STEPS, tol=0.0)
-    return unravel(start + jnp.where(jnp.isfinite(step), step, 0.0))
+    step, _ = jax.scipy.sparse.linalg.cg(normal, pull(residual)[0] / residual.size, maxiter=CG_STEPS, tol=1e-6)
+    return unravel(start + jnp.where(jnp.all(jnp.isfinite(step)), step, 0.0))
 
 
 @jax.custom_batching.custom_vmap
@@ -38,4 +38,4 @@ def for_any(due: Array) -> Array:
 
 @for_any.def_vmap
 def _(axis_size: int, in_batched: list[bool], due: Array) -> tuple[Array, bool]:
-    return jnp.any(due), False
+    return for_any(jnp.any(due)), False  # again: there may be a vmap around this one

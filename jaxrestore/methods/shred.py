@@ -23,8 +23,9 @@ def shred(
 
     Settings come from the preset of the `task` (`presets.preset`): that of the prior's name, or `preset="paper"`; each can
     be replaced by name (`noise_lr=`, `operator_lr=`, `skip=`, `grid=`, `clip=`, `gradient=`, `loss=`, `decay=`,
-    `answer=`, `iterations=`). `noise_level` is the rms of y - H(true image) in units of [-1, 1], 0 or unknown; it decides
-    which of several answers is best, and when `Stop` stops. `optimizer`, an Optax transformation of a dict of "noise" and
-    "operator", replaces Adam.
+    `answer=`, `iterations=`, and of an unknown operator `operator_every=`, `operator_from=`, `damping=`: alternating steps,
+    which a given `operator_lr` or `optimizer` turns off). `noise_level` is the rms of y - H(true image) in units of
+    [-1, 1], 0 or unknown; it decides which of several answers is best, and when `Stop` stops. `optimizer`, an Optax
+    transformation of a dict of "noise" and "operator", replaces Adam.
     """
     return descent("shred", prior, operator, task, preset, noise_level, optimizer, settings)

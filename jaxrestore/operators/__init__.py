@@ -6,7 +6,7 @@ from jaxrestore.operators.kernels import GaussianKernel, GeneratedKernel, Softma
 from jaxrestore.operators.masks import box_mask, random_mask, text_mask
 from jaxrestore.operators.motion import motion_kernel
 from jaxrestore.operators.noise import bird_noise, gaussian_noise, poisson_noise, salt_and_pepper, speckle_noise
-from jaxrestore.operators.reduce import REDUCTIONS, AveragePool, Bicubic, Stride
+from jaxrestore.operators.reduce import REDUCTIONS, AveragePool, Bicubic, ReductionName, Stride
 from jaxrestore.operators.tomography import ParallelBeam
 from jaxrestore.operators.unknown import adjoint, combine, is_blind, measure_shape, partition
 from jaxrestore.operators.varying import VaryingBlur, region_weights
@@ -24,6 +24,7 @@ __all__ = [
     "Identity",
     "Mask",
     "ParallelBeam",
+    "ReductionName",
     "SoftmaxKernel",
     "Stride",
     "VaryingBlur",

@@ -3,7 +3,6 @@
 import jax
 import numpy as np
 from jaxtyping import Array, Float
-from PIL import Image, ImageDraw, ImageFont
 
 Known = Float[np.ndarray, "h w"]
 
@@ -33,11 +32,13 @@ def text_mask(size: tuple[int, int], text: str, height: int | None = None) -> Kn
     """All but `text`, written over the whole image in lines of `height` pixels (default: an eighth of the image's)."""
     if not text.strip():
         raise ValueError("There is no text to draw.")
+    from PIL import Image, ImageDraw, ImageFont
+
     h, w = size
     height = height or max(6, h // 8)
     page = Image.new("L", (w, h), 0)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(height)
-    line = f"{text} " * (1 + w // max(1, int(font.getlength(f"{text} "))) + 1)
+    line = f"{text} " * (2 + (w + h) // max(1, int(font.getlength(f"{text} "))))
     for number, top in enumerate(range(0, h, round(1.5 * height))):
         draw.text((-number * height, top), line, fill=255, font=font)  # shifted, so that no column stays free
     return (np.asarray(page) < 128).astype(np.float32)

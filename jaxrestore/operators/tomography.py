@@ -24,7 +24,9 @@ class ParallelBeam:
     @staticmethod
     def create(angles: int | ArrayLike) -> "ParallelBeam":
         """From a number of views, evenly over half a turn, or from the angles in degrees."""
-        degrees = np.linspace(0, 180, angles, endpoint=False) if isinstance(angles, int) else np.asarray(angles)
+        degrees = (
+            np.linspace(0, 180, angles, endpoint=False) if isinstance(angles, int | np.integer) else np.asarray(angles)
+        )
         if degrees.ndim != 1 or degrees.size == 0 or not np.all(np.isfinite(degrees)):
             raise ValueError(f"Tomography needs at least one angle, a list of finite numbers, not {angles}.")
         return ParallelBeam(jnp.asarray(np.deg2rad(degrees), jnp.float32))
