@@ -16,9 +16,6 @@ from jaxrestore import operators as ops
 from jaxrestore.inputs import read_kernel
 
 Size = tuple[int, int]
-# Deviation of an unknown kernel at its start, of its side. With a kernel that is too wide images ring, which explains the
-# measurement all the same and give the kernel back; from a narrow one it grows (docs/tuning.md).
-START = 0.1
 
 
 def default_kernel_size(size: Size) -> int:
@@ -74,7 +71,7 @@ def _unknown_kernel(options: Any, size: Size, settings: Any, number: int = 0) ->
         return ops.GeneratedKernel.create(
             jax.random.fold_in(jax.random.key(options.seed), number), _side(options, size)
         )
-    width = START * _side(options, size)
+    width = settings.start * _side(options, size)
     if settings.kernel == "gaussian":  # its deviations unlike, so that the angle has a slope
         return ops.GaussianKernel.create(_side(options, size), (1.1 * width, 0.9 * width), np.pi / 8, known=False)
     return ops.SoftmaxKernel.create(_side(options, size), width)

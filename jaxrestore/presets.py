@@ -12,7 +12,7 @@ from jaxrestore.ddim import GradientMode
 from jaxrestore.operators.blur import Boundary
 from jaxrestore.schedule import GridName
 
-AROUND = ("restarts", "combine", "kernel", "boundary", "operator")  # settings around a method, not of it
+AROUND = ("restarts", "combine", "kernel", "boundary", "operator", "start")  # settings around a method, not of it
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Preset:
     kernel: Literal["softmax", "gaussian", "generator"] = "softmax"  # how an unknown kernel is parametrised
     boundary: Boundary = "reflect"  # of a blur
     operator: Literal["task", "identity"] = "task"  # identity: fully blind, whatever the task knows
+    start: float = 0.1  # deviation of an unknown kernel at its start, of its side; a generator starts as it is drawn
 
 
 # BIRD: the published code's grid, clipping, loss and rates for the five tasks that it has. Everything else, known-kernel
@@ -70,7 +71,8 @@ _SHRED_PAPER = {
 
 # Tuned for the embedded prior on the tuning half of the held-out photographs (`experiments/tune.py`, `docs/tuning.md`):
 # higher rates that decay to zero reach a better image in fewer iterations; v is constant, so that clipped pixels come back;
-# an unknown kernel is found by Gauss-Newton steps once an image has formed. The mean image of a few restarts is nearer to
+# an unknown kernel is found by Gauss-Newton steps once an image has formed, and starts narrow: with one that is too wide
+# images ring, which explains the measurement all the same and gives the kernel back. The mean image of a few restarts is nearer to
 # the truth than any of them; where one answer of many has little worth, several are the default.
 _TUNED = Preset(
     0.05,
