@@ -72,8 +72,8 @@ _SHRED_PAPER = {
 # Tuned for the embedded prior on the tuning half of the held-out photographs (`experiments/tune.py`, `docs/tuning.md`):
 # higher rates that decay to zero reach a better image in fewer iterations; v is constant, so that clipped pixels come back;
 # an unknown kernel is found by Gauss-Newton steps once an image has formed, and starts narrow: with one that is too wide
-# images ring, which explains the measurement all the same and gives the kernel back. The mean image of a few restarts is nearer to
-# the truth than any of them; where one answer of many has little worth, several are the default.
+# images ring, which explains the measurement all the same and gives the kernel back. The mean image of a few restarts is
+# nearer to the truth than any of them; where one answer of many has little worth, several are the default.
 _TUNED = Preset(
     0.05,
     60,
