@@ -54,7 +54,7 @@ class Watch(NamedTuple):
 
     reference: Array  # data term at the last fall by the slope's fraction
     since: Array  # iteration of that fall
-    images: Float[Array, "window h w c"]  # the last ones, in a ring
+    images: Float[Array, "window h w c"] | None  # the last ones, in a ring; None without a window (nothing to save)
     least: Array  # smallest windowed variance so far
     least_at: Array  # its iteration
 
@@ -62,7 +62,7 @@ class Watch(NamedTuple):
 def start_watch(stop: Stop, shape: tuple[int, ...]) -> Watch:
     """Before the first iteration, for images of `shape`. Pure."""
     infinite, zero = jnp.asarray(jnp.inf), jnp.asarray(0, jnp.int32)
-    return Watch(infinite, zero, jnp.zeros((stop.window, *shape)), infinite, zero)
+    return Watch(infinite, zero, jnp.zeros((stop.window, *shape)) if stop.window else None, infinite, zero)
 
 
 def look(
@@ -78,7 +78,7 @@ def look(
     fell = data_term < (1 - stop.slope) * watch.reference
     since = jnp.where(fell, iteration, watch.since)
     images, least, least_at, spread = watch.images, watch.least, watch.least_at, jnp.asarray(False)
-    if stop.window:
+    if images is not None:
         images = images.at[(iteration - 1) % stop.window].set(image)
         variance = jnp.sum(jnp.var(images, axis=0))
         lower = (iteration >= stop.window) & (variance < least)

@@ -52,7 +52,7 @@ def test_frozen_gradient_is_the_product_of_the_steps(gaussian, noise, skip, prod
 @pytest.mark.parametrize("gradient", ["frozen_v", "frozen_x0"])
 def test_other_readings_of_frozen_give_the_same_image_and_their_own_number(gaussian, noise, gradient):
     """Nothing clipped: v constant passes the cosine of the step's angle, x0 constant the ratio of the noise's deviations."""
-    grid = time_grid(gaussian.schedule, 100, "published")
+    grid = jr.schedule.time_grid(gaussian.schedule, 100, "published")
     ab, ab_next = np.asarray(grid.alpha_bar, np.float64), np.asarray(grid.alpha_bar_next, np.float64)
     cosines = np.sqrt(ab * ab_next) + np.sqrt((1 - ab) * (1 - ab_next))
     ratios = np.sqrt((1 - ab_next[:-1]) / (1 - ab[:-1])) if gradient == "frozen_x0" else cosines

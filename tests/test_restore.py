@@ -162,10 +162,13 @@ SCRIPT = """
     import jax, jax.numpy as jnp, numpy as np
     import jaxrestore as jr
     prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.3)
-    method = jr.bird(prior, jr.operators.Blur.create(jr.operators.SoftmaxKernel.create(3)), task="blind-deblur")
+    method = jr.bird(prior, jr.operators.Blur.create(jr.operators.SoftmaxKernel.create(3)), task="blind-deblur",
+                     preset="flowers64")
     y = jax.random.normal(jax.random.key(1), (8, 8, 3)) / 3
     slow = (lambda done, search: time.sleep(0.3)) if sys.argv[1] == "slow" else None
-    result = jr.restore(method, y, jax.random.key(0), iterations=60, chunk_size=5, checkpoint=sys.argv[2], callback=slow)
+    stop = jr.Stop(window=5, patience=1000)
+    result = jr.restore(method, y, jax.random.key(0), iterations=60, stop=stop, chunk_size=5, checkpoint=sys.argv[2],
+                        callback=slow)
     np.savez(sys.argv[3], image=result.image, kernel=result.operator.kernel(), history=result.history)
 """
 

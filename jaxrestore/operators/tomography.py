@@ -31,7 +31,7 @@ class ParallelBeam:
             raise ValueError(f"Tomography needs at least one angle, a list of finite numbers, not {angles}.")
         return ParallelBeam(jnp.asarray(np.deg2rad(degrees), jnp.float32))
 
-    def __call__(self, image: Float[Array, "*b n n c"]) -> Float[Array, "*b n angles c"]:
+    def __call__(self, image: Float[Array, "*b n m c"]) -> Float[Array, "*b n angles c"]:
         *batch, n, m, c = image.shape
         if n != m:
             raise ValueError(f"Tomography takes square images, not {n} x {m}.")
