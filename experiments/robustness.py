@@ -145,7 +145,7 @@ def report(rows: list[dict], count: int) -> list[str]:
         return [[label, f"{curve[:, :, -1].mean():.2f}"] for label, curve in group(name).items()]
 
     lines = ["# What the answer depends on", ""]
-    lines += [f"Means over {count} photographs of the test half; made by `experiments/robustness.py`, not by hand."]
+    lines += [f"Photographs of the test half: {count}; made by `experiments/robustness.py`, not by hand."]
     lines += ["", "## Starting noises (SHRED, Fig. 2)", "", "H = identity on clean photographs, BIRD as tuned."]
     last = group("starting noises")[RUNS[0].label][:, :, -1]
     cells = [[str(i + 1), f"{values.mean():.2f}", f"{values.std():.2f}"] for i, values in enumerate(last)]

@@ -39,7 +39,7 @@ def settings() -> list[Setting]:
 def report(rows: list[dict], count: int) -> list[str]:
     """Markdown, from the results alone."""
     lines = ["# How the settings of flowers64 were chosen", ""]
-    lines += [f"{count} photographs of the tuning half; made by `experiments/tune.py`, not by hand."]
+    lines += [f"Photographs of the tuning half: {count}; made by `experiments/tune.py`, not by hand."]
     for task in dict.fromkeys(row["task"] for row in rows):
         here = [row for row in rows if row["task"] == task]
         lines += [
