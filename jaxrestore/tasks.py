@@ -89,19 +89,18 @@ def task_operator(name: str, size: Size, settings: Any, options: TaskOptions | N
     if settings.operator == "identity":
         return ops.Identity()
     options = options or TaskOptions()
-    if options.mask is not None and "--mask" in TASKS[name].flags.split():
-        return ops.Mask.create(read_mask(options.mask, size, fit))
-    return _built(TASKS[name].restore, options, size, settings)
+    return _built(name, TASKS[name].restore, options, size, settings, fit)
 
 
 def true_operator(name: str, size: Size, options: DegradeOptions) -> Any:
     """The operator that degrades images of `size`; InputError for flags that can't be meant."""
+    return _built(name, TASKS[name].degrade, options, size, None, "crop")
+
+
+def _built(name: str, build: Callable, options: Any, size: Size, settings: Any, fit: Fit) -> Any:
+    """What the task's function makes of the flags, or the mask that was given."""
     if options.mask is not None and "--mask" in TASKS[name].flags.split():
-        return ops.Mask.create(read_mask(options.mask, size, "crop"))
-    return _built(TASKS[name].degrade, options, size, None)
-
-
-def _built(build: Callable, options: Any, size: Size, settings: Any) -> Any:
+        return ops.Mask.create(read_mask(options.mask, size, fit))
     try:
         return build(options, size, settings)
     except ValueError as error:
