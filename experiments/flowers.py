@@ -134,10 +134,6 @@ def problem(task: str, noise: str, name: str, image: np.ndarray, folder: Path) -
     return Problem(truth, TaskOptions(mask=mask, kernel=kernel, seed=number % 1000), y)
 
 
-def psnr(image: Any, reference: Any) -> float:
-    return float(10 * np.log10(4 / np.mean((np.asarray(image, np.float64) - reference) ** 2)))
-
-
 def shown(given: Problem) -> np.ndarray:
     """The measurement as an image of full size: missing pixels black, grey in three channels, a small image enlarged by
     Pillow's bicubic, a sinogram by filtered back projection."""
@@ -164,7 +160,7 @@ def scores(blind: bool, image: np.ndarray, truth: np.ndarray) -> dict[str, float
 
     pair = (jnp.asarray(as_stored(image)), jnp.asarray(truth))
     a, b = metrics.registered(*pair) if blind else pair
-    return {"psnr": psnr(a, b), "ssim": float(metrics.ssim(a, b))}
+    return {"psnr": float(metrics.psnr(a, b)), "ssim": float(metrics.ssim(a, b))}
 
 
 def measure(settings: Sequence[Setting], images: dict[str, np.ndarray], out: Path, worker: str) -> None:

@@ -12,3 +12,8 @@ def insert(path: Path, name: str, lines: list[str]) -> None:
     if count != 1:
         raise ValueError(f"{path} has {count} places marked {name!r}, not one.")
     path.write_text(changed)
+
+
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """A Markdown table after an empty line."""
+    return ["", *(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))]

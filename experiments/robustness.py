@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import flowers
 import numpy as np
 import workers
+from report import table
 
 TRUE_WIDTH, WIDTHS = 8.5 / 4, (1.25, 1.625, 2.0, 2.125, 2.5, 2.875)  # BIRD, Fig. 10: 8.5 is true and 8 assumed, at 256
 RATES, ITERATIONS, SKIPS = (0.003, 0.01, 0.03, 0.1), (20, 40, 60, 80, 120), (50, 100, 200)
@@ -128,10 +129,6 @@ def measure(runs: list[Run], images: dict[str, np.ndarray], out: Path, worker: i
                 workers.append(out / f"results-{worker}.jsonl", row)
 
 
-def table(head: list[str], rows: list[list[str]]) -> list[str]:
-    return ["", *(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))]
-
-
 def report(rows: list[dict], count: int) -> list[str]:
     """Markdown, from the results alone."""
 
@@ -153,19 +150,11 @@ def report(rows: list[dict], count: int) -> list[str]:
     lines += ["", "## A wrong kernel (BIRD, Fig. 10)", ""]
     lines += [f"The true kernel is an isotropic Gaussian of {TRUE_WIDTH} pixels; BIRD's noise, BIRD as tuned."]
     lines += table(["width assumed", "PSNR"], final("kernel width"))
-    lines += [
-        "",
-        "## Steps (SHRED, Table 4)",
-        "",
-        "A missing box without noise, SHRED as tuned; 1000 / skip evaluations.",
-    ]
+    text = "A missing box without noise, SHRED as tuned; 1000 / skip evaluations."
+    lines += ["", "## Steps (SHRED, Table 4)", "", text]
     lines += table(["skip", "PSNR"], final("skip"))
-    lines += [
-        "",
-        "## Rates and iterations (SHRED, Tables 5 and 6)",
-        "",
-        "8x reduction without noise, SHRED, constant rates.",
-    ]
+    text = "8x reduction without noise, SHRED, constant rates."
+    lines += ["", "## Rates and iterations (SHRED, Tables 5 and 6)", "", text]
     cells = [[k, *(f"{c[:, :, n - 1].mean():.2f}" for n in ITERATIONS)] for k, c in group("rate").items()]
     lines += table(["rate", *(f"{n} iterations" for n in ITERATIONS)], cells)
     lines += [
