@@ -1,75 +1,72 @@
 """Bring PyTorch U-Nets to jaxrestore: no PyTorch needed, nothing in a file is executed.
 
-``python -m checkpoints_convert SOURCE OUT --config FILE``, or `convert` from Python.
+``python -m checkpoints_convert SOURCE OUT``, ``jaxrestore convert SOURCE OUT``, or `convert` from Python.
 """
 
-import json
-import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from checkpoints_convert.ddpm import ConversionError, parameters_from
-from checkpoints_convert.readers import ReadError, read_torch
-from jaxrestore import schedule
-from jaxrestore.networks import DDPMUNet
+import jax.numpy as jnp
+from jax.tree import map as tree_map
+
+from checkpoints_convert import diffusers
+from checkpoints_convert.configs import read_config
+from checkpoints_convert.parameters import check, parameters_from
+from checkpoints_convert.plan import Plan, plan
+from checkpoints_convert.readers import read
+from checkpoints_convert.select import state_dict
+from checkpoints_convert.tensors import ConversionError, ReadError, Tensor
+from checkpoints_convert.torch_files import read_torch
 from jaxrestore.prior import Prior
 
-__all__ = ["ConversionError", "ReadError", "convert", "read_config", "read_torch"]
+__all__ = [
+    "ConversionError",
+    "Plan",
+    "ReadError",
+    "Tensor",
+    "check",
+    "convert",
+    "parameters_from",
+    "plan",
+    "read",
+    "read_config",
+    "read_torch",
+    "state_dict",
+    "weights_file",
+]
 
 
-def convert(source: str | Path, config: dict[str, Any], name: str | None = None) -> Prior:
-    """The prior in a torch state dict of a DDPM U-Net, described by a config (see `read_config`).
+def convert(
+    source: str | Path,
+    config: dict[str, Any] | None = None,
+    *,
+    key: str | None = None,
+    use_ema: bool = False,
+    dtype: Literal["float32", "bfloat16"] = "float32",
+    name: str | None = None,
+) -> Prior:
+    """The prior in a PyTorch file (torch's two formats, safetensors) or a diffusers folder of a `UNet2DModel`.
 
-    ReadError where the file can't be read, ConversionError where its tensors or the config don't make up a network.
+    What the tensors can't tell comes from a table of well-known files, or from `config`: a dict (`read_config` reads one)
+    with any of ``architecture``, ``config`` (arguments by their published names), ``schedule`` ("linear 1e-4..0.02, T=1000"),
+    ``prediction``. `key` or `use_ema` choose where a file holds several networks (`select.state_dict`); `dtype` is that of
+    the parameters. ReadError where a file can't be read, ConversionError where its tensors or the config don't make up a
+    network: the message lists every tensor that is missing, foreign, misshapen or not finite. Reads files: not for jit.
     """
-    network, noise_schedule, prediction = _architecture(config)
-    tensors = read_torch(source)
-    if not isinstance(tensors, dict) or not all(hasattr(value, "shape") for value in tensors.values()):
-        raise ReadError(f"{source} holds no plain dict of tensors.")
+    source, folder = Path(source), None
+    if source.is_dir():
+        folder = diffusers.read_folder(source)
+    tensors = state_dict(read(weights_file(source)), key, use_ema)
+    if folder is not None:
+        tensors = diffusers.rename(tensors, len(folder.arguments["ch_mult"]))
+    made = plan(tensors, config, folder)
+    parameters = tree_map(jnp.asarray, parameters_from(tensors, made.network, jnp.dtype(dtype)))
+    network = made.network
     shape = (network.image_size, network.image_size, network.channels)
-    parameters = parameters_from(tensors, network)
-    return Prior.create(network, parameters, noise_schedule, shape, prediction, name or Path(source).stem)
+    return Prior.create(network, parameters, made.schedule, shape, made.prediction, name or source.stem)
 
 
-def read_config(path: str | Path) -> dict[str, Any]:
-    """A config file: JSON with `architecture` "ddpm", its `config` in the published names, and the noise `schedule`."""
-    try:
-        return json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
-        raise ConversionError(f"The config {path} can't be read: {error}.") from error
-
-
-def _architecture(config: dict[str, Any]) -> tuple[DDPMUNet, schedule.Schedule, Any]:
-    if config.get("architecture") != "ddpm":
-        raise ConversionError(f"The architecture {config.get('architecture')!r} is not known; known: 'ddpm'.")
-    missing = {"in_channels", "out_ch", "image_size"} - config.get("config", {}).keys()
-    if missing:
-        raise ConversionError(f"The config lacks {', '.join(sorted(missing))}.")
-    published: dict[str, Any] = dict(config["config"])
-    prediction, patch = published.pop("prediction", "noise"), published.pop("patch_size", 1)
-    inputs, outputs = published.pop("in_channels"), published.pop("out_ch")
-    image_size, groups = published.pop("image_size"), published.pop("norm_groups", 32)
-    rest: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in published.items()
-    }
-    try:
-        network = DDPMUNet(
-            image_size=image_size * patch,  # the published names count after patching
-            channels=inputs // patch**2,
-            out_channels=outputs // patch**2,
-            groups=groups,
-            patch_size=patch,
-            **rest,
-        )
-    except TypeError as error:
-        raise ConversionError(f"The config has a name that the DDPM U-Net doesn't know: {error}.") from error
-    return network, _schedule(config.get("schedule", "linear 1e-4..0.02, T=1000")), prediction
-
-
-def _schedule(text: str) -> schedule.Schedule:
-    """A schedule written as "linear 1e-4..0.02, T=1000"."""
-    match = re.fullmatch(r"(linear|scaled_linear) ([\d.e-]+?)\.\.([\d.e-]+), T=(\d+)", text)
-    if match is None:
-        raise ConversionError(f"The schedule {text!r} is not understood: write it as 'linear 1e-4..0.02, T=1000'.")
-    kind, first, last, steps = match.groups()
-    return getattr(schedule, kind)(int(steps), float(first), float(last))
+def weights_file(source: str | Path) -> Path:
+    """The file with the tensors: the source itself, or that of a diffusers folder."""
+    source = Path(source)
+    return diffusers.read_folder(source).weights if source.is_dir() else source

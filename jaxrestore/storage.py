@@ -140,8 +140,7 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
             f"The prior {prior.name!r} has a network of your own; only {', '.join(ARCHITECTURES)} can be saved."
         )
     folder = Path(folder).absolute()
-    if folder.exists():
-        raise FileExistsError(f"{folder} exists already; a prior is never written over.")
+    refuse_existing(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(aside, ignore_errors=True)
@@ -167,6 +166,11 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
     }
     (aside / "card.json").write_text(json.dumps(card, indent=1) + "\n")
     aside.rename(folder)
+
+
+def refuse_existing(folder: Path) -> None:
+    if folder.exists():
+        raise FileExistsError(f"{folder} exists already; a prior is never written over.")
 
 
 def file_sha256(path: str | Path) -> str:

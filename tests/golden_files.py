@@ -9,27 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxrestore as jr
-from checkpoints_convert import ddpm
-from jaxrestore.networks import DDPMUNet
+from checkpoints_convert import Tensor, parameters_from, plan
 
 FOLDER = Path(os.environ.get("JAXRESTORE_GOLDEN", Path(__file__).parent / "golden"))
 
 
-def config(name: str) -> dict:
-    return json.loads((FOLDER / name / "config.json").read_text())
+def config(name: str, file: str = "config.json") -> dict:
+    return json.loads((FOLDER / name / file).read_text())
 
 
 def arrays(name: str, file: str) -> dict[str, np.ndarray]:
     with np.load(FOLDER / name / file) as data:
         return {key: data[key] for key in data}
-
-
-def network(about: dict) -> DDPMUNet:
-    names = {"out_ch": "out_channels", "in_channels": "channels"}
-    return DDPMUNet(
-        precision="highest",
-        **{names.get(k, k): tuple(v) if isinstance(v, list) else v for k, v in about["config"].items()},
-    )
 
 
 def weights(seed: int, shapes: dict) -> dict[str, np.ndarray]:
@@ -43,13 +34,28 @@ def weights(seed: int, shapes: dict) -> dict[str, np.ndarray]:
     return tensors
 
 
+def as_tensors(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
+    """Arrays as the converter's readers would give them."""
+    return {name: Tensor(array.shape, array.dtype, lambda array=array: array) for name, array in arrays.items()}
+
+
 def prior(about: dict, shapes: dict, output_scale: float = 1.0) -> jr.Prior:
-    tensors = weights(about["seed"], shapes)
-    tensors["conv_out.weight"] = tensors["conv_out.weight"] * np.float32(output_scale)
-    unet = network(about)
-    parameters = jax.tree.map(jnp.asarray, ddpm.parameters_from(tensors, unet))
-    size = about["config"]["image_size"]
-    return jr.Prior.create(unet, parameters, jr.schedule.linear(), (size, size, unet.channels))
+    """The network of a reference's config with its weights, by way of the converter."""
+    named = weights(about["seed"], shapes)
+    if output_scale != 1:
+        named["conv_out.weight"] = named["conv_out.weight"] * np.float32(output_scale)
+    tensors = as_tensors(named)
+    wanted = {"config": about["config"], "schedule": "linear 1e-4..0.02, T=1000"}
+    return made_prior(tensors, plan(tensors, wanted))
+
+
+def made_prior(tensors, made) -> jr.Prior:
+    import dataclasses
+
+    network = dataclasses.replace(made.network, precision="highest")
+    parameters = jax.tree.map(jnp.asarray, parameters_from(tensors, network))
+    shape = (network.image_size, network.image_size, network.channels)
+    return jr.Prior.create(network, parameters, made.schedule, shape, made.prediction)
 
 
 def channels_last(array: np.ndarray) -> jax.Array:

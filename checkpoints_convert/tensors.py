@@ -1,0 +1,57 @@
+"""A tensor of a file: what is known of it without reading it, and how to read it."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class ReadError(ValueError):
+    """A file that can't be read; the message names the file and the reason."""
+
+
+class ConversionError(ValueError):
+    """Tensors that don't make up a network, or a network that can't be told from them; the message lists what is wrong."""
+
+
+class Tensor(NamedTuple):
+    """Shape and element type, and ``read()``, which gives the NumPy array: nothing is held until then."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    read: Callable[[], np.ndarray]
+
+
+class Region(NamedTuple):
+    """Numbers that lie in a row in a file: where they begin, of what type, how many."""
+
+    path: Any
+    offset: int  # bytes
+    dtype: np.dtype
+    size: int  # numbers
+
+    def view(self, first: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Tensor:
+        """The tensor of these numbers with the given first element and strides, all counted in numbers. ValueError for one
+        that reaches beyond them, or that has more elements than the numbers it spans (so that no file can pretend to be
+        larger than it is)."""
+        if len(shape) != len(strides) or len(shape) > 32:
+            raise ValueError("a tensor has as many strides as sides")
+        if any(type(n) is not int or not 0 <= n < 2**63 for n in (first, *shape, *strides)):
+            raise ValueError("a tensor's offset, shape and strides must be whole numbers that are not negative")
+        if 0 in shape:
+            return Tensor(shape, self.dtype, lambda: np.empty(shape, self.dtype))
+        span = 1 + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
+        if first + span > self.size:
+            raise ValueError(f"a tensor of shape {shape} reaches beyond its storage of {self.size} numbers")
+        if math.prod(shape) > span:
+            raise ValueError(f"a tensor of shape {shape} has more elements than its storage")
+        return Tensor(shape, self.dtype, lambda: self._read(first, span, shape, strides))
+
+    def _read(self, first: int, span: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
+        start = self.offset + first * self.dtype.itemsize
+        numbers = np.fromfile(self.path, self.dtype, span, offset=start)
+        if numbers.size != span:
+            raise ReadError(f"{self.path} is shorter than it was when it was opened.")
+        steps = tuple(step * self.dtype.itemsize for step in strides)
+        return np.lib.stride_tricks.as_strided(numbers, shape, steps, writeable=False)

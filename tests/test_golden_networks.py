@@ -1,0 +1,45 @@
+"""The U-Nets against the public PyTorch implementations, with the converter between them."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from golden_files import FOLDER, arrays, as_tensors, channels_last, config, made_prior, prior, relative_error, weights
+
+from checkpoints_convert import diffusers, plan
+
+
+def made(name):
+    if name != "diffusers_unet2d":
+        about = config(name)
+        return prior(about, about["tensors"])
+    about = config(name, "weights.json")
+    options = config(name)
+    arguments = diffusers.network_arguments(options)
+    tensors = diffusers.rename(as_tensors(weights(about["seed"], about["tensors"])), len(arguments["ch_mult"]))
+    folder = diffusers.Folder(FOLDER, arguments, np.asarray([0.9, 0.1]), "noise")
+    return made_prior(tensors, plan(tensors, None, folder))
+
+
+@pytest.mark.parametrize("remat", [False, True])
+@pytest.mark.parametrize("name", ["ddpm_a", "adm_uncond", "adm_class_plain", "adm_neworder", "diffusers_unet2d"])
+def test_output_and_vector_jacobian_product(name, remat):
+    unet = made(name)
+    network = dataclasses.replace(unet.network, remat=remat)
+    io = arrays(name, "io.npz")
+    t, x = jnp.asarray(io["t"], jnp.int32), channels_last(io["x_nchw"])
+    label = jnp.asarray(io["class"]) if "class" in io else None
+    has_gradient = (FOLDER / name / "vjp.npz").exists()
+    vjp = arrays(name, "vjp.npz") if has_gradient else {"v_nchw": io["out_nchw"]}
+
+    @jax.jit
+    def output_and_gradient(x, cotangent):
+        output, pullback = jax.vjp(lambda x: network(unet.parameters, x, t, label), x)
+        return output, pullback(cotangent)[0]
+
+    output, gradient = output_and_gradient(x, channels_last(vjp["v_nchw"]))
+    assert relative_error(output, channels_last(io["out_nchw"])) < 1e-4
+    if has_gradient:
+        assert relative_error(gradient, channels_last(vjp["grad_x_nchw"])) < 1e-4
