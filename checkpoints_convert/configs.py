@@ -11,6 +11,7 @@ from jaxrestore.networks import ARCHITECTURES
 
 DDPM = {"in_channels": "channels", "out_ch": "out_channels", "norm_groups": "groups"}
 ADM = {
+    "norm_groups": "groups",
     "in_channels": "channels",
     "model_channels": "ch",
     "num_channels": "ch",
@@ -46,12 +47,14 @@ def arguments(architecture: str, published: dict[str, Any]) -> dict[str, Any]:
     if architecture not in ARCHITECTURES:
         known = ", ".join(map(repr, ARCHITECTURES))
         raise ConversionError(f"The architecture {architecture!r} is not known; known: {known}.")
-    given = {name: tuple(v) if isinstance(v, list) else v for name, v in published.items() if name not in TRAINING}
+    given: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v for name, v in published.items() if name not in TRAINING
+    }
     given.pop("prediction", None)
     if architecture == "adm":
         given = _adm(given)
     names = DDPM if architecture == "ddpm" else ADM
-    made = {names.get(name, name): value for name, value in given.items()}
+    made: dict[str, Any] = {names.get(name, name): value for name, value in given.items()}
     if architecture == "ddpm" and (patch := made.get("patch_size", 1)) != 1:  # the published names count after patching
         for name, factor in (("image_size", patch), ("channels", 1 / patch**2), ("out_channels", 1 / patch**2)):
             if name in made:

@@ -54,7 +54,7 @@ class Folder(NamedTuple):
 
 
 def read_folder(folder: Path) -> Folder:
-    """A model's folder or a pipeline's (`unet/`, `scheduler/`). ReadError or ConversionError say what is missing or foreign."""
+    """A model's folder or a pipeline's (`unet/`, `scheduler/`). ReadError and ConversionError name what is amiss."""
     model = folder / "unet" if (folder / "unet" / "config.json").is_file() else folder
     config = _json(model / "config.json")
     if config.get("_class_name") != "UNet2DModel":

@@ -1,4 +1,4 @@
-"""One step of ancestral sampling, x_t to x_{t-1}, and the loss of networks that learn its variance (Nichol & Dhariwal 2021)."""
+"""A step of ancestral sampling, x_t to x_{t-1}, and the loss of networks that learn its variance (Nichol & Dhariwal 2021)."""
 
 from typing import Literal, NamedTuple, get_args
 
@@ -102,9 +102,10 @@ def hybrid_loss(
     """
     x = jnp.sqrt(_spread(prior.schedule.alpha_bar[t])) * x0 + jnp.sqrt(1 - _spread(prior.schedule.alpha_bar[t])) * noise
     eps, raw = prior.apply(x, t, label)
-    held: Prior = Prior(
-        None, prior.schedule, lambda *_: jnp.concatenate([jax.lax.stop_gradient(eps), raw], -1), prior.shape
-    )
+    if raw is None:
+        raise ValueError("This prior's network has no variance output: its loss is the mean square alone.")
+    output = jnp.concatenate([jax.lax.stop_gradient(eps), raw], axis=-1)
+    held = Prior.create(lambda *_: output, None, prior.schedule, prior.shape)
     found, true = predict(held, x, t, clip=False), posterior(prior.schedule, x0, x, t)
     divergence = 0.5 * (
         found.log_variance

@@ -1,4 +1,4 @@
-"""The command line: ``jaxrestore restore | degrade | tasks | sample | priors | demo``. Heavy imports wait for a command."""
+"""The command line: ``jaxrestore restore``, ``degrade``, ... Heavy imports wait for a command."""
 
 import dataclasses
 import json
@@ -142,23 +142,33 @@ class Sample:
 
 @dataclasses.dataclass(frozen=True)
 class Priors:
-    """List the embedded priors, or show the card of one."""
+    """List the embedded priors, show the card of one, or verify its files: `jaxrestore priors verify FOLDER`."""
 
     name: Annotated[str | None, tyro.conf.Positional] = None
-    """A prior's name or folder."""
+    """A prior's name or folder; or `verify`."""
+    folder: Annotated[str | None, tyro.conf.Positional] = None
+    """After `verify`: the prior's name or folder."""
 
     def __call__(self) -> int:
-        from jaxrestore.storage import embedded_priors, read_card
+        from jaxrestore.storage import embedded_priors, read_card, verify_prior
 
-        if self.name is not None:
+        if self.folder is not None and self.name != "verify":
+            raise InputError(
+                f"A prior is shown by `priors NAME` and verified by `priors verify NAME`, not {self.name}."
+            )
+        if self.folder is not None:
+            print(f"{self.folder}: {verify_prior(self.folder)} files are as the card says")
+        elif self.name is not None:
             card = read_card(self.name)
             print(
-                json.dumps({key: value for key, value in card.items() if key not in ("alpha_bar", "files")}, indent=1)
+                json.dumps(
+                    {key: value for key, value in card.items() if key not in ("alpha_bar", "files", "sha256")}, indent=1
+                )
             )
-            return 0
-        for name in embedded_priors():
-            card = read_card(name)
-            print(f"{name}: {' x '.join(map(str, card['shape']))}, {card['architecture']}, {card.get('data', '')}")
+        else:
+            for name in embedded_priors():
+                card = read_card(name)
+                print(f"{name}: {' x '.join(map(str, card['shape']))}, {card['architecture']}, {card.get('data', '')}")
         return 0
 
 
@@ -178,18 +188,24 @@ class Demo:
         return 0
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run a command. Exit code 0; 2 for bad input (one sentence on stderr); 1 where a folder was restored in part."""
-    commands = {
+def _commands() -> dict:
+    from checkpoints_convert.__main__ import Convert
+
+    return {
         "restore": Restore,
         "degrade": Degrade,
         "tasks": Tasks,
         "sample": Sample,
         "priors": Priors,
+        "convert": Convert,
         "demo": Demo,
     }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command. Exit code 0; 2 for bad input (one sentence on stderr); 1 where a folder was restored in part."""
     command = tyro.extras.subcommand_cli_from_dict(
-        commands, prog="jaxrestore", args=arguments, description="Image restoration with diffusion priors, in JAX."
+        _commands(), prog="jaxrestore", args=arguments, description="Image restoration with diffusion priors, in JAX."
     )
     try:
         code = command()

@@ -106,6 +106,24 @@ def load_prior(name: str | Path, dtype: str | None = None, precision: str | None
         raise PriorError(f"{folder / 'card.json'} is damaged: {error}") from error
 
 
+def verify_prior(name: str | Path) -> int:
+    """How many files of a prior are as its card says, by their SHA-256. PriorError names the first that is not, or foreign."""
+    folder, card = prior_folder(name), read_card(name)
+    digests = card.get("sha256")
+    if not isinstance(digests, dict) or digests.keys() != card["files"].keys():
+        raise PriorError(f"{folder / 'card.json'} has no checksums to verify: save the prior again.")
+    there = {path.relative_to(folder).as_posix() for path in (folder / "parameters").rglob("*") if path.is_file()}
+    for file, digest in digests.items():
+        if file not in there:
+            raise PriorError(f"{folder / file} is missing: the prior's folder is incomplete, copy it again.")
+        if file_sha256(folder / file) != digest:
+            raise PriorError(f"{folder / file} is damaged: it is not the file of which the card has the checksum.")
+    if foreign := sorted(there - digests.keys()):
+        raise PriorError(f"{folder / foreign[0]} does not belong to the prior: the card doesn't name it.")
+    load_prior(folder)
+    return len(digests)
+
+
 def _network(card: dict[str, Any], path: Path) -> Any:
     from jaxrestore.networks import ARCHITECTURES
 
@@ -147,6 +165,8 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
     aside.mkdir()
     ocp.save(str(aside / "parameters"), jax.tree.map(np.asarray, prior.parameters))
     (aside / "parameters" / "commit_success.txt").unlink(missing_ok=True)  # names a path of this machine; never read
+    stored = {path.relative_to(aside).as_posix(): path for path in sorted((aside / "parameters").rglob("*"))}
+    stored = {name: path for name, path in stored.items() if path.is_file()}
     card = {
         "format": FORMAT,
         "name": prior.name,
@@ -157,11 +177,8 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
         "prediction": prior.prediction,
         "parameter_count": sum(leaf.size for leaf in jax.tree.leaves(prior.parameters)),
         **about,
-        "files": {
-            path.relative_to(aside).as_posix(): path.stat().st_size
-            for path in sorted((aside / "parameters").rglob("*"))
-            if path.is_file()
-        },
+        "files": {name: path.stat().st_size for name, path in stored.items()},
+        "sha256": {name: file_sha256(path) for name, path in stored.items()},
         "alpha_bar": [float(level) for level in np.asarray(prior.schedule.alpha_bar)],
     }
     (aside / "card.json").write_text(json.dumps(card, indent=1) + "\n")

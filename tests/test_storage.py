@@ -63,6 +63,34 @@ def largest(folder):
     )
 
 
+def test_verifying_finds_what_loading_would_not(folder, capsys):
+    from jaxrestore.cli import main
+    from jaxrestore.storage import verify_prior
+
+    for name in ("flowers64", folder):
+        assert verify_prior(name) == len(jr.read_card(name)["sha256"])
+    with pytest.raises(SystemExit, match="0"):
+        main(["priors", "verify", str(folder)])
+    assert "files are as the card says" in capsys.readouterr().out
+    victim = largest(folder)
+    data = victim.read_bytes()
+    victim.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(jr.PriorError, match=f"{victim.name} is damaged: it is not the file"):
+        verify_prior(folder)
+    victim.write_bytes(data)
+    (folder / "parameters" / "extra").write_text("x")
+    with pytest.raises(jr.PriorError, match="extra does not belong"):
+        verify_prior(folder)
+    (folder / "parameters" / "extra").unlink()
+    victim.unlink()
+    with pytest.raises(jr.PriorError, match=f"{victim.name} is missing"):
+        verify_prior(folder)
+    edit(folder, sha256={})
+    with pytest.raises(SystemExit, match="2"):
+        main(["priors", "verify", str(folder)])
+    assert "no checksums to verify" in capsys.readouterr().err
+
+
 def test_a_truncated_or_missing_file_is_named(folder):
     victim = largest(folder)
     victim.write_bytes(victim.read_bytes()[:-1])

@@ -39,7 +39,7 @@ class ADMUNet(UNet):
     def stride(self) -> int:
         return 2 ** (len(self.ch_mult) - 1)
 
-    def module(self, rngs: nnx.Rngs) -> nnx.Module:
+    def module(self, rngs: Any) -> nnx.Module:
         return _UNet(self, rngs)
 
 
@@ -99,17 +99,15 @@ class _Resampling(nnx.Module):
     """A change of size by a convolution; the embedding is ignored."""
 
     def __init__(self, layers: Layers, channels: int, up: bool):
-        self.up = up
-        edges = ((1, 1), (1, 1))
-        convolution = layers.conv(channels, channels, strides=1 if up else 2, padding=edges)
-        setattr(self, "conv" if up else "op", convolution)
+        self.name = "conv" if up else "op"
+        setattr(self, self.name, layers.conv(channels, channels, strides=1 if up else 2, padding=((1, 1), (1, 1))))
 
     def __call__(self, x, embedding):
-        return self.conv(enlarge(x)) if self.up else self.op(x)
+        return getattr(self, self.name)(enlarge(x) if self.name == "conv" else x)
 
 
 class _UNet(nnx.Module):
-    def __init__(self, config: ADMUNet, rngs: nnx.Rngs):
+    def __init__(self, config: ADMUNet, rngs: Any):
         layers, levels = Layers(config, rngs), range(len(config.ch_mult))
         self.config = config
         widths = [int(config.ch * factor) for factor in config.ch_mult]

@@ -33,7 +33,7 @@ class DDPMUNet(UNet):
     def stride(self) -> int:
         return self.patch_size * 2 ** (len(self.ch_mult) - 1)
 
-    def module(self, rngs: nnx.Rngs) -> nnx.Module:
+    def module(self, rngs: Any) -> nnx.Module:
         return _UNet(self, rngs)
 
 
@@ -106,7 +106,7 @@ class _Level(nnx.Module):
 
 
 class _UNet(nnx.Module):
-    def __init__(self, config: DDPMUNet, rngs: nnx.Rngs):
+    def __init__(self, config: DDPMUNet, rngs: Any):
         layers, patch, last = Layers(config, rngs), config.patch_size, len(config.ch_mult) - 1
         self.config = config
         widths = [int(config.ch * m) for m in config.ch_mult]

@@ -39,13 +39,13 @@ class UNet:
         """What image sides must be divisible by."""
         raise NotImplementedError
 
-    def module(self, rngs: nnx.Rngs) -> nnx.Module:
+    def module(self, rngs: Any) -> nnx.Module:
         """The Flax module of this config."""
         raise NotImplementedError
 
     @partial(jax.jit, static_argnums=0)
     def __call__(self, parameters, x: Float[Array, "b h w c"], t: Any, label=None, key=None) -> Float[Array, "b h w o"]:
-        """The network's output at times `t`, ``[]`` or ``[b]``, of the classes `label` where it knows any; `key` is unused."""
+        """The network's output at times `t`, ``[]`` or ``[b]``, of classes `label` where it knows any; `key` is unused."""
         if x.shape[1] % self.stride or x.shape[2] % self.stride:
             raise ValueError(
                 f"This network needs image sides divisible by {self.stride}, not {x.shape[1]} x {x.shape[2]}."
@@ -76,9 +76,16 @@ class UNet:
         return jax.tree.unflatten(structure, parameters)
 
 
+class _NoKeys:
+    """In the place of `nnx.Rngs` where every initialiser is a constant: counting keys in a trace takes quadratic time."""
+
+    def params(self) -> None:
+        return None
+
+
 @cache
 def _abstract(config: UNet) -> nnx.Module:
-    return nnx.eval_shape(lambda: config.module(nnx.Rngs(0)))
+    return nnx.eval_shape(lambda: config.module(_NoKeys()))
 
 
 @cache
@@ -87,27 +94,28 @@ def _graph(config: UNet):
 
 
 class Layers:
-    """Makes the layers of one config, so that dtype, precision, groups and epsilon are said once."""
+    """Makes the layers of one config, so that dtype, precision, groups and epsilon are said once.
 
-    def __init__(self, config: UNet, rngs: nnx.Rngs):
-        self.config = config
+    Initialisers are constants: only shapes are ever made here, and `UNet.init` draws the numbers.
+    """
+
+    def __init__(self, config: UNet, rngs: Any):
+        self.config: Any = config
         self.numbers = {"dtype": jnp.dtype(config.dtype), "param_dtype": jnp.float32, "rngs": rngs}
+        self.products = {**self.numbers, "precision": config.precision, "kernel_init": nnx.initializers.zeros}
 
     def conv(self, inputs: int, outputs: int, size: int = 3, strides: int = 1, padding: Any = "SAME") -> nnx.Conv:
-        kernel = (size, size)
-        return nnx.Conv(
-            inputs, outputs, kernel, strides, padding=padding, precision=self.config.precision, **self.numbers
-        )
+        return nnx.Conv(inputs, outputs, (size, size), strides, padding=padding, **self.products)
 
     def dense(self, inputs: int, outputs: int) -> nnx.Linear:
-        return nnx.Linear(inputs, outputs, precision=self.config.precision, **self.numbers)
+        return nnx.Linear(inputs, outputs, **self.products)
 
     def norm(self, channels: int) -> nnx.GroupNorm:
         groups, epsilon = self.config.groups, self.config.norm_eps
         return nnx.GroupNorm(channels, groups, epsilon=epsilon, use_fast_variance=False, **self.numbers)
 
     def embed(self, number: int, features: int) -> nnx.Embed:
-        return nnx.Embed(number, features, **self.numbers)
+        return nnx.Embed(number, features, embedding_init=nnx.initializers.zeros, **self.numbers)
 
 
 def numbered(modules) -> Any:
