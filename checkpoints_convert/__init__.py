@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jax.numpy as jnp
-from jax.tree import map as tree_map
 
 from checkpoints_convert import diffusers
 from checkpoints_convert.configs import read_config
@@ -60,7 +59,7 @@ def convert(
     if folder is not None:
         tensors = diffusers.rename(tensors, len(folder.arguments["ch_mult"]))
     made = plan(tensors, config, folder)
-    parameters = tree_map(jnp.asarray, parameters_from(tensors, made.network, jnp.dtype(dtype)))
+    parameters = parameters_from(tensors, made.network, jnp.dtype(dtype))
     network = made.network
     shape = (network.image_size, network.image_size, network.channels)
     return Prior.create(network, parameters, made.schedule, shape, made.prediction, name or source.stem)

@@ -7,6 +7,7 @@ name of the last part and the order of the axes.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from checkpoints_convert.tensors import ConversionError
@@ -45,7 +46,10 @@ def check(tensors: Mapping[str, Any], network: Any) -> None:
 
 
 def parameters_from(tensors: Mapping[str, Any], network: Any, dtype: Any = np.float32) -> dict:
-    """The nested parameter dict of the tensors, each read once and used once, or ConversionError lists what is wrong."""
+    """The nested dict of JAX arrays of the tensors, each read once and used once, or ConversionError lists what is wrong.
+
+    One tensor at a time: the memory needed is that of the result.
+    """
     check(tensors, network)
     parameters: dict = {}
     wrong = []
@@ -59,7 +63,7 @@ def parameters_from(tensors: Mapping[str, Any], network: Any, dtype: Any = np.fl
         branch = parameters
         for part in path[:-1]:
             branch = branch.setdefault(part, {})
-        branch[path[-1]] = np.ascontiguousarray(array, dtype)
+        branch[path[-1]] = jnp.asarray(np.ascontiguousarray(array, dtype))
     _raise(wrong)
     return parameters
 

@@ -53,7 +53,7 @@ def made_prior(tensors, made) -> jr.Prior:
     import dataclasses
 
     network = dataclasses.replace(made.network, precision="highest")
-    parameters = jax.tree.map(jnp.asarray, parameters_from(tensors, network))
+    parameters = parameters_from(tensors, network)
     shape = (network.image_size, network.image_size, network.channels)
     return jr.Prior.create(network, parameters, made.schedule, shape, made.prediction)
 
