@@ -158,7 +158,7 @@ def test_bombs_cost_no_more_than_their_length(name, tmp_path):
         read(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 2**20 + 200 * path.stat().st_size
+    assert peak < 2**20 + 100 * path.stat().st_size
 
 
 def test_harmless_bombs_hold_no_network(tmp_path):

@@ -41,6 +41,21 @@ def test_python_example(tmp_path):
     subprocess.run(["python", "example.py"], cwd=tmp_path, check=True, capture_output=True, text=True)
 
 
+def test_converting_commands_are_understood_and_name_every_known_file():
+    import tyro
+
+    from checkpoints_convert.__main__ import Convert
+    from checkpoints_convert.known import KNOWN
+
+    commands = re.findall(r"`jaxrestore convert (.*?)`", README)
+    assert len(commands) >= 9
+    for command in commands:
+        assert tyro.cli(Convert, args=command.split()).out == Path("OUT")
+    for known in KNOWN.values():
+        for file in known.files.split(", "):
+            assert f"`{file}`" in README
+
+
 def test_links_and_pictures_exist():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
