@@ -53,13 +53,16 @@ def convert(
     network: the message lists every tensor that is missing, foreign, misshapen or not finite. Reads files: not for jit.
     """
     source, folder = Path(source), None
-    if source.is_dir():
-        folder = diffusers.read_folder(source)
-    tensors = state_dict(read(weights_file(source)), key, use_ema)
-    if folder is not None:
-        tensors = diffusers.rename(tensors, len(folder.arguments["ch_mult"]))
-    made = plan(tensors, config, folder)
-    parameters = parameters_from(tensors, made.network, jnp.dtype(dtype))
+    try:
+        if source.is_dir():
+            folder = diffusers.read_folder(source)
+        tensors = state_dict(read(weights_file(source)), key, use_ema)
+        if folder is not None:
+            tensors = diffusers.rename(tensors, len(folder.arguments["ch_mult"]))
+        made = plan(tensors, config, folder)
+        parameters = parameters_from(tensors, made.network, jnp.dtype(dtype))
+    except ConversionError as error:
+        raise ConversionError(f"{source} can't be converted. {error}") from error
     network = made.network
     shape = (network.image_size, network.image_size, network.channels)
     return Prior.create(network, parameters, made.schedule, shape, made.prediction, name or source.stem)

@@ -7,9 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from checkpoints_convert.tensors import ConversionError, ReadError, Tensor
+from checkpoints_convert.tensors import ConversionError, ReadError, Tensor, understood
 
 WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
+SCHEDULERS = (
+    "DDPMScheduler",
+    "DDIMScheduler",
+    "PNDMScheduler",
+    "DPMSolverMultistepScheduler",
+)  # of one forward process
 PREDICTIONS = {"epsilon": "noise", "sample": "x0", "v_prediction": "v"}
 NAMES = [  # in order; what the pattern finds -> our tensor's name
     (r"time_embedding\.linear_([12])\.", lambda m: f"temb.dense.{int(m[1]) - 1}."),
@@ -65,9 +71,14 @@ def read_folder(folder: Path) -> Folder:
     if weights is None:
         raise ReadError(f"{model} holds no weights: there is neither {' nor '.join(WEIGHTS)}.")
     places = [folder / "scheduler" / "scheduler_config.json", folder / "scheduler_config.json"]
-    scheduler = next((_json(path) for path in places if path.is_file()), None)
-    alpha_bar, prediction = (None, None) if scheduler is None else _scheduler(scheduler)
-    return Folder(weights, network_arguments(config), alpha_bar, prediction)
+    places += [folder.parent / "scheduler" / "scheduler_config.json"] * (folder.name == "unet")
+    scheduler = next((path for path in places if path.is_file()), None)
+    alpha_bar, prediction = None, None
+    if scheduler is not None:
+        with understood(str(scheduler)):
+            alpha_bar, prediction = _scheduler(_json(scheduler))
+    with understood(str(model / "config.json")):
+        return Folder(weights, network_arguments(config), alpha_bar, prediction)
 
 
 def rename(tensors: dict[str, Tensor], levels: int) -> dict[str, Tensor]:
@@ -77,15 +88,16 @@ def rename(tensors: dict[str, Tensor], levels: int) -> dict[str, Tensor]:
         new = name
         for pattern, replacement in NAMES:
             new = re.sub(pattern, replacement, new)
-        new = re.sub(r"^up\.(\d+)\.", lambda m: f"up.{levels - 1 - int(m[1])}.", new)
+        new = re.sub(r"^up\.(\d{1,3})\.", lambda m: f"up.{levels - 1 - int(m[1])}.", new)
         if new in made:
-            raise ConversionError(f"Two tensors mean {new}; one of them is {name}.")
+            raise ConversionError(f"Two tensors mean {new!r}; one of them is {name!r}.")
         made[new] = tensor
     return made
 
 
 def network_arguments(config: dict[str, Any]) -> dict[str, Any]:
     """Arguments of `DDPMUNet`. ConversionError for an option that it doesn't have, by name."""
+    config = {**config, "act_fn": "silu" if config.get("act_fn") == "swish" else config.get("act_fn", "silu")}
     foreign = [name for name, value in AS_PUBLISHED.items() if config.get(name, value) != value]
     if foreign:
         raise ConversionError(f"The DDPM U-Net has no such option: {', '.join(f'{n}={config[n]!r}' for n in foreign)}.")
@@ -123,7 +135,9 @@ def _scheduler(config: dict[str, Any]) -> tuple[np.ndarray, str]:
     """(alpha_bar, prediction) of a DDPM or DDIM scheduler's config."""
     from jaxrestore import schedule
 
-    kind = config.get("prediction_type", "epsilon")
+    if (name := config.get("_class_name", SCHEDULERS[0])) not in SCHEDULERS:
+        raise ConversionError(f"The scheduler {name!r} is not known; known: {', '.join(SCHEDULERS)}.")
+    kind = config.get("prediction_type", "epsilon" if config.get("predict_epsilon", True) else "sample")
     if kind not in PREDICTIONS:
         raise ConversionError(
             f"The scheduler's prediction_type {kind!r} is not known; known: {', '.join(PREDICTIONS)}."
@@ -131,6 +145,8 @@ def _scheduler(config: dict[str, Any]) -> tuple[np.ndarray, str]:
     if config.get("rescale_betas_zero_snr"):
         raise ConversionError("A schedule with rescale_betas_zero_snr has no signal at its end: DDIM can't invert it.")
     steps, name = config.get("num_train_timesteps", 1000), config.get("beta_schedule", "linear")
+    if type(steps) is not int or not 1 <= steps <= 100_000:
+        raise ConversionError(f"num_train_timesteps must be between 1 and 100000, not {steps!r}.")
     first, last = config.get("beta_start", 1e-4), config.get("beta_end", 0.02)
     if config.get("trained_betas") is not None:
         made = schedule.from_betas(config["trained_betas"])
@@ -146,7 +162,7 @@ def _scheduler(config: dict[str, Any]) -> tuple[np.ndarray, str]:
 def _json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ReadError(f"{path} can't be read: {error}.") from error
     if not isinstance(content, dict):
         raise ReadError(f"{path} is no JSON object.")

@@ -33,7 +33,7 @@ def check(tensors: Mapping[str, Any], network: Any) -> None:
     """ConversionError unless every tensor is one parameter of the network and the other way round; reads no numbers."""
     wanted = {torch_name(path): (path, leaf.shape) for path, leaf in paths(network.shapes())}
     wrong = [f"missing: {name}" for name in wanted if name not in tensors]
-    wrong += [f"not part of this network: {name}" for name in tensors if name not in wanted]
+    wrong += [f"not part of this network: {name!r}" for name in tensors if name not in wanted]
     for name, (path, shape) in wanted.items():
         if name not in tensors:
             continue
@@ -56,14 +56,16 @@ def parameters_from(tensors: Mapping[str, Any], network: Any, dtype: Any = np.fl
     for path, leaf in paths(network.shapes()):
         name = torch_name(path)
         array = np.asarray(tensors[name].read())
-        if not np.all(np.isfinite(array)):
-            wrong.append(f"not finite: {name}")
         if path[-1] == "kernel":
             array = _transposed(array if array.ndim == len(leaf.shape) else array.reshape(_squeezed(array.shape)))
         branch = parameters
         for part in path[:-1]:
             branch = branch.setdefault(part, {})
-        branch[path[-1]] = jnp.asarray(np.ascontiguousarray(array, dtype))
+        with np.errstate(over="ignore"):
+            array = np.ascontiguousarray(array, dtype)
+        if not np.all(np.isfinite(array)):
+            wrong.append(f"not finite as {np.dtype(dtype)}: {name}")
+        branch[path[-1]] = jnp.asarray(array)
     _raise(wrong)
     return parameters
 

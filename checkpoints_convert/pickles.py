@@ -14,7 +14,8 @@ import numpy as np
 
 from checkpoints_convert.tensors import Region, Tensor
 
-LONGEST = 2**26  # bytes of a pickle; that of a large network with its optimiser has less than a million
+LONGEST = 2**23  # bytes of a pickle; that of a large network with its optimiser has less than a million
+LONGEST_NAME = 300
 
 STORAGES = {  # torch storage class -> element type
     "DoubleStorage": np.dtype(np.float64),
@@ -56,6 +57,7 @@ class Interpreter:
 
     def __init__(self, storage: Callable[..., Region], largest: int):
         self.storage, self.left = storage, largest  # bytes of tensors that may still be announced
+        self.copied = 0
 
     def run(self, data: bytes, start: int = 0) -> tuple[Any, int]:
         """The object of the pickle that begins at `start`, and where the pickle ends. PickleError for anything foreign."""
@@ -126,8 +128,10 @@ class Interpreter:
         if len(values) % 2:
             raise PickleError("a key in it has no value")
         for key, value in zip(values[::2], values[1::2], strict=True):
-            if type(key) not in (str, int):
-                raise PickleError(f"it has a key of type {type(key).__name__}")
+            if type(key) not in (str, int) or (type(key) is int and abs(key) >= 2**60):  # larger ones can share a hash
+                raise PickleError(f"it has a key of type {type(key).__name__}, or too large a one")
+            if type(key) is str and len(key) > LONGEST_NAME:
+                raise PickleError(f"it has a name of {len(key)} characters")
             if key in into:
                 raise PickleError(f"it has the name {key!r} twice")
             into[key] = value
@@ -146,7 +150,9 @@ class Interpreter:
         if type(module) is not str or type(name) is not str:  # before anything looks into them
             raise PickleError("it asks for something that is no name")
         if (module, name) not in GLOBALS:
-            raise PickleError(f"it asks for {module}.{name}, which is not part of a file of tensors"[:200])
+            raise PickleError(
+                f"it asks for {module}.{name}, which is not part of a file of tensors: save its state_dict alone"[:200]
+            )
         self.push(Named(module, name))
 
     def persistent(self) -> None:
@@ -167,8 +173,11 @@ class Interpreter:
             pairs = arguments[0] if arguments else []
             if type(pairs) is not list or any(type(pair) not in (list, tuple) or len(pair) != 2 for pair in pairs):
                 raise PickleError("it fills a dict with what are no pairs")
+            self.copied += len(pairs)  # a list may be recalled and copied again and again
+            if self.copied > len(self.data):
+                raise PickleError("it copies more than it holds")
             self.set_items([value for pair in pairs for value in pair])
-        elif function.name.startswith("_rebuild_tensor") and len(arguments) >= 4:
+        elif function.name.startswith("_rebuild_tensor") and 4 <= len(arguments) <= 7 and not any(arguments[6:]):
             self.push(self.tensor(*arguments[:4]))
         elif function.name == "_rebuild_parameter" and arguments and type(arguments[0]) is Tensor:
             self.push(arguments[0])

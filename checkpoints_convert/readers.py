@@ -1,10 +1,13 @@
 """Any file of tensors, by what it is: a torch file or safetensors."""
 
+import json
+import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from checkpoints_convert.pickles import LONGEST, LONGEST_NAME
 from checkpoints_convert.tensors import ReadError, Tensor
 from checkpoints_convert.torch_files import read_torch
 
@@ -15,7 +18,31 @@ SAFETENSORS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bf
 def read(path: str | Path) -> Any:
     """The object in a file: nested dicts and lists with `Tensor`s. ReadError names the file and says what is wrong."""
     path = Path(path)
-    return read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
+    return read_safetensors(path) if path.suffix == ".safetensors" or _begins_as_one(path) else read_torch(path)
+
+
+def _begins_as_one(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        head = stream.read(9)
+    return len(head) == 9 and head[8:] == b"{" and struct.unpack("<Q", head[:8])[0] < path.stat().st_size
+
+
+def _check_header(path: Path) -> None:
+    """What the library lets through: headers of many megabytes (parsed for every tensor), names twice or without end."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names) or max(map(len, names), default=0) > LONGEST_NAME:
+            raise ValueError(f"its header has a name twice, or one of more than {LONGEST_NAME} characters")
+        return dict(pairs)
+
+    with path.open("rb") as stream:
+        head = stream.read(8)
+        if len(head) < 8 or (length := struct.unpack("<Q", head)[0]) > LONGEST:
+            raise ValueError(f"it has no header, or one of more than {LONGEST} bytes")
+        json.loads(stream.read(length), object_pairs_hook=unique)
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -27,6 +54,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         raise ReadError(f"There is no file {path}.")
     made = {}
     try:
+        _check_header(path)
         with safe_open(str(path), framework="numpy") as file:
             for name in file.keys():  # noqa: SIM118 - it is no dict
                 part = file.get_slice(name)

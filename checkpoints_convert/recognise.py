@@ -17,11 +17,21 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, dict[str, Any
             return "adm", _adm(shapes)
         if "down.0.block.0.conv1.weight" in shapes:
             return "ddpm", _ddpm(shapes)
-    except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
+    except (LookupError, ValueError, ArithmeticError) as error:
         raise ConversionError(
             f"The tensors are not those of a whole U-Net: {error} is missing or misshapen."
         ) from error
+    if "down_blocks.0.resnets.0.conv1.weight" in shapes:
+        raise ConversionError("The tensors have diffusers' names: give the folder that holds them and config.json.")
     raise ConversionError("The tensors are those of no network that is known: the DDPM and the ADM U-Net are.")
+
+
+def _enough(shapes: Mapping, levels: int, blocks: int) -> None:
+    """No small file may ask for a large network: a block has at least eight tensors."""
+    if levels < 1 or 8 * levels * (2 * blocks + 1) > len(shapes):
+        raise ConversionError(
+            f"{len(shapes)} tensors are too few for a U-Net of {levels} levels of {blocks} blocks: some are missing."
+        )
 
 
 def _numbers(shapes: Mapping, pattern: str) -> set[int]:
@@ -33,12 +43,14 @@ def _ddpm(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     ch, inputs = shapes["conv_in.weight"][:2]
     levels = sorted(_numbers(shapes, r"down\.(\d{1,3})\.block\."))
     widths = [shapes[f"down.{level}.block.0.conv1.weight"][0] for level in levels]
+    blocks = len(_numbers(shapes, r"down\.0\.block\.(\d{1,3})\."))
+    _enough(shapes, len(levels), blocks)
     return {
         "channels": inputs,
         "out_channels": shapes["conv_out.weight"][0],
         "ch": ch,
         "ch_mult": _multiples(widths, ch),
-        "num_res_blocks": len(_numbers(shapes, r"down\.0\.block\.(\d{1,3})\.")),
+        "num_res_blocks": blocks,
         "attention_levels": sorted(_numbers(shapes, r"down\.(\d{1,3})\.attn\.")),
     }
 
@@ -48,8 +60,11 @@ def _adm(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     outputs = len(_numbers(shapes, r"output_blocks\.(\d{1,3})\."))
     # the last block of a level on the way up ends in a change of size: a second residual block, or a convolution
     changes = sorted(_numbers(shapes, r"output_blocks\.(\d{1,3})\.[12]\.(?:in_layers|conv)\."))
+    if not outputs:
+        raise ConversionError("The tensors have no output_blocks: a classifier is no prior.")
     blocks = changes[0] if changes else outputs - 1
     levels = outputs // (blocks + 1)
+    _enough(shapes, levels, blocks)
     first = [1 + level * (blocks + 1) for level in range(levels)]
     widths = [shapes[f"input_blocks.{i}.0.out_layers.3.weight"][0] for i in first]
     made: dict[str, Any] = {

@@ -1,7 +1,8 @@
 """A tensor of a file: what is known of it without reading it, and how to read it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,24 @@ class ReadError(ValueError):
 
 class ConversionError(ValueError):
     """Tensors that don't make up a network, or a network that can't be told from them; the message lists what is wrong."""
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Whatever a value that can't be meant raises inside becomes a ConversionError about `what`."""
+    try:
+        yield
+    except (ConversionError, ReadError):
+        raise
+    except KeyError as error:
+        raise ConversionError(f"{what} lacks {error}.") from error
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
+        raise ConversionError(f"{what} can't be understood: {one_line(error)}.") from error
+
+
+def one_line(error: BaseException) -> str:
+    """An error's text for the end of a sentence."""
+    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
 
 
 class Tensor(NamedTuple):

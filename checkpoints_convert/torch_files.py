@@ -3,6 +3,7 @@
 The descriptions are read, the numbers stay in the file until a tensor is asked for.
 """
 
+import re
 import struct
 import zipfile
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from checkpoints_convert.pickles import LONGEST, Interpreter, PickleError
-from checkpoints_convert.tensors import ReadError, Region
+from checkpoints_convert.tensors import ReadError, Region, one_line
 
 MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of the older format
 VIEWS = 4  # a file may announce so many times its size in tensors: views share storages
@@ -33,15 +34,11 @@ def read_torch(path: str | Path) -> Any:
             return _read_zip(path)
         if start == b"\x80\x02":
             return _read_legacy(path)
-    except (ReadError, MemoryError):
+    except ReadError:
         raise
     except Exception as error:  # what a damaged file makes a parser raise
-        raise ReadError(f"{path} can't be read: {_one_line(error)}.") from error
+        raise ReadError(f"{path} can't be read: {one_line(error)}.") from error
     raise ReadError(f"{path} is not a torch file: it begins neither as a zip archive nor as a pickle.")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
 
 
 def _read_zip(path: Path) -> Any:
@@ -78,7 +75,7 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]
     end = 0
     for entry in sorted(archive.infolist(), key=lambda entry: entry.header_offset):
         name = entry.filename
-        if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/") or ":" in name:
+        if re.match(r"[/\\]|[A-Za-z]:", name) or ".." in re.split(r"[/\\]", name):
             raise ReadError(f"{path} can't be read: it holds an entry with the path {name[:80]!r}.")
         if name in entries:
             raise ReadError(f"{path} can't be read: it holds the entry {name[:80]!r} twice.")
@@ -112,7 +109,7 @@ def _read_legacy(path: Path) -> Any:
     """
     size = path.stat().st_size
     with path.open("rb") as stream:
-        data = stream.read(LONGEST)
+        data = stream.read(min(size, LONGEST))
     announced: dict[str, tuple[np.dtype, int]] = {}
     places: dict[str, int] = {}
 
@@ -128,9 +125,8 @@ def _read_legacy(path: Path) -> Any:
     version, at = run(at)
     if magic != MAGIC or version != 1001:
         raise ReadError(f"{path} is a pickle, but none that torch wrote.")
-    _, at = run(at)
-    first = at
-    _, at = run(at)  # which storages there are
+    first = run(at)[1]
+    at = run(first)[1]  # which storages there are
     keys, at = run(at)
     if type(keys) is not list or any(type(key) is not str for key in keys) or sorted(keys) != sorted(announced):
         raise PickleError("its list of storages is not that of its tensors")

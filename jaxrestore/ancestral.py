@@ -21,10 +21,11 @@ class Gaussian(NamedTuple):
     x0: Array  # the clean image that it is about
 
 
-def posterior(schedule: Schedule, x0: Float[Array, "*b h w c"], x: Float[Array, "*b h w c"], t: Array) -> Gaussian:
+def posterior(schedule: Schedule, x0: Float[Array, "b h w c"], x: Float[Array, "b h w c"], t: Array) -> Gaussian:
     """q(x_{t-1} | x_t, x_0) of the forward process (Ho et al. 2020, eq. 7), t ``[]`` or ``[b]``.
 
-    Its variance is 0 at t = 0; as in the published code, the logarithm is that of t = 1 there.
+    In float32, beta of a small t is known to 5e-4. The variance is 0 at t = 0; as in the published code, its logarithm is
+    that of t = 1 there.
     """
     beta, alpha_bar, previous = _levels(schedule, t)
     mean = beta * jnp.sqrt(previous) * x0 + (1 - previous) * jnp.sqrt(1 - beta) * x

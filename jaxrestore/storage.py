@@ -157,6 +157,8 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
         raise ValueError(
             f"The prior {prior.name!r} has a network of your own; only {', '.join(ARCHITECTURES)} can be saved."
         )
+    if foreign := about.keys() & {*FIELDS, "format", "arguments", "range", "parameter_count", "sha256"}:
+        raise ValueError(f"The card says {', '.join(sorted(foreign))} of the prior itself: leave it out of `about`.")
     folder = Path(folder).absolute()
     refuse_existing(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)

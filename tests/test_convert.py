@@ -24,6 +24,7 @@ from checkpoints_convert import (
     plan,
     state_dict,
 )
+from checkpoints_convert.configs import schedule_text
 from checkpoints_convert.parameters import check, paths, torch_name
 from jaxrestore.cli import main
 from jaxrestore.networks import ADMUNet, DDPMUNet
@@ -99,7 +100,7 @@ def test_round_trip_and_recognition(network, tmp_path):
     config = {"image_size": network.image_size, "norm_groups": network.groups}
     if isinstance(network, ADMUNet):
         config |= {"num_heads": network.num_heads, "num_head_channels": network.head_channels}
-        config["use_new_attention_order"] = network.new_attention_order
+        config |= {"use_new_attention_order": network.new_attention_order, "rescale_timesteps": False}
     source = torch_file(tmp_path / "a.pt", torch_arrays(parameters))
     prior = convert(source, {"config": config, "schedule": "cosine, T=100"})
     assert prior.network == network
@@ -110,18 +111,28 @@ def test_round_trip_and_recognition(network, tmp_path):
     assert np.all(np.isfinite(output))
 
 
-def module_prefix(arrays):
-    return {f"module.{name}": value for name, value in arrays.items()}
+def prefixed(prefix, arrays):
+    return {f"{prefix}{name}": value for name, value in arrays.items()}
 
 
 WRAPPERS = {
     "plain": (lambda c: c, {}),
     "state_dict": (lambda c: {"epoch": 3, "state_dict": c, "loss": 0.5, "name": "x"}, {}),
-    "module prefix": (lambda c: {"model": module_prefix(c)}, {}),
+    "module prefix": (lambda c: {"model": prefixed("module.", c)}, {}),
     "DDIM's list": (lambda c: [{"old": 1}, {"state": {}, "param_groups": [{"lr": 1e-3, "betas": (0.9, 0.99)}]}, 1, 2, c], {}),
     "averaged": (lambda c: {"model": dict(c), "ema": c}, {"use_ema": True}),
-    "DDIM's averaged": (lambda c: [dict(c), {"state": {}}, 1, 2, module_prefix(c)], {"use_ema": True}),
+    "DDIM's averaged": (lambda c: [dict(c), {"state": {}}, 1, 2, prefixed("module.", c)], {"use_ema": True}),
     "by name": (lambda c: {"model": dict(c), "other": {"deep": c}}, {"key": "other.deep"}),
+    "prefixes in one dict": (
+        lambda c: {"state_dict": {**prefixed("model.", c), **prefixed("ema_model.", c)}},
+        {"key": "state_dict.ema_model"},
+    ),
+    "an averaged prefix": (
+        lambda c: {"ema": {"initted": True, **prefixed("online.", c), **prefixed("ema_model.", c)}},
+        {"key": "ema.ema_model"},
+    ),
+    "a prefix beside none": (lambda c: {**prefixed("model_ema.", c), **c}, {"use_ema": True}),
+    "the only ones, called averaged": (lambda c: c, {"use_ema": True}),
 }  # fmt: skip
 
 
@@ -137,10 +148,19 @@ def test_wrappers(name, write, tiny, tiny_arrays, tmp_path):
 def test_which_of_several_networks_is_asked_for(tiny_arrays):
     tensors = as_tensors(tiny_arrays)
     for content, options, words in (
-        ({"model": tensors, "ema": dict(tensors)}, {}, "2 networks: choose with --use-ema, or --key of 'model', 'ema'"),
-        ({"model": tensors}, {"use_ema": True}, "0 sets of averaged weights"),
+        ({"model": tensors, "ema": dict(tensors)}, {}, "2 networks: choose by --use-ema, or --key 'model', 'ema'"),
+        ({"model": tensors, "b": dict(tensors)}, {"use_ema": True}, "0 sets"),
         ({"model": tensors}, {"key": "ema"}, "no network under 'ema': it has networks under 'model'"),
-        ({"a": 1, "b": 2}, {}, "no U-Net that is known: a dict of 2 names, the first a, b"),
+        ({"a": 1, "b": 2}, {}, "no U-Net that is known: a dict of 2 names, the first 'a', 'b'"),
+        ({**prefixed("module.", tensors), "out.bias": tensors["conv_in.weight"]}, {}, "'out.bias' has not the prefix"),
+        (
+            {**prefixed("module.", tensors), "conv_in.bias": tensors["conv_in.bias"]},
+            {},
+            "'conv_in.bias' has not the prefix",
+        ),
+        ({**tensors, "more": {"a": 1}}, {}, "something else: 'more'"),
+        ({1: tensors, "1": dict(tensors)}, {}, "Two networks stand under '1'"),
+        ({"model": tensors, "ema": dict(tensors), "ema_model": dict(tensors)}, {"use_ema": True}, "2 sets"),
         (3, {}, "a int"),
     ):
         with pytest.raises(ConversionError, match=words):
@@ -166,12 +186,16 @@ def test_faulty_tensors_are_all_listed(tiny, tiny_arrays):
     arrays["norm_out.weight"] = np.zeros(8, np.int64)
     with pytest.raises(ConversionError) as error:
         parameters_from(as_tensors(arrays), tiny.network)
-    for fault in ("(4 faults)", "missing: conv_in.bias", "network: extra.weight", "misshapen: conv_out.bias is (5,)",
+    for fault in ("(4 faults)", "missing: conv_in.bias", "network: 'extra.weight'", "misshapen: conv_out.bias is (5,)",
                   "no floating-point numbers: norm_out.weight is int64"):  # fmt: skip
         assert fault in str(error.value)
     bad = as_tensors({**tiny_arrays, "norm_out.bias": np.full(8, np.nan, np.float32)})
-    with pytest.raises(ConversionError, match=r"1 faults[^$]*not finite: norm_out\.bias"):
+    with pytest.raises(ConversionError, match=r"1 faults[^$]*not finite as float32: norm_out\.bias"):
         parameters_from(bad, tiny.network)
+    large = as_tensors({**tiny_arrays, "norm_out.bias": np.full(8, 3.4e38, np.float32)})
+    assert parameters_from(large, tiny.network)
+    with pytest.raises(ConversionError, match=r"not finite as bfloat16: norm_out\.bias"):
+        parameters_from(large, tiny.network, ml_dtypes.bfloat16)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +205,16 @@ def test_faulty_tensors_are_all_listed(tiny, tiny_arrays):
         ({"schedule": "quadratic"}, "not understood"),
         ({"config": {**CONFIG["config"], "x": 1}}, "names that ddpm doesn't know: x"),
         ({"config": {**CONFIG["config"], "ch": 16}}, "ch is 16 by the config, 8 by the tensors"),
+        ({"predicton": "v"}, r"not known, \['predicton'\]"),
+        ({"prediction": "score"}, "prediction 'score' is not known"),
+        ({"schedule": "linear 1-4..0.02, T=10"}, "can't be understood"),
+        ({"schedule": "cosine, T=0"}, "not understood"),
+        ({"config": {**CONFIG["config"], "patch_size": 0}}, "patch_size must be a positive"),
+        ({"config": {**CONFIG["config"], "image_size": "8"}}, "image_size must be a positive"),
+        ({"config": {**CONFIG["config"], "head_channels": 3}}, "can't be divided"),
+        ({"config": {**CONFIG["config"], "time_embedding": "x"}}, "must be one of sin_cos, cos_sin"),
+        ({"config": {**CONFIG["config"], "attn_resolutions": [8]}}, r"at sides \(8,\) by the config, at \(4,\)"),
+        ({"config": {**CONFIG["config"], "image_size": 4}}, "Attention is at sides"),
         ({"config": {"patch_size": 2, "norm_groups": 4}}, r"don't tell image_size\. Write it into a JSON"),
     ],
 )
@@ -193,6 +227,21 @@ def test_what_shapes_cannot_tell_is_asked_for_by_name(tmp_path):
     arrays = torch_arrays(NETWORKS[2].init(jax.random.key(0)))
     with pytest.raises(ConversionError, match=r"image_size, num_head_channels .*use_new_attention_order, schedule"):
         convert(torch_file(tmp_path / "a.pt", arrays))
+    small = {"image_size": 16, "num_head_channels": 4, "groups": 4, "use_new_attention_order": False}
+    for published, words in (
+        ({"noise_schedule": "linear", "diffusion_steps": 4000}, "told its times in units of a thousandth"),
+        ({"noise_schedule": "linear", "diffusion_steps": 1000}, None),
+        ({"noise_schedule": "cosine", "diffusion_steps": 4000, "rescale_timesteps": False}, None),
+        ({"noise_schedule": "cosine", "attention_resolutions": 8, "channel_mult": "1,2"}, None),
+    ):
+        config = {"config": small | published}
+        if words is None:
+            steps = published.get("diffusion_steps", 1000)
+            assert len(convert(torch_file(tmp_path / "a.pt", arrays), config).schedule) == steps
+        else:
+            with pytest.raises(ConversionError, match=words):
+                convert(torch_file(tmp_path / "a.pt", arrays), config)
+    assert schedule_text({"noise_schedule": "linear"}) == "linear 0.0001..0.02, T=1000"
     del arrays["time_embed.0.weight"]
     with pytest.raises(ConversionError, match=r"not those of a whole U-Net: 'time_embed\.0\.weight'"):
         convert(torch_file(tmp_path / "a.pt", arrays))
@@ -224,9 +273,18 @@ def test_a_diffusers_folder(diffusers_folder):
     edit(scheduler, prediction_type="v_prediction", beta_schedule="squaredcos_cap_v2")
     assert convert(diffusers_folder).prediction == "v"
     np.testing.assert_array_equal(convert(diffusers_folder).schedule.alpha_bar, jr.schedule.cosine().alpha_bar)
+    edit(scheduler, prediction_type="epsilon", predict_epsilon=True)
+    assert convert(diffusers_folder).prediction == "noise"
     for changes, words in (
         ({"prediction_type": "flow"}, "'flow' is not known"),
-        ({"prediction_type": "epsilon", "rescale_betas_zero_snr": True}, "no signal at its end"),
+        ({"prediction_type": ["x"]}, "can't be understood"),
+        ({"_class_name": "FlowMatchEulerDiscreteScheduler"}, "'FlowMatchEulerDiscreteScheduler' is not known"),
+        (
+            {"prediction_type": "epsilon", "_class_name": "DDIMScheduler", "num_train_timesteps": 10**11},
+            "between 1 and 100000",
+        ),
+        ({"num_train_timesteps": 1000, "trained_betas": [2]}, "can't be understood"),
+        ({"trained_betas": None, "rescale_betas_zero_snr": True}, "no signal at its end"),
         ({"rescale_betas_zero_snr": False, "beta_schedule": "x"}, "beta_schedule 'x'"),
     ):
         edit(scheduler, **changes)
@@ -247,12 +305,34 @@ def test_a_diffusers_folder(diffusers_folder):
         ({"down_block_types": ["DownBlock2D", "SkipDownBlock2D", "DownBlock2D"]}, "not those of a DDPM U-Net"),
         ({"layers_per_block": 2}, "num_res_blocks is 2 by the config, 1 by the tensors"),
         ({"downsample_padding": 3}, "downsample_padding=3"),
+        ({"block_out_channels": []}, "can't be understood"),
+        ({"block_out_channels": [0, 1, 2]}, "can't be understood"),
+        ({"down_block_types": 3}, "can't be understood"),
+        ({"attention_head_dim": 7}, "can't be divided"),
+        ({"sample_size": 18}, "not divisible by 4|Attention is at sides"),
     ],
 )
 def test_diffusers_networks_of_another_kind_are_refused(changes, words, diffusers_folder):
     edit(diffusers_folder / "config.json", **changes)
     with pytest.raises(ConversionError, match=words):
         convert(diffusers_folder)
+
+
+def test_a_small_file_asks_for_no_large_network():
+    tensors = {f"down.{i}.block.0.conv1.weight": np.zeros((4, 4, 3, 3), np.float32) for i in range(24)}
+    tensors |= {f"down.0.block.{i}.norm1.weight": np.zeros(4, np.float32) for i in range(24)}
+    tensors |= {
+        "conv_in.weight": np.zeros((4, 3, 3, 3), np.float32),
+        "conv_out.weight": np.zeros((3, 4, 3, 3), np.float32),
+    }
+    with pytest.raises(ConversionError, match="too few for a U-Net of 24 levels of 24 blocks"):
+        plan(as_tensors(tensors), CONFIG)
+    with pytest.raises(ConversionError, match="a classifier is no prior"):
+        plan(
+            as_tensors({"input_blocks.0.0.weight": tensors["conv_in.weight"], "time_embed.0.weight": np.zeros((4, 4))})
+        )
+    with pytest.raises(ConversionError, match="give the folder"):
+        plan(as_tensors({"down_blocks.0.resnets.0.conv1.weight": tensors["conv_in.weight"]}))
 
 
 def test_a_folder_without_weights_or_config_is_named(diffusers_folder, tmp_path):

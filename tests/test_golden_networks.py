@@ -12,7 +12,7 @@ from checkpoints_convert import diffusers, plan
 
 
 def made(name):
-    if name != "diffusers_unet2d":
+    if not name.startswith("diffusers"):
         about = config(name)
         return prior(about, about["tensors"])
     about = config(name, "weights.json")
@@ -23,8 +23,12 @@ def made(name):
     return made_prior(tensors, plan(tensors, None, folder))
 
 
-@pytest.mark.parametrize("remat", [False, True])
-@pytest.mark.parametrize("name", ["ddpm_a", "adm_uncond", "adm_class_plain", "adm_neworder", "diffusers_unet2d"])
+NETWORKS = ["ddpm_a", "adm_uncond", "adm_class_plain", "adm_neworder", "diffusers_unet2d", "diffusers_defaults"]
+
+
+@pytest.mark.parametrize(
+    ("name", "remat"), [*((name, False) for name in NETWORKS), ("ddpm_a", True), ("adm_uncond", True)]
+)
 def test_output_and_vector_jacobian_product(name, remat):
     unet = made(name)
     network = dataclasses.replace(unet.network, remat=remat)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrestore.networks import DDPMUNet
+from jaxrestore.networks import ADMUNet, DDPMUNet
 from jaxrestore.networks.ddpm_unet import depth_to_space, space_to_depth, timestep_embedding
 
 
@@ -53,3 +53,22 @@ def test_bfloat16_is_near_float32_with_float32_parameters(tiny):
     found, wanted = half.predict_noise(x, 500), tiny.predict_noise(x, 500)
     assert found.dtype == jnp.float32
     assert 0 < float(jnp.linalg.norm(found - wanted) / jnp.linalg.norm(wanted)) < 0.05
+
+
+def test_an_adm_network_in_bfloat16_with_labels_and_variance():
+    network = ADMUNet(
+        image_size=16, ch=32, ch_mult=(1, 2), num_res_blocks=1, attn_resolutions=(8,), head_channels=16, num_classes=5
+    )
+    parameters, x = network.init(jax.random.key(0)), jax.random.normal(jax.random.key(1), (2, 16, 16, 3))
+    wanted = network(parameters, x, 500, jnp.asarray([1, 4]))
+    assert wanted.shape == (2, 16, 16, 6)
+    assert not np.allclose(wanted, network(parameters, x, 500, jnp.asarray([1, 3])), atol=1e-3)
+    found = dataclasses.replace(network, dtype="bfloat16")(parameters, x, 500, jnp.asarray([1, 4]))
+    assert found.dtype == jnp.float32
+    assert 0 < float(jnp.linalg.norm(found - wanted) / jnp.linalg.norm(wanted)) < 0.05
+
+
+def test_attention_heads_must_divide_the_channels():
+    for network in (ADMUNet(ch=24, head_channels=16, groups=4), DDPMUNet(ch=24, head_channels=7, groups=4)):
+        with pytest.raises(ValueError, match="can't be divided"):
+            network.shapes()

@@ -6,7 +6,17 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxrestore.networks.layers import Layers, UNet, attend, average, enlarge, numbered, run, timestep_embedding
+from jaxrestore.networks.layers import (
+    Layers,
+    UNet,
+    attend,
+    average,
+    divided,
+    enlarge,
+    numbered,
+    run,
+    timestep_embedding,
+)
 
 
 @dataclass(frozen=True)
@@ -76,11 +86,7 @@ class _Attention(nnx.Module):
     def __init__(self, layers: Layers, channels: int, up: bool):
         config = layers.config
         heads = config.num_heads_up if up and config.num_heads_up is not None else config.num_heads
-        self.heads = heads if config.head_channels is None else channels // config.head_channels
-        if self.heads < 1 or channels % self.heads:
-            raise ValueError(
-                f"{channels} channels can't be divided into attention heads: see num_heads, head_channels."
-            )
+        self.heads = divided(channels, heads, config.head_channels)
         self.new_order, self.precision = config.new_attention_order, config.precision
         self.norm = layers.norm(channels)
         self.qkv, self.proj_out = layers.dense(channels, 3 * channels), layers.dense(channels, channels)
@@ -110,7 +116,7 @@ class _UNet(nnx.Module):
     def __init__(self, config: ADMUNet, rngs: Any):
         layers, levels = Layers(config, rngs), range(len(config.ch_mult))
         self.config = config
-        widths = [int(config.ch * factor) for factor in config.ch_mult]
+        widths = [round(config.ch * factor) for factor in config.ch_mult]
         attention = [config.image_size // 2**level in config.attn_resolutions for level in levels]
 
         def resampling(width: int, up: bool) -> nnx.Module:

@@ -7,7 +7,17 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from jaxrestore.networks.layers import Layers, TimeEmbedding, UNet, attend, enlarge, numbered, run, timestep_embedding
+from jaxrestore.networks.layers import (
+    Layers,
+    TimeEmbedding,
+    UNet,
+    attend,
+    divided,
+    enlarge,
+    numbered,
+    run,
+    timestep_embedding,
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +80,7 @@ class _Attention(nnx.Module):
     def __init__(self, layers: Layers, channels: int):
         self.norm = layers.norm(channels)
         self.q, self.k, self.v, self.proj_out = (layers.dense(channels, channels) for _ in range(4))
-        self.heads = channels // (layers.config.head_channels or channels)
+        self.heads = divided(channels, 1, layers.config.head_channels)
         self.precision = layers.config.precision
 
     def __call__(self, x):
@@ -109,7 +119,7 @@ class _UNet(nnx.Module):
     def __init__(self, config: DDPMUNet, rngs: Any):
         layers, patch, last = Layers(config, rngs), config.patch_size, len(config.ch_mult) - 1
         self.config = config
-        widths = [int(config.ch * m) for m in config.ch_mult]
+        widths = [round(config.ch * m) for m in config.ch_mult]
         sides = [config.image_size // patch // 2**level for level in range(len(widths))]
         attention = [side in config.attn_resolutions for side in sides]
 

@@ -140,6 +140,15 @@ def timestep_embedding(t: Array, size: int, kind: TimeEmbedding = "sin_cos") -> 
     return jnp.concatenate(parts if kind == "sin_cos" else parts[::-1], axis=-1)
 
 
+def divided(channels: int, heads: int, head_channels: int | None) -> int:
+    """How many attention heads: of `head_channels`, or `heads` where that is None. ValueError where channels don't divide."""
+    if (head_channels is not None and (head_channels < 1 or channels % head_channels)) or heads < 1 or channels % heads:
+        raise ValueError(
+            f"{channels} channels can't be divided into {heads} attention heads, or heads of {head_channels}."
+        )
+    return heads if head_channels is None else channels // head_channels
+
+
 def attend(
     q: Float[Array, "b n h c"], k: Float[Array, "b n h c"], v: Float[Array, "b n h c"], precision: str | None
 ) -> Float[Array, "b n h c"]:
