@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from jaxrestore.converting import Convert
 from jaxrestore.ddim import GradientMode
 from jaxrestore.errors import InputError, OutOfMemory
 from jaxrestore.tasks import DegradeOptions, TaskOptions
@@ -188,10 +189,9 @@ class Demo:
         return 0
 
 
-def _commands() -> dict:
-    from checkpoints_convert.__main__ import Convert
-
-    return {
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command. Exit code 0; 2 for bad input (one sentence on stderr); 1 where a folder was restored in part."""
+    commands = {
         "restore": Restore,
         "degrade": Degrade,
         "tasks": Tasks,
@@ -200,12 +200,8 @@ def _commands() -> dict:
         "convert": Convert,
         "demo": Demo,
     }
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run a command. Exit code 0; 2 for bad input (one sentence on stderr); 1 where a folder was restored in part."""
     command = tyro.extras.subcommand_cli_from_dict(
-        _commands(), prog="jaxrestore", args=arguments, description="Image restoration with diffusion priors, in JAX."
+        commands, prog="jaxrestore", args=arguments, description="Image restoration with diffusion priors, in JAX."
     )
     try:
         code = command()

@@ -1,15 +1,32 @@
-"""How typical a noise is under N(0, I): the Gaussian-density objective, tests of normality, projections.
+"""The Gaussian-density objective: how far a noise is from typical under N(0, I), patch by patch.
 
-"High density" cannot mean the density itself, which is highest at 0: scaled towards 0, a noise gives grey fog. It means the
-typical set, where nearly all the mass lies: norms, means, correlations and shapes as fresh Gaussian noise has them, patch by
-patch (Invert2Restore, Fig. 3 and our reading of it: docs/invert2restore.md). Everything here is a pure function of noise
-``[*b, h, w, c]`` for jit, vmap and grad; patches are squares of one channel, `size` must divide the sides.
+"High density" can't mean the density itself, which is highest at 0: a noise scaled towards 0 gives a grey fog
+(Invert2Restore, Fig. 3). It means the typical set, where nearly all the mass lies: norms, means, spectra, correlations and
+shapes as fresh Gaussian noise has them. This is our reading of the paper, which prints no formula that we know of. Everything
+here is a pure function of noise ``[*b, h, w, c]`` for jit, vmap and grad; a patch is a square of one channel.
 """
 
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
 import jax.numpy as jnp
+import numpy as np
+from jax.scipy.fft import dctn
 from jaxtyping import Array, Float
 
-BANDS = 6  # of the spectrum of a patch
+OMEGA = 1.5  # where the characteristic function is looked at: there skewness, kurtosis and bimodality all show
+BANDS = 6  # rings of a patch's spectrum, from its mean to its finest checkerboard
+
+
+class Terms(NamedTuple):
+    """One number a noise each, ``[*b]``, or whatever of theirs: weights, for instance."""
+
+    radial: Array | float = 1.0  # norms of the patches
+    mean: Array | float = 1.0  # their means
+    whiteness: Array | float = 1.0  # their energies in bands of the DCT
+    channels: Array | float = 1.0  # correlations between the channels
+    shape: Array | float = 1.0  # the characteristic function of their values (Epps & Pulley 1983)
 
 
 def to_patches(noise: Float[Array, "*b h w c"], size: int) -> Float[Array, "*b m c n"]:
@@ -18,12 +35,101 @@ def to_patches(noise: Float[Array, "*b h w c"], size: int) -> Float[Array, "*b m
     if size < 1 or h % size or w % size:
         raise ValueError(f"Patches of {size} don't tile a noise of {h} x {w}: the size must divide both sides.")
     split = noise.reshape(*batch, h // size, size, w // size, size, c)
-    return jnp.moveaxis(split, (-4, -3, -2, -1), (-2, -4, -1, -3)).reshape(*batch, -1, c, size * size)
+    axes = len(batch) + np.array([0, 2, 4, 1, 3])
+    return split.transpose(*range(len(batch)), *axes).reshape(*batch, -1, c, size * size)
 
 
 def from_patches(patches: Float[Array, "*b m c n"], shape: tuple[int, ...]) -> Float[Array, "*b h w c"]:
     """The inverse of `to_patches`; `shape` is that of the noise."""
     *batch, h, w, c = shape
-    size = int(patches.shape[-1] ** 0.5)
+    size = round(patches.shape[-1] ** 0.5)
     split = patches.reshape(*batch, h // size, w // size, c, size, size)
-    return jnp.moveaxis(split, (-5, -4, -3, -2, -1), (-5, -3, -1, -4, -2)).reshape(shape)
+    axes = len(batch) + np.array([0, 3, 1, 4, 2])
+    return split.transpose(*range(len(batch)), *axes).reshape(shape)
+
+
+def spectrum(patches: Float[Array, "*b m c n"]) -> Float[Array, "*b m c n"]:
+    """The orthonormal DCT of square patches: of fresh noise, fresh noise again."""
+    size = round(patches.shape[-1] ** 0.5)
+    square = patches.reshape(*patches.shape[:-1], size, size)
+    return dctn(square, axes=(-2, -1), norm="ortho").reshape(patches.shape)
+
+
+def band_of(size: int, bands: int = BANDS) -> np.ndarray:
+    """The band, 0 ... bands - 1, of each of the size^2 frequencies: rings of equal width around frequency 0."""
+    u = np.arange(size) / size
+    ring = (np.hypot(u[:, None], u) / np.sqrt(2) * bands).astype(int)
+    return np.minimum(ring, bands - 1).ravel()
+
+
+@cache
+def _moments(function: Callable) -> tuple[float, float]:
+    """Variance and excess kurtosis of ``function(OMEGA z)`` for z of N(0, 1), by Gauss-Hermite quadrature."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(120)
+    weights = weights / weights.sum()
+    values = function(OMEGA * nodes)
+    values = values - weights @ values
+    variance = weights @ values**2
+    return float(variance), float(weights @ values**4 / variance**2 - 3)
+
+
+def statistics(noise: Float[Array, "*b h w c"], size: int) -> dict[str, tuple[Array, Array]]:
+    """For each term its statistics ``[*b, ...]``, of mean 0 and variance 1 on fresh noise, and the variance of their squares.
+
+    Sums of functions of independent values, so that both are exact at any size: the square of a standardised mean of n
+    numbers has variance 2 + kurtosis / n. Powers above two have tails too heavy to be of use: shape is told by bounded ones.
+    """
+    patches = to_patches(noise, size)
+    n = patches.shape[-1]
+    squares = patches**2 - 1
+    coefficients = spectrum(patches) ** 2 - 1
+    rings = [np.flatnonzero(band_of(size) == band) for band in range(BANDS)]
+    rings = [ring for ring in rings if ring.size]
+    pairs = np.triu_indices(patches.shape[-2], 1)
+    products = patches[..., pairs[0], :] * patches[..., pairs[1], :]
+    even, odd = jnp.cos(OMEGA * patches) - np.exp(-(OMEGA**2) / 2), jnp.sin(OMEGA * patches)
+
+    def standard(values: Array, variance: float, kurtosis: float) -> tuple[Array, Array]:
+        count = values.shape[-1]
+        made = values.sum(-1) / (count * variance) ** 0.5
+        return made, jnp.full(made.shape, 2 + kurtosis / count)
+
+    def joined(*parts: tuple[Array, Array]) -> tuple[Array, Array]:
+        one, other = ([part[i].reshape(*noise.shape[:-3], -1) for part in parts] for i in (0, 1))
+        return jnp.concatenate(one, -1), jnp.concatenate(other, -1)
+
+    return {
+        "radial": joined(standard(squares, 2.0, 12.0)),
+        "mean": joined((patches.sum(-1) / n**0.5, jnp.full(patches.shape[:-1], 2.0))),
+        "whiteness": joined(*(standard(coefficients[..., ring], 2.0, 12.0) for ring in rings)),
+        "channels": joined(standard(products, 1.0, 6.0)),
+        "shape": joined(standard(even, *_moments(np.cos)), standard(odd, *_moments(np.sin))),
+    }
+
+
+def _deviations(noise: Float[Array, "*b h w c"], size: int) -> dict[str, Array]:
+    """Of each term, half the sum of two squares, each of mean 1 on fresh noise: of the statistics' mean, which should be 0,
+    and of their mean square, which should be 1.
+
+    Sums of squared statistics alone would not do: they are least for a noise that is too small.
+    """
+    made = {}
+    for name, (values, spread) in statistics(noise, size).items():
+        count = max(values.shape[-1], 1)  # a single channel has no pairs
+        location = values.sum(-1) / count**0.5
+        dispersion = (values**2 - 1).sum(-1) / jnp.maximum(spread.sum(-1), 1.0) ** 0.5
+        made[name] = (location**2 + dispersion**2) / 2
+    return made
+
+
+def terms(noise: Float[Array, "*b h w c"], size: int = 8) -> Terms:
+    """How untypical a noise is, in each respect: mean 0 and deviation about 1 on fresh noise at any patch size."""
+    return Terms(**{name: value - 1 for name, value in _deviations(noise, size).items()})
+
+
+def objective(noise: Float[Array, "*b h w c"], size: int = 8, weights: Terms | None = None) -> Float[Array, "*b"]:
+    """The weighted sum over the terms, each 1 on fresh noise on average: small where norms, means, spectra, correlations and
+    shapes of the patches are those of the typical set. Differentiable everywhere."""
+    weights = weights or Terms()
+    found = _deviations(noise, size)
+    return sum((getattr(weights, name) * value for name, value in found.items()), jnp.zeros(noise.shape[:-3]))

@@ -44,8 +44,8 @@ def test_python_example(tmp_path):
 def test_converting_commands_are_understood_and_name_every_known_file():
     import tyro
 
-    from checkpoints_convert.__main__ import Convert
     from checkpoints_convert.known import KNOWN
+    from jaxrestore.converting import Convert
 
     commands = re.findall(r"`jaxrestore convert (.*?)`", README)
     assert len(commands) >= 9
