@@ -7,9 +7,14 @@ install_import_hook("jaxrestore", "beartype.beartype")
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 import jaxrestore as jr  # noqa: E402
 from jaxrestore.networks import DDPMUNet  # noqa: E402
+
+# The same cases in every run: `--hypothesis-profile=default` looks for others.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

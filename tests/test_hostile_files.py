@@ -17,6 +17,7 @@ from torch_writer import Call, Name, Storage, described, legacy_file, pickled, t
 
 from checkpoints_convert import ReadError, read, read_torch
 from checkpoints_convert.pickles import Interpreter
+from checkpoints_convert.tensors import Tensor
 
 ARRAYS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.ones(4, np.float32)}
 REBUILD = Name("torch._utils", "_rebuild_tensor_v2")
@@ -300,8 +301,10 @@ def test_random_damage_raises_nothing_else(tmp_path_factory, at, noise, legacy):
     data[at : at + len(noise)] = noise
     (folder / "damaged.pt").write_bytes(data)
     with contextlib.suppress(ReadError):
-        for tensor in read_torch(folder / "damaged.pt").values():
-            assert zlib.crc32(np.ascontiguousarray(tensor.read()).tobytes()) >= 0
+        content = read_torch(folder / "damaged.pt")  # damage may leave another tree than the dict of tensors that was
+        for tensor in content.values() if isinstance(content, dict) else ():
+            if isinstance(tensor, Tensor):
+                assert zlib.crc32(np.ascontiguousarray(tensor.read()).tobytes()) >= 0
 
 
 @settings(max_examples=700, deadline=None)
