@@ -56,7 +56,7 @@ def convert(
     try:
         if source.is_dir():
             folder = diffusers.read_folder(source)
-        tensors = state_dict(read(weights_file(source)), key, use_ema)
+        tensors = state_dict(read(source if folder is None else folder.weights), key, use_ema)
         if folder is not None:
             tensors = diffusers.rename(tensors, len(folder.arguments["ch_mult"]))
         made = plan(tensors, config, folder)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from checkpoints_convert.recognise import multiples
 from checkpoints_convert.tensors import ConversionError, ReadError, Tensor, understood
 
 WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
@@ -119,9 +120,8 @@ def network_arguments(config: dict[str, Any]) -> dict[str, Any]:
         "channels": config.get("in_channels", 3),
         "out_channels": config.get("out_channels", 3),
         "ch": widths[0],
-        "ch_mult": tuple(width // widths[0] if width % widths[0] == 0 else width / widths[0] for width in widths),
+        "ch_mult": multiples(widths, widths[0]),
         "num_res_blocks": config.get("layers_per_block", 2),
-        "attention_levels": [level for level, there in enumerate(attention) if there],
         "groups": config.get("norm_num_groups", 32),
         "norm_eps": config.get("norm_eps", 1e-5),
         "head_channels": config.get("attention_head_dim", 8),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 
-from checkpoints_convert.tensors import Region, Tensor
+from checkpoints_convert.tensors import Region, Tensor, span
 
 LONGEST = 2**23  # bytes of a pickle; that of a large network with its optimiser has less than a million
 LONGEST_NAME = 300
@@ -191,8 +191,7 @@ class Interpreter:
             made = region.view(first, shape, strides)
         except ValueError as error:
             raise PickleError(str(error)) from error
-        span = 1 + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
-        self.left -= span * region.dtype.itemsize * (0 not in shape)
+        self.left -= span(shape, strides) * region.dtype.itemsize
         if self.left < 0:
             raise PickleError("its tensors are many times larger than the file")
         return made

@@ -52,7 +52,6 @@ def plan(tensors: Mapping[str, Any], config: dict[str, Any] | None = None, folde
 
 def _network(architecture: str, told: dict[str, Any], given: dict[str, Any]) -> Any:
     """The network of what tensors tell and others say, if they agree; its attention where the tensors have it."""
-    given.pop("attention_levels", None)
     if wrong := [name for name in WORDS.keys() & given.keys() if given[name] not in WORDS[name]]:
         raise ConversionError(f"{wrong[0]} must be one of {', '.join(WORDS[wrong[0]])}, not {given[wrong[0]]!r}.")
     patch = given.get("patch_size", 1)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from checkpoints_convert.pickles import LONGEST, LONGEST_NAME
-from checkpoints_convert.tensors import ReadError, Tensor
+from checkpoints_convert.tensors import ReadError, Tensor, one_line
 from checkpoints_convert.torch_files import read_torch
 
 SAFETENSORS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
@@ -66,7 +66,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     except ReadError:
         raise
     except Exception as error:  # the library's own, and what its parser lets through
-        raise ReadError(f"{path} can't be read: {' '.join(str(error).split())[:200]}.") from error
+        raise ReadError(f"{path} can't be read: {one_line(error)}.") from error
     return made
 
 

@@ -49,7 +49,7 @@ def _ddpm(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         "channels": inputs,
         "out_channels": shapes["conv_out.weight"][0],
         "ch": ch,
-        "ch_mult": _multiples(widths, ch),
+        "ch_mult": multiples(widths, ch),
         "num_res_blocks": blocks,
         "attention_levels": sorted(_numbers(shapes, r"down\.(\d{1,3})\.attn\.")),
     }
@@ -71,7 +71,7 @@ def _adm(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         "channels": shapes["input_blocks.0.0.weight"][1],
         "out_channels": shapes["out.2.weight"][0],
         "ch": ch,
-        "ch_mult": _multiples(widths, ch),
+        "ch_mult": multiples(widths, ch),
         "num_res_blocks": blocks,
         "attention_levels": [i for i, block in enumerate(first) if f"input_blocks.{block}.1.qkv.weight" in shapes],
         "scale_shift": shapes["input_blocks.1.0.emb_layers.1.weight"][0] == 2 * widths[0],
@@ -82,5 +82,6 @@ def _adm(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     return made
 
 
-def _multiples(widths: list[int], ch: int) -> tuple[float, ...]:
+def multiples(widths: list[int], ch: int) -> tuple[float, ...]:
+    """The widths of the levels in units of the first one's, whole numbers where they are."""
     return tuple(width // ch if width % ch == 0 else width / ch for width in widths)

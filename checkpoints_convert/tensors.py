@@ -42,6 +42,11 @@ class Tensor(NamedTuple):
     read: Callable[[], np.ndarray]
 
 
+def span(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
+    """How many numbers in a row a tensor reaches over."""
+    return 0 if 0 in shape else 1 + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
+
+
 class Region(NamedTuple):
     """Numbers that lie in a row in a file: where they begin, of what type, how many."""
 
@@ -60,17 +65,17 @@ class Region(NamedTuple):
             raise ValueError("a tensor's offset, shape and strides must be whole numbers that are not negative")
         if 0 in shape:
             return Tensor(shape, self.dtype, lambda: np.empty(shape, self.dtype))
-        span = 1 + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
-        if first + span > self.size:
+        count = span(shape, strides)
+        if first + count > self.size:
             raise ValueError(f"a tensor of shape {shape} reaches beyond its storage of {self.size} numbers")
-        if math.prod(shape) > span:
+        if math.prod(shape) > count:
             raise ValueError(f"a tensor of shape {shape} has more elements than its storage")
-        return Tensor(shape, self.dtype, lambda: self._read(first, span, shape, strides))
+        return Tensor(shape, self.dtype, lambda: self._read(first, count, shape, strides))
 
-    def _read(self, first: int, span: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
+    def _read(self, first: int, count: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
         start = self.offset + first * self.dtype.itemsize
-        numbers = np.fromfile(self.path, self.dtype, span, offset=start)
-        if numbers.size != span:
+        numbers = np.fromfile(self.path, self.dtype, count, offset=start)
+        if numbers.size != count:
             raise ReadError(f"{self.path} is shorter than it was when it was opened.")
         steps = tuple(step * self.dtype.itemsize for step in strides)
         return np.lib.stride_tricks.as_strided(numbers, shape, steps, writeable=False)

@@ -31,9 +31,8 @@ class Convert:
     """JSON with what the card should say of data, licence, attribution and measured numbers."""
 
     def __call__(self) -> int:
-        from checkpoints_convert import ConversionError, ReadError, convert, read_config, weights_file
-        from jaxrestore.errors import InputError
-        from jaxrestore.storage import file_sha256, refuse_existing, save_prior
+        from checkpoints_convert import convert, read_config, weights_file
+        from jaxrestore.storage import file_sha256, read_card, refuse_existing, save_prior
 
         try:
             refuse_existing(self.out)  # before the work
@@ -43,9 +42,9 @@ class Convert:
             prior = convert(self.source, config, **chosen)
             weights = weights_file(self.source)
             save_prior(prior, self.out, source={"file": weights.name, "sha256": file_sha256(weights)}, **facts)
-        except (ConversionError, ReadError, InputError, OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError) as error:
             print(f"jaxrestore convert: {error}", file=sys.stderr)
             return 2
-        count = json.loads((self.out / "card.json").read_text())["parameter_count"]
+        count = read_card(self.out)["parameter_count"]
         print(f"{self.out}: {prior.name}, {prior.shape[0]} x {prior.shape[1]}, {count:,} parameters")
         return 0

@@ -62,6 +62,12 @@ def band_of(size: int, bands: int = BANDS) -> np.ndarray:
     return np.minimum(ring, bands - 1).ravel()
 
 
+def rings(size: int) -> list[np.ndarray]:
+    """The frequencies of each band that has any."""
+    found = [np.flatnonzero(band_of(size) == band) for band in range(BANDS)]
+    return [ring for ring in found if ring.size]
+
+
 @cache
 def _moments(function: Callable) -> tuple[float, float]:
     """Variance and excess kurtosis of ``function(OMEGA z)`` for z of N(0, 1), by Gauss-Hermite quadrature."""
@@ -83,8 +89,6 @@ def statistics(noise: Float[Array, "*b h w c"], size: int) -> dict[str, tuple[Ar
     n = patches.shape[-1]
     squares = patches**2 - 1
     coefficients = spectrum(patches) ** 2 - 1
-    rings = [np.flatnonzero(band_of(size) == band) for band in range(BANDS)]
-    rings = [ring for ring in rings if ring.size]
     pairs = np.triu_indices(patches.shape[-2], 1)
     products = patches[..., pairs[0], :] * patches[..., pairs[1], :]
     even, odd = jnp.cos(OMEGA * patches) - np.exp(-(OMEGA**2) / 2), jnp.sin(OMEGA * patches)
@@ -101,7 +105,7 @@ def statistics(noise: Float[Array, "*b h w c"], size: int) -> dict[str, tuple[Ar
     return {
         "radial": joined(standard(squares, 2.0, 12.0)),
         "mean": joined((patches.sum(-1) / n**0.5, jnp.full(patches.shape[:-1], 2.0))),
-        "whiteness": joined(*(standard(coefficients[..., ring], 2.0, 12.0) for ring in rings)),
+        "whiteness": joined(*(standard(coefficients[..., ring], 2.0, 12.0) for ring in rings(size))),
         "channels": joined(standard(products, 1.0, 6.0)),
         "shape": joined(standard(even, *_moments(np.cos)), standard(odd, *_moments(np.sin))),
     }

@@ -8,12 +8,11 @@ white noise is white noise again. Uniform p-values on fresh noise; pure function
 from typing import NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jax.scipy.special import gammainc, gammaincc
 from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
-from jaxrestore.density import BANDS, band_of, spectrum, to_patches
+from jaxrestore.density import rings, spectrum, to_patches
 
 
 class PValues(NamedTuple):
@@ -56,8 +55,7 @@ def patch_tests(noise: Float[Array, "*b h w c"], size: int = 8) -> PValues:
     """All tests on every patch of `size` and every channel."""
     patches = to_patches(noise, size)
     coefficients = spectrum(patches)
-    rings = [np.flatnonzero(band_of(size) == band) for band in range(BANDS)]
-    bands = [norm_test(coefficients[..., ring]) for ring in rings if ring.size]
+    bands = [norm_test(coefficients[..., ring]) for ring in rings(size)]
     distribution, of_spectrum = kolmogorov_smirnov(patches), kolmogorov_smirnov(coefficients)
     return PValues(mean_test(patches), norm_test(patches), distribution, of_spectrum, jnp.stack(bands, -1))
 
