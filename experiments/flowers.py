@@ -76,10 +76,10 @@ def photographs(tar: Path, half: str, count: int) -> dict[str, np.ndarray]:
         names = names[0::2] if half == "tuning" else names[1::2]
         order = sorted(range(count), key=lambda i: (i * 0.6180339887) % 1)  # golden section: every prefix is spread
         chosen = [names[i * len(names) // count] for i in order]
-        return {name: _reduced(archive.extractfile(name).read()) for name in chosen}  # type: ignore[union-attr]
+        return {name: reduced(archive.extractfile(name).read()) for name in chosen}  # type: ignore[union-attr]
 
 
-def _reduced(data: bytes) -> np.ndarray:
+def reduced(data: bytes) -> np.ndarray:
     image = Image.open(io.BytesIO(data)).convert("RGB").resize((SIZE, SIZE), Image.Resampling.BOX)
     return np.asarray(image, np.float32) / 127.5 - 1
 

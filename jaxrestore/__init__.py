@@ -5,15 +5,17 @@ image y means finding the noise, and where it is unknown the degradation H, such
 """
 
 from jaxrestore import operators, schedule
+from jaxrestore.calibration import load_typical
 from jaxrestore.ddim import invert, unroll
 from jaxrestore.errors import CheckpointError, InputError, OutOfMemory, PriorError
-from jaxrestore.methods import bird, shred
+from jaxrestore.methods import bird, diip, invert2restore, shred
 from jaxrestore.presets import preset
 from jaxrestore.prior import Prior, gaussian_prior
 from jaxrestore.restore import restore
 from jaxrestore.search import Restoration, init, run, step
 from jaxrestore.stopping import Status, Stop
 from jaxrestore.storage import load_prior, read_card, save_prior
+from jaxrestore.typical import calibrate
 
 __version__ = "0.1.0"
 
@@ -27,10 +29,14 @@ __all__ = [
     "Status",
     "Stop",
     "bird",
+    "calibrate",
+    "diip",
     "gaussian_prior",
     "init",
     "invert",
+    "invert2restore",
     "load_prior",
+    "load_typical",
     "operators",
     "preset",
     "read_card",

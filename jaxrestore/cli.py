@@ -28,8 +28,9 @@ class Restore(TaskOptions):
     a file, and into sub-folders of a folder."""
     task: str
     """What happened to the image: see `jaxrestore tasks`. Of a reduced image INPUT is the small one."""
-    method: Literal["bird", "shred"] = "bird"
-    """The method; `bird` keeps the noise on its sphere."""
+    method: Literal["bird", "shred", "diip", "invert2restore"] | None = None
+    """The method; `bird` keeps the noise on its sphere. Default: bird; of the task blind invert2restore, beside which only
+    diip is fully blind."""
     prior: str = "flowers64"
     """An embedded prior's name (see `jaxrestore priors`), or a prior's folder."""
     preset: str | None = None
@@ -96,6 +97,8 @@ class Degrade(DegradeOptions):
     noise: Literal["gaussian", "speckle", "poisson", "salt-and-pepper", "bird"] = "gaussian"
     """The noise: white, relative to brightness, of photons, of dead pixels, or BIRD's published mixture of the first two,
     with its levels."""
+    degradation: Literal["jpeg", "noise", "rain", "raindrop", "blur", "reduction", "mixture"] = "rain"
+    """blind: what happens to the image, and is not told to the restoration."""
     noise_level: float | None = None
     """Its standard deviation (at white; of salt-and-pepper: its share), of 255. Default: 30 for denoise, 0 for the others."""
 
@@ -174,6 +177,22 @@ class Priors:
 
 
 @dataclasses.dataclass(frozen=True)
+class Calibrate:
+    """Measure what clean photographs' noise has under a prior, for the task blind: writes typical.json into its folder."""
+
+    prior: Annotated[str, tyro.conf.Positional]
+    """The prior's folder."""
+    photographs: File
+    """A folder of a few dozen clean photographs of the prior's kind; 64 of more are used."""
+
+    def __call__(self) -> int:
+        from jaxrestore.calibration import calibrate_folder
+
+        print(calibrate_folder(self.prior, self.photographs))
+        return 0
+
+
+@dataclasses.dataclass(frozen=True)
 class Demo:
     """Degrade a bundled photograph (heavy noise and an erased box), restore it, and say how well."""
 
@@ -198,6 +217,7 @@ def main(arguments: list[str] | None = None) -> None:
         "sample": Sample,
         "priors": Priors,
         "convert": Convert,
+        "calibrate": Calibrate,
         "demo": Demo,
     }
     command = tyro.extras.subcommand_cli_from_dict(

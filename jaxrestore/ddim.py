@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxrestore.prior import Prior
-from jaxrestore.schedule import GridName, time_grid
+from jaxrestore.schedule import GridName, TimeGrid, time_grid
 
 GradientMode = Literal["frozen", "frozen_v", "frozen_x0", "full"]
 
@@ -42,6 +42,19 @@ def unroll(
     without, the map is smooth and invertible. `skip` and `grid` name the times (`schedule.grid_times`); `gradient` is
     described above. One `lax.scan`: compile time does not grow with the steps. Pure; for jit, vmap and grad.
     """
+    return descend(prior, noise, time_grid(prior.schedule, skip, grid), clip=clip, gradient=gradient, label=label)
+
+
+def descend(
+    prior: Prior,
+    x: Float[Array, "*b h w c"],
+    times: TimeGrid,
+    *,
+    clip: bool = True,
+    gradient: GradientMode = "frozen",
+    label: Array | None = None,
+) -> Float[Array, "*b h w c"]:
+    """The image to which DDIM leads from x at ``times.t[0]``, of pure noise or of a noisy image. See `unroll`. Pure."""
     if gradient not in get_args(GradientMode):
         raise ValueError(f"Unknown gradient mode {gradient!r}; known: {', '.join(get_args(GradientMode))}.")
 
@@ -65,7 +78,7 @@ def unroll(
 
     if gradient == "full":
         step = jax.checkpoint(step, prevent_cse=False)  # inside a scan nothing can be merged across steps
-    return jax.lax.scan(step, noise, time_grid(prior.schedule, skip, grid))[0]
+    return jax.lax.scan(step, x, times)[0]
 
 
 def _with_slope(value: Array, slope: Array, x: Array) -> Array:
@@ -89,6 +102,13 @@ def invert(
     fixed-point iteration from x_t = x_s; `refinements` counts the iterations after the first. The error falls with the
     size of the steps and geometrically with the refinements; check ``unroll(prior, z, clip=False)`` against the image.
     """
+    return ascend(prior, image, time_grid(prior.schedule, skip, grid), refinements=refinements, label=label)
+
+
+def ascend(
+    prior: Prior, image: Float[Array, "*b h w c"], times: TimeGrid, *, refinements: int = 0, label: Array | None = None
+) -> Float[Array, "*b h w c"]:
+    """The x at ``times.t[0]`` from which `descend` without `clip` leads to the image. See `invert`. Pure."""
 
     def step(x, time):
         t, alpha_bar, alpha_bar_next = time
@@ -100,4 +120,4 @@ def invert(
 
         return jax.lax.fori_loop(0, 1 + refinements, iterate, x), None
 
-    return jax.lax.scan(step, image, time_grid(prior.schedule, skip, grid), reverse=True)[0]
+    return jax.lax.scan(step, image, times, reverse=True)[0]

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxrestore import operators
 from jaxrestore.ddim import unroll
+from jaxrestore.degradations import DEGRADATIONS
 from jaxrestore.errors import InputError
 from jaxrestore.images import enlarge, read_image, write_aside, write_png
 from jaxrestore.storage import load_prior
@@ -70,6 +71,8 @@ def degrade_file(options: Any) -> None:
     operator = true_operator(options.task, size, options)
     key = jax.random.fold_in(jax.random.key(options.seed), 1 << 20)  # apart from the keys that the operator draws from
     y = simulate(key, image, operator, level, options.noise)
+    if options.task == "blind":
+        y = jnp.asarray(DEGRADATIONS[options.degradation](options.seed, np.asarray(y)))
     if isinstance(operator, operators.Mask):
         missing = np.asarray(1 - operator.known[..., 0])
         write_png(_beside(output, "mask.png"), (255 * missing).astype(np.uint8))
@@ -83,7 +86,8 @@ def degrade_file(options: Any) -> None:
         write_aside(output, lambda path: _save_array(path, sinogram))
     else:
         write_png(output, np.asarray(y))
-    print(f"{output}: {options.task} of {options.input}, {y.shape[0]} x {y.shape[1]}")
+    what = options.degradation if options.task == "blind" else options.task
+    print(f"{output}: {what} of {options.input}, {y.shape[0]} x {y.shape[1]}")
 
 
 def _beside(output: Path, ending: str) -> Path:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.fft import dctn
+from jax.scipy.fft import dctn, idctn
 from jaxtyping import Array, Float
 
 OMEGA = 1.5  # where the characteristic function is looked at: there skewness, kurtosis and bimodality all show
@@ -48,11 +48,11 @@ def from_patches(patches: Float[Array, "*b m c n"], shape: tuple[int, ...]) -> F
     return split.transpose(*range(len(batch)), *axes).reshape(shape)
 
 
-def spectrum(patches: Float[Array, "*b m c n"]) -> Float[Array, "*b m c n"]:
+def spectrum(patches: Float[Array, "*b m c n"], inverse: bool = False) -> Float[Array, "*b m c n"]:
     """The orthonormal DCT of square patches: of fresh noise, fresh noise again."""
     size = round(patches.shape[-1] ** 0.5)
     square = patches.reshape(*patches.shape[:-1], size, size)
-    return dctn(square, axes=(-2, -1), norm="ortho").reshape(patches.shape)
+    return (idctn if inverse else dctn)(square, axes=(-2, -1), norm="ortho").reshape(patches.shape)
 
 
 def band_of(size: int, bands: int = BANDS) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Images in and out: files to float32 ``[h, w, 3]`` in [-1, 1] and back."""
 
 import contextlib
+import io
 import os
 import warnings
 from pathlib import Path
@@ -88,6 +89,19 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
 def as_stored(image: np.ndarray) -> np.ndarray:
     """The image as a file holds it: clipped and rounded to 256 levels, in [-1, 1] again."""
     return to_uint8(image).astype(np.float32) / 127.5 - 1
+
+
+def jpeg(image: np.ndarray, quality: int = 8) -> np.ndarray:
+    """``[h, w, 3]`` in [-1, 1] after a real codec, Pillow's, with colours at half resolution: for simulating. Not for jit."""
+    stream = io.BytesIO()
+    Image.fromarray(to_uint8(image)).save(stream, "JPEG", quality=quality)
+    return np.asarray(Image.open(stream).convert("RGB"), np.float32) / 127.5 - 1
+
+
+def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """``[h, w, 3]`` in [-1, 1] at another (height, width), bilinear, in 256 levels."""
+    pixels = Image.fromarray(to_uint8(image)).resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    return np.asarray(pixels, np.float32) / 127.5 - 1
 
 
 def write_png(path: str | Path, image: np.ndarray) -> None:

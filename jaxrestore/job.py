@@ -14,11 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrestore import metrics
+from jaxrestore.calibration import load_typical
 from jaxrestore.degrade import ray_gain
 from jaxrestore.errors import ImageError, InputError
 from jaxrestore.images import as_stored, enlarge, read_image, strip, write_aside, write_png
 from jaxrestore.inputs import read_measurement
-from jaxrestore.methods import METHODS
+from jaxrestore.methods import METHODS, invert2restore
+from jaxrestore.methods.diip import early_stop
 from jaxrestore.operators import Grayscale, Mask, ParallelBeam, is_blind
 from jaxrestore.paths import Paths, check_overwriting
 from jaxrestore.presets import Preset, preset, preset_name, settings_name
@@ -29,6 +31,12 @@ from jaxrestore.stopping import Stop
 from jaxrestore.storage import load_prior
 from jaxrestore.tasks import TASKS, check_task, kernels_of, task_operator, view
 
+CLOSED_FORM = Preset(0.0, 0, operator="identity")  # around a method that descends nowhere
+IDLE = {  # flags for which it has no use, and how they look where they were not given
+    **dict.fromkeys(("iterations", "noise_lr", "operator_lr", "gradient", "restarts", "combine", "preset"), None),
+    **dict.fromkeys(("discrepancy", "slope", "window"), 0),
+    **dict.fromkeys(("noise_level", "checkpoint", "keep_known"), None),
+}
 SPARSE = ("compressed-sensing", "tomography")  # no two neighbouring pixels to compare
 
 
@@ -45,9 +53,14 @@ def run_job(options: Any, entries: list[Paths]) -> list[str]:
     """Restore every entry, in batches that share an operator; the sentences of those that failed."""
     check_options(options, entries)
     prior = load_prior(options.prior, dtype=options.dtype)
+    options = dataclasses.replace(options, method=method_name(options))
     try:
         name = preset_name(options.method, options.preset, prior.name)
-        settings = preset(options.method, settings_name(options.task), name)
+        settings = (
+            CLOSED_FORM
+            if options.method == "invert2restore"
+            else preset(options.method, settings_name(options.task), name)
+        )
     except ValueError as error:
         raise InputError(str(error)) from error
     problems, failures = [], []
@@ -57,7 +70,7 @@ def run_job(options: Any, entries: list[Paths]) -> list[str]:
         except (InputError, ValueError) as error:  # of an operator that doesn't fit the prior's shape
             failures.append(str(error))
     restarts, combine = options.restarts or settings.restarts, options.combine or settings.combine
-    identity = options.task == "denoise" or settings.operator == "identity"
+    identity = options.task in ("denoise", "blind") or settings.operator == "identity"
     if options.discrepancy > 0 and (options.noise_level == 0 or (options.noise_level is None and not identity)):
         raise InputError("--discrepancy needs --noise-level: it stops where the data term reaches it.")
     if options.noise_level is None:  # of several denoised images none can be called the best without it
@@ -70,6 +83,34 @@ def run_job(options: Any, entries: list[Paths]) -> list[str]:
         for start in range(0, len(group), size):
             failures += restore_batch(options, prior, group[start : start + size], restarts, combine)
     return failures
+
+
+def method_name(options: Any) -> str:
+    """The method asked for, or the task's own; InputError for one that is not for the task, or for flags of no use to it."""
+    blind = options.task == "blind"
+    name = options.method or ("invert2restore" if blind else "bird")
+    if blind != (name in ("invert2restore", "diip")):
+        suited = "invert2restore or diip" if blind else "bird or shred"
+        raise InputError(f"The task {options.task} is not one of --method {name}: give {suited}.")
+    idle = [flag for flag, unset in IDLE.items() if getattr(options, flag) != unset] if name == "invert2restore" else []
+    if idle:
+        raise InputError(f"--method invert2restore has no use for --{idle[0].replace('_', '-')}: leave it out.")
+    return name
+
+
+def build_method(options: Any, prior: Prior, operator: Any, y: Any) -> Any:
+    """The method of a batch, with the settings that the flags replace."""
+    if options.method == "invert2restore":
+        return invert2restore(prior, load_typical(options.prior))
+    named = {name: getattr(options, name) for name in ("iterations", "noise_lr", "operator_lr", "gradient")}
+    return METHODS[options.method](
+        prior,
+        operator,
+        task=settings_name(options.task),
+        preset=options.preset,
+        noise_level=noise_levels(options.noise_level, y, operator),
+        **{name: value for name, value in named.items() if value is not None},
+    )
 
 
 def check_options(options: Any, entries: list[Paths]) -> None:
@@ -108,15 +149,10 @@ def read_problem(options: Any, settings: Preset, entry: Paths, shape: tuple[int,
 def restore_batch(options: Any, prior: Prior, batch: list[Problem], restarts: int, combine: Any) -> list[str]:
     """Restore images that share an operator in one program and write their files; the sentences of those that failed."""
     operator, y = batch[0].operator, jnp.stack([problem.y for problem in batch])
-    named = {name: getattr(options, name) for name in ("iterations", "noise_lr", "operator_lr", "gradient")}
-    method = METHODS[options.method](
-        prior,
-        operator,
-        task=settings_name(options.task),
-        preset=options.preset,
-        noise_level=noise_levels(options.noise_level, y, operator),
-        **{name: value for name, value in named.items() if value is not None},
-    )
+    method = build_method(options, prior, operator, y)
+    stop = Stop(discrepancy=options.discrepancy, slope=options.slope, window=options.window)
+    if options.method == "diip" and not (options.discrepancy or options.slope or options.window):
+        stop = early_stop(preset_name(options.method, options.preset, prior.name))
     began = time.perf_counter()
     result = restore(
         method,
@@ -124,7 +160,7 @@ def restore_batch(options: Any, prior: Prior, batch: list[Problem], restarts: in
         jax.random.key(options.seed),
         restarts=restarts,
         combine=combine,
-        stop=Stop(discrepancy=options.discrepancy, slope=options.slope, window=options.window),
+        stop=stop,
         batch_size=options.batch_size,
         checkpoint=None if options.checkpoint is None else options.checkpoint / batch[0].entry.output.stem,
         progress=True,

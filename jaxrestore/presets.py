@@ -112,9 +112,14 @@ _SHRED_FLOWERS64 = {
     "nonuniform-deblur": _SHARP_MOTION,
 }
 
+# DIIP: Adam at 0.0015 without the sphere, BIRD's unroll, H = identity; what restores is where it stops (methods/diip.py).
+_DIIP = Preset(0.0015, 1500, operator="identity")
+_DIIP_FLOWERS64 = replace(_DIIP, noise_lr=0.05, iterations=120, skip=333)
+
 PRESETS: dict[str, dict[str, dict[str, Preset]]] = {
     "bird": {"paper": _BIRD_PAPER, "flowers64": _BIRD_FLOWERS64},
     "shred": {"paper": _SHRED_PAPER, "flowers64": _SHRED_FLOWERS64},
+    "diip": {"paper": {"any": _DIIP}, "flowers64": {"any": _DIIP_FLOWERS64}},
 }
 
 

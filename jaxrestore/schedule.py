@@ -107,3 +107,14 @@ def time_grid(schedule: Schedule, skip: int = 100, grid: GridName = "published")
     t = grid_times(len(schedule), skip, grid)
     alpha_bar = schedule.alpha_bar[t]
     return TimeGrid(jnp.asarray(t, jnp.int32), alpha_bar, jnp.append(alpha_bar[1:], jnp.ones((), alpha_bar.dtype)))
+
+
+def partial_grid(schedule: Schedule, depth: Any, steps: int) -> TimeGrid:
+    """`steps` even steps from the time `depth` down to the image, for `ddim.descend` and `ddim.ascend`.
+
+    `depth` lies in 1..T-1 and may be a tracer, one image's among others': programs don't depend on it. `steps` is static;
+    more of them than `depth` repeat times, which changes nothing but the cost.
+    """
+    t = jnp.round(depth * (steps - jnp.arange(steps)) / steps).astype(jnp.int32)
+    alpha_bar = schedule.alpha_bar[t]
+    return TimeGrid(t, alpha_bar, jnp.append(alpha_bar[1:], jnp.ones((), alpha_bar.dtype)))

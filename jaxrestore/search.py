@@ -2,9 +2,9 @@
 its answer. `restore` (in restore.py) adds what a person at a terminal wants.
 
 A method is a pytree with ``init(key, y) -> state``, ``step(state, y) -> (state, iterate)``, ``score(iterate)``,
-``operator_at(iterate)``, and the attributes ``prior``, ``operator``, ``noise_level``, ``answer``, ``iterations``; an iterate
-is a NamedTuple of float arrays with an ``image``, a ``noise`` (or None) and a ``data_term``. All of them are about one
-image: this module adds the batch.
+``operator_at(iterate)``, maybe ``finished(state)``, and the attributes ``prior``, ``operator``, ``noise_level``, ``answer``,
+``iterations``; an iterate is a NamedTuple of float arrays with an ``image``, a ``noise`` (or None) and a ``data_term``. All
+of them are about one image: this module adds the batch.
 """
 
 from dataclasses import dataclass, replace
@@ -95,6 +95,8 @@ def advance(method: Any, stop: Stop, search: Search, y: Array) -> Search:
     state, iterate = method.step(search.state, y)
     data_term, iteration = iterate.data_term, search.iteration + 1
     watch, status = look(stop, search.watch, iteration, iterate.image, data_term, method.noise_level)
+    if hasattr(method, "finished"):
+        status = jnp.where((status == Status.RUNNING) & method.finished(state), int(Status.FINISHED), status)
     finite = status != Status.NON_FINITE
     better = True if method.answer == "last" else ~(method.score(iterate) >= method.score(search.answer))
     moved = Search(

@@ -1,4 +1,4 @@
-"""When a search is done, without ground truth: three rules as pure functions of the iterates, and how a search ended."""
+"""When a search is done, without ground truth: four rules as pure functions of the iterates, and how a search ended."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -18,6 +18,8 @@ class Status(IntEnum):
     FLAT = 3
     NON_FINITE = 4
     VARIANCE = 5
+    SOFTER = 6
+    FINISHED = 7
 
     def sentence(self, iteration: int) -> str:
         return {
@@ -26,6 +28,8 @@ class Status(IntEnum):
             Status.NOISE_LEVEL: f"the data term reached the noise level at iteration {iteration}",
             Status.FLAT: f"the data term stopped falling at iteration {iteration}",
             Status.VARIANCE: f"the images' variance from one to the next stopped falling at iteration {iteration}",
+            Status.SOFTER: f"the image had become less sharp at iteration {iteration}",
+            Status.FINISHED: f"the method had nothing more to change after {iteration} iteration{'s' * (iteration > 1)}",
             Status.NON_FINITE: f"the loss became non-finite at iteration {iteration}"
             + ("; the answer is from before it" if iteration > 1 else ", and there is no answer"),
         }[self]
@@ -41,11 +45,14 @@ class Stop:
     `window` and `patience`: when the variance of the last `window` images about their mean has had no new minimum for
     `patience` iterations (ES-WMV; Wang et al. 2021, early stopping for deep image prior). At least 2;
     keeps `window` images a search.
+    `sharpness`: when, after so many iterations, the image is less sharp (in variance of its Laplacian) than that before it:
+    the first rule of DIIP, of which the second is ``slope=0.001, patience=1``.
     """
 
     discrepancy: Any = 0.0
     slope: Any = 0.0
     patience: Any = 20
+    sharpness: Any = 0
     window: int = field(default=0, metadata={"static": True})
 
 
@@ -57,12 +64,14 @@ class Watch(NamedTuple):
     images: Float[Array, "window h w c"] | None  # the last ones, in a ring; None without a window (nothing to save)
     least: Array  # smallest windowed variance so far
     least_at: Array  # its iteration
+    sharp: Array  # sharpness of the last image
 
 
 def start_watch(stop: Stop, shape: tuple[int, ...]) -> Watch:
     """Before the first iteration, for images of `shape`. Pure."""
     infinite, zero = jnp.asarray(jnp.inf), jnp.asarray(0, jnp.int32)
-    return Watch(infinite, zero, jnp.zeros((stop.window, *shape)) if stop.window else None, infinite, zero)
+    images = jnp.zeros((stop.window, *shape)) if stop.window else None
+    return Watch(infinite, zero, images, infinite, zero, jnp.asarray(jnp.inf))
 
 
 def look(
@@ -84,6 +93,8 @@ def look(
         lower = (iteration >= stop.window) & (variance < least)
         least, least_at = jnp.where(lower, variance, least), jnp.where(lower, iteration, least_at)
         spread = (iteration >= stop.window) & (iteration - least_at >= stop.patience)
+    sharp = sharpness(image)
+    softer = (jnp.asarray(stop.sharpness) > 0) & (iteration > stop.sharpness) & (sharp < watch.sharp)
     rules: list[tuple[Status, Array]] = [
         (Status.NON_FINITE, ~finite),
         (
@@ -92,7 +103,15 @@ def look(
         ),
         (Status.FLAT, (jnp.asarray(stop.slope) > 0) & (iteration - since >= stop.patience)),
         (Status.VARIANCE, spread),
+        (Status.SOFTER, softer),
     ]
     status = jnp.select([rule for _, rule in rules], [int(name) for name, _ in rules], int(Status.RUNNING))
     reference = jnp.where(fell, data_term, watch.reference)
-    return Watch(reference, since, images, least, least_at), status.astype(jnp.int32)
+    return Watch(reference, since, images, least, least_at, sharp), status.astype(jnp.int32)
+
+
+def sharpness(image: Float[Array, "h w c"]) -> Array:
+    """The variance of the image's Laplacian (its five-point stencil, inside), over all channels."""
+    inside = image[1:-1, 1:-1]
+    around = image[:-2, 1:-1] + image[2:, 1:-1] + image[1:-1, :-2] + image[1:-1, 2:]
+    return jnp.var(around - 4 * inside)

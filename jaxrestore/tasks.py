@@ -169,5 +169,6 @@ TASKS: dict[str, Task] = {
         "SHRED",
         f"{_REDUCTION} --kernel-size",
     ),
+    "blind": Task(_IDENTITY, _IDENTITY, "nothing", "", "Invert2Restore, DIIP", ""),
     "tomography": Task(building.tomograph, building.tomograph, "the angles", "", "BIRD", "--views"),
 }

@@ -1,8 +1,10 @@
 """The methods, one file a paper: pytrees with pure functions ``init(key, y)`` and ``step(state, y)`` for one image."""
 
 from jaxrestore.methods.bird import bird
+from jaxrestore.methods.diip import diip
+from jaxrestore.methods.invert2restore import invert2restore
 from jaxrestore.methods.shred import shred
 
-METHODS = {"bird": bird, "shred": shred}
+METHODS = {"bird": bird, "diip": diip, "shred": shred}  # those that descend, by name
 
-__all__ = ["METHODS", "bird", "shred"]
+__all__ = ["METHODS", "bird", "diip", "invert2restore", "shred"]

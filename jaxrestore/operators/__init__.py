@@ -10,6 +10,7 @@ from jaxrestore.operators.reduce import REDUCTIONS, AveragePool, Bicubic, Reduct
 from jaxrestore.operators.tomography import ParallelBeam
 from jaxrestore.operators.unknown import adjoint, combine, is_blind, measure_shape, partition
 from jaxrestore.operators.varying import VaryingBlur, region_weights
+from jaxrestore.operators.weather import rain_streaks, raindrops
 
 __all__ = [
     "REDUCTIONS",
@@ -39,6 +40,8 @@ __all__ = [
     "motion_kernel",
     "partition",
     "poisson_noise",
+    "rain_streaks",
+    "raindrops",
     "random_mask",
     "region_weights",
     "salt_and_pepper",
