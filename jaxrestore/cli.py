@@ -194,7 +194,7 @@ class Calibrate:
 
 @dataclasses.dataclass(frozen=True)
 class Demo:
-    """Degrade a bundled photograph (heavy noise and an erased box), restore it, and say how well."""
+    """Degrade a bundled photograph (noise and an erased box; heavy noise, told nothing), restore it, and say how well."""
 
     output: Path = Path("demo")
     """The folder for the pictures."""

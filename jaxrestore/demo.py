@@ -1,4 +1,4 @@
-"""The demonstration: a bundled photograph, ruined and restored."""
+"""The demonstration: a bundled photograph, ruined in two ways and restored."""
 
 from pathlib import Path
 
@@ -7,9 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrestore import metrics, operators
+from jaxrestore.calibration import load_typical
+from jaxrestore.degradations import DEGRADATIONS
 from jaxrestore.degrade import simulate
 from jaxrestore.images import enlarge, read_image, strip, write_png
-from jaxrestore.methods import bird
+from jaxrestore.methods import bird, invert2restore
 from jaxrestore.restore import restore
 from jaxrestore.storage import load_prior
 
@@ -19,7 +21,7 @@ BOX = 14  # pixels
 
 
 def demo(folder: Path) -> str:
-    """Degrade, restore, write `strip.png` (degraded, restored, clean) and its parts; the sentence to print."""
+    """Degrade, restore, write `strip.png` (degraded, restored, clean; a row each) and its parts; the sentences to print."""
     prior = load_prior("flowers64")
     size = prior.shape[:2]
     clean = jnp.asarray(read_image(PHOTOGRAPH, size, "crop"))
@@ -28,9 +30,22 @@ def demo(folder: Path) -> str:
     y = jnp.clip(y, -1, 1)  # as an 8-bit file holds it
     method = bird(prior, operator, task="denoise")
     result = restore(method, y, jax.random.key(0), restarts=2, combine="mean", progress=True)
-    degraded, restored = np.asarray(y), np.asarray(result.image)
-    for name, image in {"degraded": degraded, "restored": restored, "clean": np.asarray(clean)}.items():
-        write_png(folder / f"{name}.png", image)
-    write_png(folder / "strip.png", enlarge(strip([degraded, restored, np.asarray(clean)]), 4))
-    before, after = float(metrics.psnr(y, clean)), float(metrics.psnr(result.image, clean))
-    return f"PSNR {before:.2f} dB degraded, {after:.2f} dB restored: see {folder / 'strip.png'}"
+    noisy = jnp.asarray(DEGRADATIONS["noise"](0, np.asarray(clean)))
+    calm = restore(invert2restore(prior, load_typical("flowers64")), noisy, jax.random.key(0))  # told nothing
+    rows = {"": (y, result.image), "blind_": (noisy, calm.image)}
+    strips, scores = [], []
+    for name, pair in rows.items():
+        degraded, restored = (np.asarray(image) for image in pair)
+        write_png(folder / f"{name}degraded.png", degraded)
+        write_png(folder / f"{name}restored.png", restored)
+        strips.append(strip([degraded, restored, np.asarray(clean)]))
+        scores.append([float(metrics.psnr(image, clean)) for image in pair])
+    write_png(folder / "clean.png", np.asarray(clean))
+    seam = np.ones((2, *strips[0].shape[1:]), np.float32)
+    write_png(folder / "strip.png", enlarge(np.concatenate([strips[0], seam, strips[1]]), 4))
+    (before, after), (blind_before, blind_after) = scores
+    where = folder / "strip.png"
+    return (
+        f"Noise and a hole: PSNR {before:.2f} dB degraded, {after:.2f} dB restored.\n"
+        f"Heavy noise, told nothing: PSNR {blind_before:.2f} dB degraded, {blind_after:.2f} dB restored; see {where}."
+    )

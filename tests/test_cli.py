@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ CASES = {  # flags of both commands, of degrade, of restore; the measurement's s
     "colorize": ((), (), ("--restarts", 2), (16, 16)),
     "old-photo": ((), ("--reduction", "bicubic"), ("--reduction", "bicubic"), (8, 8)),
     "tomography": (("--views", 5), ("--noise-level", 2), (), (16, 5)),
+    "blind": ((), ("--degradation", "jpeg"), ("--method", "diip"), (16, 16)),
 }
 KERNELS = {"blind-deblur", "blind-motion-deblur", "blind-super-resolution", "old-photo"}
 
@@ -274,9 +276,42 @@ def test_tasks_are_listed_with_what_they_take(command):
         assert task.flags in said
 
 
-@pytest.mark.parametrize("name", ["restore", "degrade", "tasks", "sample", "priors", "demo"])
+@pytest.mark.parametrize("name", ["restore", "degrade", "tasks", "sample", "priors", "calibrate", "demo"])
 def test_help_explains_every_argument(command, name):
     code, said, _ = command(name, "--help")
     assert code == 0
     assert "usage: jaxrestore" in said
     assert len(said.splitlines()) > 4
+
+
+def test_blind_restoration_is_told_nothing(command, prior, photograph, tmp_path):
+    folder, clean = tmp_path / "prior", tmp_path / "clean"
+    shutil.copytree(prior, folder)
+    y, out = tmp_path / "y.png", tmp_path / "x.png"
+    assert command("degrade", photograph, y, "--task", "blind", "--degradation", "noise", "--size", 16)[0] == 0
+    code, _, said = command("restore", y, out, "--task", "blind", "--prior", folder)
+    assert code == 2
+    assert "has not been calibrated" in said
+    clean.mkdir()
+    code, _, said = command("calibrate", folder, clean)
+    assert code == 2
+    for seed in range(5):
+        pixels = np.random.default_rng(seed).integers(0, 255, (16, 16, 3), np.uint8)
+        Image.fromarray(pixels).save(clean / f"{seed}.png")
+    code, said, _ = command("calibrate", folder, clean)
+    assert code == 0
+    assert "5 photographs at depths 25, 50, 100, 200" in said
+    code, said, _ = command(
+        "restore", y, out, "--task", "blind", "--prior", folder, "--reference", tmp_path / "y_clean.png"
+    )
+    assert code == 0
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["options"]["method"] == "invert2restore"
+    assert 1 <= record["iterations_run"] <= 4
+    for wrong, sentence in (
+        (("--iterations", 3), "no use for --iterations"),
+        (("--method", "bird"), "give invert2restore or diip"),
+    ):
+        code, _, said = command("restore", y, out, "--task", "blind", "--prior", folder, *wrong)
+        assert code == 2
+        assert sentence in said

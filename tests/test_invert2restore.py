@@ -76,7 +76,7 @@ def test_a_correction_of_ones_own(method):
 def test_the_calibration_is_kept_with_the_prior(method, tmp_path, tiny):
     folder = tmp_path / "prior"
     jr.save_prior(tiny, folder)
-    with pytest.raises(PriorError, match="has not been calibrated.*jaxrestore calibrate"):
+    with pytest.raises(PriorError, match=r"has not been calibrated.*jaxrestore calibrate"):
         load_typical(folder)
     path = save_typical(method.typical, folder, photographs=24)
     again = load_typical(folder)

@@ -28,7 +28,7 @@ def diip(
 
 STOPS = {  # of a preset: the published numbers, and those tuned with the embedded prior's rate
     "paper": Stop(sharpness=100, slope=0.001, patience=1),
-    "flowers64": Stop(sharpness=40, slope=0.025, patience=1),
+    "flowers64": Stop(sharpness=60, slope=0.003, patience=1),
 }
 
 

@@ -1,8 +1,10 @@
 """Weather on a photograph, simulated: ``(key, image) -> image``, for images ``[h, w, c]`` in [-1, 1].
 
-Sizes are in pixels of an image of 64 rows and scale with the height, numbers with the width over the height. Pure functions for jit and
+Sizes are in pixels of an image of 64 rows and scale with the height, numbers with the width over it. Pure, for jit and
 vmap; the derivative in the image is that of what is seen through the weather.
 """
+
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +14,7 @@ from jaxtyping import Array, Float
 from jaxrestore.operators.blur import convolve
 
 
+@partial(jax.jit, static_argnames="density")
 def rain_streaks(
     key: Array,
     image: Float[Array, "h w c"],
@@ -46,6 +49,7 @@ def rain_streaks(
     return image + layer[..., None].astype(image.dtype)
 
 
+@partial(jax.jit, static_argnames="density")
 def raindrops(
     key: Array, image: Float[Array, "h w c"], density: float = 1.0, radius: float = 3.0, magnification: float = -1.8
 ) -> Float[Array, "h w c"]:

@@ -1,0 +1,50 @@
+"""What a noise of another norm generates (Invert2Restore, Fig. 3): G of z, 0.96 z and 1.04 z, and how wide the shell is.
+
+    python experiments/scaled_noise.py
+
+Writes `docs/scaled_noise.png`. A minute.
+"""
+
+import argparse
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxrestore as jr
+
+SCALES = (0.9, 0.96, 1.0, 1.04, 1.1)
+
+
+def main() -> None:
+    from matplotlib.figure import Figure
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--docs", type=Path, default=Path("docs"))
+    given = parser.parse_args()
+    prior = jr.load_prior("flowers64")
+    noise = jax.random.normal(jax.random.key(3), (3, *prior.shape))
+    images = np.stack([np.asarray(jr.unroll(prior, scale * noise, skip=20, grid="respaced")) for scale in SCALES])
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1.4, 1))
+    left.imshow((np.concatenate(np.concatenate(images.swapaxes(1, 2), 1).swapaxes(0, 1), 0) + 1) / 2)
+    side = prior.shape[1]
+    left.set_xticks([side * (i + 0.5) for i in range(len(SCALES))], [f"{scale:g} z" for scale in SCALES])
+    left.set_yticks([])
+    radius = np.linspace(0.85, 1.15, 2001)
+    for d, words in ((noise[0].size, "64 x 64"), (3 * 256**2, "256 x 256")):
+        log_density = (d - 1) * np.log(radius) - d * radius**2 / 2  # of the norm over sqrt(d), up to a constant
+        right.plot(radius, log_density - log_density.max(), label=f"norm, {words}")
+        right.plot(radius, -d * (radius**2 - 1) / 2, "--", label=f"N(0, I) itself, {words}")
+    right.set(ylim=(-400, 400), xlabel="norm / sqrt(d)", ylabel="log density against z")
+    right.legend(fontsize=7)
+    figure.savefig(given.docs / "scaled_noise.png", dpi=100)
+    print(
+        f"{given.docs / 'scaled_noise.png'}: mean brightness",
+        {scale: round(float(jnp.mean(image)), 3) for scale, image in zip(SCALES, images, strict=True)},
+    )
+
+
+if __name__ == "__main__":
+    main()
