@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.fft import dctn, idctn
 from jaxtyping import Array, Float
+from scipy.fft import dct
 
 OMEGA = 1.5  # where the characteristic function is looked at: there skewness, kurtosis and bimodality all show
 BANDS = 6  # rings of a patch's spectrum, from its mean to its finest checkerboard
@@ -51,8 +51,15 @@ def from_patches(patches: Float[Array, "*b m c n"], shape: tuple[int, ...]) -> F
 def spectrum(patches: Float[Array, "*b m c n"], inverse: bool = False) -> Float[Array, "*b m c n"]:
     """The orthonormal DCT of square patches: of fresh noise, fresh noise again."""
     size = round(patches.shape[-1] ** 0.5)
+    basis = dct_basis(size).T if inverse else dct_basis(size)
     square = patches.reshape(*patches.shape[:-1], size, size)
-    return (idctn if inverse else dctn)(square, axes=(-2, -1), norm="ortho").reshape(patches.shape)
+    return jnp.einsum("ki,...ij,lj->...kl", basis, square, basis, precision="highest").reshape(patches.shape)
+
+
+@cache
+def dct_basis(size: int) -> np.ndarray:
+    """The orthonormal DCT-II of vectors, as a matrix: of patches, products compile and run faster than FFTs."""
+    return np.asarray(dct(np.eye(size, dtype=np.float32), axis=0, norm="ortho"))
 
 
 def band_of(size: int, bands: int = BANDS) -> np.ndarray:

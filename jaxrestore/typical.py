@@ -12,11 +12,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.fft import dctn, idctn
 from jaxtyping import Array, Float
 
 from jaxrestore.ddim import ascend
-from jaxrestore.density import rings
+from jaxrestore.density import dct_basis, rings
 from jaxrestore.prior import Prior
 from jaxrestore.schedule import partial_grid
 
@@ -65,13 +64,15 @@ def to_blocks(noise: Float[Array, "h w c"], size: int = PATCH) -> Float[Array, "
     h, w, c = noise.shape
     if h % size or w % size:
         raise ValueError(f"Patches of {size} don't tile a noise of {h} x {w}: the size must divide both sides.")
-    return dctn(to_opponent(noise).reshape(h // size, size, w // size, size, c), axes=(1, 3), norm="ortho")
+    split = to_opponent(noise).reshape(h // size, size, w // size, size, c)
+    return jnp.einsum("ki,yixjc,lj->ykxlc", dct_basis(size), split, dct_basis(size), precision="highest")
 
 
 def from_blocks(blocks: Float[Array, "y size x size c"]) -> Float[Array, "h w c"]:
     """The inverse of `to_blocks`."""
     y, size, x, _, c = blocks.shape
-    return from_opponent(idctn(blocks, axes=(1, 3), norm="ortho").reshape(y * size, x * size, c))
+    split = jnp.einsum("ki,ykxlc,lj->yixjc", dct_basis(size), blocks, dct_basis(size), precision="highest")
+    return from_opponent(split.reshape(y * size, x * size, c))
 
 
 def _level(noise: Float[Array, "h w c"], energy: Float[Array, "p p c"]) -> Float[Array, "bands c"]:
