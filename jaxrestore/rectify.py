@@ -59,7 +59,8 @@ def rectify(
 def correct(
     noise: Float[Array, "h w c"], energy: Float[Array, "p p c"], strength: Strength | None = None
 ) -> Float[Array, "h w c"]:
-    """The noise with untypical energies brought back: outlying pixels first, then the coefficients of patches.
+    """The noise with untypical energies brought back: outlying pixels first, then the coefficients of patches; or, where
+    brightness has lost its coarse frequencies as a whole, those that are too small raised, and nothing else.
 
     The patches are those of two tilings, half a patch apart, of which the mean is taken: no seams. `energy` is that of clean
     photographs' coefficients (`Typical.energy` at a depth).
@@ -67,8 +68,9 @@ def correct(
     strength = strength or Strength()
     half, coarse = energy.shape[0] // 2, band_of(energy.shape[0]) < BANDS // 2
     brightness = jnp.mean(to_blocks(noise, energy.shape[0]) ** 2, axis=(0, 2))[..., 0] / energy[..., 0]
-    lost = brightness.ravel()[coarse].mean() < 1  # as blur takes away; what adds (rain, blocks) leaves little to raise
-    strength = strength._replace(boost=jnp.where(lost, strength.boost, 1.0))
+    lost = brightness.ravel()[coarse].mean() < 1  # as blur takes away; all else adds
+    limits = {name: jnp.where(lost, jnp.inf, getattr(strength, name)) for name in ("pixel", "local", "everywhere")}
+    strength = strength._replace(**limits, boost=jnp.where(lost, strength.boost, 1.0))
     calm = correct_pixels(noise, energy, strength)
     shifted = correct_coefficients(jnp.roll(calm, (-half, -half), (0, 1)), energy, strength)
     return (correct_coefficients(calm, energy, strength) + jnp.roll(shifted, (half, half), (0, 1))) / 2
