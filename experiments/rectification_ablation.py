@@ -138,7 +138,8 @@ def main() -> None:
     workers.in_workers(
         lambda index: measure(DEPTHS[index :: options.workers], images, options, index), options.out, options.workers
     )
-    rows = sorted(workers.read_rows(options.out), key=lambda row: (row["depth"], row["steps"]))
+    found = {(row["depth"], row["steps"], row["name"]): row for row in workers.read_rows(options.out)}
+    rows = sorted(found.values(), key=lambda row: (row["depth"], row["steps"]))
     insert(options.docs / "invert2restore.md", "ablation", report(rows))
 
 

@@ -28,8 +28,9 @@ def main() -> None:
     images = np.stack([np.asarray(jr.unroll(prior, scale * noise, skip=20, grid="respaced")) for scale in SCALES])
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.4, 1))
-    left.imshow((np.concatenate(np.concatenate(images.swapaxes(1, 2), 1).swapaxes(0, 1), 0) + 1) / 2)
     side = prior.shape[1]
+    sheet = images.transpose(1, 2, 0, 3, 4).reshape(-1, side * len(SCALES), 3)  # a row a noise, a column a scale
+    left.imshow((sheet + 1) / 2)
     left.set_xticks([side * (i + 0.5) for i in range(len(SCALES))], [f"{scale:g} z" for scale in SCALES])
     left.set_yticks([])
     radius = np.linspace(0.85, 1.15, 2001)
