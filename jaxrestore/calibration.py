@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrestore.errors import PriorError
-from jaxrestore.images import list_images, read_image, write_aside
 from jaxrestore.storage import load_prior, prior_folder
 from jaxrestore.typical import Typical, calibrate
 
@@ -47,6 +46,8 @@ def load_typical(name: str | Path) -> Typical:
 
 def save_typical(typical: Typical, folder: str | Path, **about: Any) -> Path:
     """Write a calibration into a prior's folder, aside first; `about` says of what it was made. The file's path."""
+    from jaxrestore.images import write_aside  # Pillow waits until it is needed
+
     stored = {"format": FORMAT, **about, "steps": typical.steps, "refinements": typical.refinements}
     for key in AXES:
         values = np.asarray(getattr(typical, key), np.float64)
@@ -59,6 +60,8 @@ def save_typical(typical: Typical, folder: str | Path, **about: Any) -> Path:
 
 def calibrate_folder(prior_name: str | Path, photographs: Path, fit: Any = "crop", most: int = 64) -> str:
     """Calibrate a prior with the photographs of a folder, evenly chosen where there are more than `most`; a sentence."""
+    from jaxrestore.images import list_images, read_image
+
     prior, folder = load_prior(prior_name), prior_folder(prior_name)
     files = list_images(photographs)
     files = files[:: -(-len(files) // most)]
