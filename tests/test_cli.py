@@ -71,7 +71,7 @@ CASES = {  # flags of both commands, of degrade, of restore; the measurement's s
     "colorize": ((), (), ("--restarts", 2), (16, 16)),
     "old-photo": ((), ("--reduction", "bicubic"), ("--reduction", "bicubic"), (8, 8)),
     "tomography": (("--views", 5), ("--noise-level", 2), (), (16, 5)),
-    "blind": ((), ("--degradation", "jpeg"), ("--method", "diip"), (16, 16)),
+    "blind": ((), ("--degradation", "jpeg"), ("--method", "diip", "--slope", 1e-9), (16, 16)),
 }
 KERNELS = {"blind-deblur", "blind-motion-deblur", "blind-super-resolution", "old-photo"}
 
