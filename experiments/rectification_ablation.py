@@ -65,7 +65,6 @@ def corrections(typical: Any, index: int, patches: dict[int, Any]) -> dict[str, 
 
 
 def measure(depths: tuple[int, ...], images: np.ndarray, options: Any, worker: int) -> None:
-
     import jax
     import jax.numpy as jnp
 
@@ -80,6 +79,7 @@ def measure(depths: tuple[int, ...], images: np.ndarray, options: Any, worker: i
     photographs = jnp.asarray(training_photographs(options.train, 24))
     y = jnp.asarray(np.concatenate([blind.degraded(kind, images) for kind in KINDS]))
     clean = np.concatenate([images] * len(KINDS))
+    first, first_ssim = (np.reshape(values, (len(KINDS), -1)) for values in blind.scores(np.asarray(y), clean))
     calibrate = jax.jit(jr.calibrate, static_argnames=("depths", "steps", "refinements", "patch"))
     for depth in depths:
         for steps, refinements in STEPS:
@@ -108,9 +108,6 @@ def measure(depths: tuple[int, ...], images: np.ndarray, options: Any, worker: i
                 if name == "none" or row["after"] <= row["before"]:
                     made = np.asarray(generate(method, y, moved))
                     psnr, ssim = (np.reshape(values, (len(KINDS), -1)) for values in blind.scores(made, clean))
-                    first, first_ssim = (
-                        np.reshape(values, (len(KINDS), -1)) for values in blind.scores(np.asarray(y), clean)
-                    )
                     row["clean"] = psnr[0].mean()
                     row["gain"] = (psnr - first)[1:].mean(1).tolist()
                     row["ssim"] = (ssim - first_ssim)[1:].mean().item()

@@ -66,11 +66,10 @@ def calibrate_folder(prior_name: str | Path, photographs: Path, fit: Any = "crop
     files = list_images(photographs)
     files = files[:: -(-len(files) // most)]
     images = np.stack([read_image(file, prior.shape[:2], fit) for file in files])
-    if len(images) < 4:
-        raise PriorError(
-            f"{photographs} holds {len(images)} photographs: a few dozen are needed to say how they differ."
-        )
-    typical = jax.jit(calibrate)(prior, jnp.asarray(images))
+    try:
+        typical = jax.jit(calibrate)(prior, jnp.asarray(images))
+    except ValueError as error:
+        raise PriorError(f"{prior_name} can't be calibrated with {photographs}: {error}") from error
     if not bool(jax.tree.reduce(lambda so_far, leaf: so_far & jnp.all(jnp.isfinite(leaf)), typical, jnp.bool_(True))):
         raise PriorError(f"The photographs of {photographs} don't invert to finite noise under {prior_name}.")
     path = save_typical(typical, folder, photographs=len(images))

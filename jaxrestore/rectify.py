@@ -25,9 +25,7 @@ class Strength(NamedTuple):
     pixel_power: Any = 0.5  # amplitudes there are divided by this power of the multiple
     local: Any = 3.0  # of a neighbourhood of 3 x 3 patches and 3 x 3 frequencies
     everywhere: Any = 1.5  # of 3 x 3 frequencies over the whole noise: then no local evidence is asked for
-    boost: Any = (
-        1.6  # the most by which amplitudes of coarse frequencies are raised where the whole noise has too little
-    )
+    boost: Any = 1.6  # the most by which amplitudes of coarse frequencies are raised, where they have too little
 
 
 Correction = Callable[[Array, Array, Strength], Array]

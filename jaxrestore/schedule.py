@@ -104,9 +104,7 @@ def grid_times(length: int, skip: int, grid: GridName) -> np.ndarray:
 
 def time_grid(schedule: Schedule, skip: int = 100, grid: GridName = "published") -> TimeGrid:
     """The `TimeGrid` of a schedule; see `grid_times`. The step after the last time leads to alpha_bar = 1, the image."""
-    t = grid_times(len(schedule), skip, grid)
-    alpha_bar = schedule.alpha_bar[t]
-    return TimeGrid(jnp.asarray(t, jnp.int32), alpha_bar, jnp.append(alpha_bar[1:], jnp.ones((), alpha_bar.dtype)))
+    return _visiting(schedule, jnp.asarray(grid_times(len(schedule), skip, grid), jnp.int32))
 
 
 def partial_grid(schedule: Schedule, depth: Any, steps: int) -> TimeGrid:
@@ -115,6 +113,9 @@ def partial_grid(schedule: Schedule, depth: Any, steps: int) -> TimeGrid:
     `depth` lies in 1..T-1 and may be a tracer, one image's among others': programs don't depend on it. `steps` is static;
     more of them than `depth` repeat times, which changes nothing but the cost.
     """
-    t = jnp.round(depth * (steps - jnp.arange(steps)) / steps).astype(jnp.int32)
+    return _visiting(schedule, jnp.round(depth * (steps - jnp.arange(steps)) / steps).astype(jnp.int32))
+
+
+def _visiting(schedule: Schedule, t: Int[Array, " steps"]) -> TimeGrid:
     alpha_bar = schedule.alpha_bar[t]
     return TimeGrid(t, alpha_bar, jnp.append(alpha_bar[1:], jnp.ones((), alpha_bar.dtype)))

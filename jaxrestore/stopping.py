@@ -38,7 +38,7 @@ class Status(IntEnum):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Stop:
-    """When to stop before the iterations are spent. Zero means never; all but `window` are leaves.
+    """When to stop before the iterations are spent. Zero means never; all but `window` and `sharpness` are leaves.
 
     `discrepancy`: when the data term is at most ``(discrepancy * method.noise_level)^2``; about 1.
     `slope` and `patience`: when the data term has not fallen by the fraction `slope` within `patience` iterations.
@@ -52,7 +52,7 @@ class Stop:
     discrepancy: Any = 0.0
     slope: Any = 0.0
     patience: Any = 20
-    sharpness: Any = 0
+    sharpness: int = field(default=0, metadata={"static": True})
     window: int = field(default=0, metadata={"static": True})
 
 
@@ -93,8 +93,10 @@ def look(
         lower = (iteration >= stop.window) & (variance < least)
         least, least_at = jnp.where(lower, variance, least), jnp.where(lower, iteration, least_at)
         spread = (iteration >= stop.window) & (iteration - least_at >= stop.patience)
-    sharp = sharpness(image)
-    softer = (jnp.asarray(stop.sharpness) > 0) & (iteration > stop.sharpness) & (sharp < watch.sharp)
+    sharp, softer = watch.sharp, jnp.asarray(False)
+    if stop.sharpness:
+        sharp = sharpness(image)
+        softer = (iteration > stop.sharpness) & (sharp < watch.sharp)
     rules: list[tuple[Status, Array]] = [
         (Status.NON_FINITE, ~finite),
         (
