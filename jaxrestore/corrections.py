@@ -19,7 +19,7 @@ def sphere(noise: Float[Array, "h w c"], size: int | None = None) -> Float[Array
     """On the shell where nearly all the mass lies, norm sqrt(d): as a whole (BIRD, eq. 6), or each patch of `size`."""
     patches = noise.reshape(1, 1, -1) if size is None else to_patches(noise, size)
     square = jnp.sum(patches**2, axis=-1, keepdims=True)
-    made = patches * jnp.sqrt(patches.shape[-1] / jnp.maximum(square, 1e-12))
+    made = patches * jnp.sqrt(patches.shape[-1] / (square + 1e-9))
     return made.reshape(noise.shape) if size is None else from_patches(made, noise.shape)
 
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
+from jaxrestore.corrections import sphere
 from jaxrestore.ddim import GradientMode, unroll
 from jaxrestore.methods.operator_step import for_any, gauss_newton
 from jaxrestore.operators.unknown import combine, partition
@@ -88,7 +89,7 @@ class Descent:
         gradient, (image, data_term) = jax.grad(objective, has_aux=True)(variables)
         updates, optimizer = self._optimizer().update(gradient, state.optimizer, variables)
         moved: Any = optax.apply_updates(variables, updates)
-        noise = project_to_sphere(moved["noise"]) if self.sphere else moved["noise"]
+        noise = sphere(moved["noise"]) if self.sphere else moved["noise"]
         unknown = moved["operator"]
         if self.operator_every:
             unknown = self._alternate(state, image, y)
@@ -137,11 +138,6 @@ class Descent:
         if self.decay == "cosine":
             rates = {name: optax.cosine_decay_schedule(rate, self.iterations) for name, rate in rates.items()}
         return optax.partition({name: optax.adam(rate) for name, rate in rates.items()}, {name: name for name in rates})
-
-
-def project_to_sphere(noise: Float[Array, "h w c"]) -> Float[Array, "h w c"]:
-    """The nearest noise of norm sqrt(d), d = h w c, where nearly all the mass of N(0, I) lies (BIRD, eq. 6)."""
-    return noise * jnp.sqrt(noise.size / (jnp.sum(noise**2) + 1e-9))
 
 
 def descent(
