@@ -6,6 +6,7 @@ problem; everything else (masks, given kernels, integers) never meets a derivati
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -62,6 +63,21 @@ def combine(unknown: PyTree, known: PyTree) -> PyTree:
 def is_blind(operator: PyTree) -> bool:
     """True where the operator has unknown leaves."""
     return bool(jax.tree.leaves(partition(operator)[0]))
+
+
+def penalty(operator: PyTree) -> Any:
+    """What the operator, or a part of a chain, adds to an objective by a method `penalty()`: nothing, for nearly all."""
+    own = operator.penalty() if hasattr(operator, "penalty") else 0.0
+    return own + sum(penalty(part) for part in getattr(operator, "parts", ()))
+
+
+def begin(operator: PyTree, y: Array) -> PyTree:
+    """The operator with those unknown leaves set that can be read off the measurement itself, by a method `begin(y)` of its
+    own or of the last part of a chain; as it is, for nearly all. Pure."""
+    if hasattr(operator, "begin"):
+        return operator.begin(y)
+    parts = getattr(operator, "parts", ())
+    return replace(operator, parts=(*parts[:-1], begin(parts[-1], y))) if parts else operator
 
 
 def adjoint(operator: Callable[[Array], Array], measurement: Array, image_shape: tuple[int, ...]) -> Array:

@@ -1,0 +1,127 @@
+"""The JPEG codec with a continuous quality: forward as libjpeg's, with derivatives in the image and in the quality.
+
+Colour transform, chroma at half resolution (4:2:0), DCT of 8 x 8 blocks, quantisation, and back. Tables and the meaning of
+the quality are those of ITU-T T.81, annex K, and libjpeg, which Pillow and nearly all else write with.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxrestore.density import dct_basis
+
+BLOCK = 8
+_LUMA = """16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80 62
+18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 49 64 78 87 103 121 120 101 72 92 95 98 112 100 103 99"""
+LUMA_TABLE = np.array(_LUMA.split(), np.float32).reshape(BLOCK, BLOCK)
+CHROMA_TABLE = np.full((BLOCK, BLOCK), 99, np.float32)
+CHROMA_TABLE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
+TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
+
+
+def rounded(values: Array) -> Array:
+    """To the nearest whole number, halves away from zero as libjpeg has them, with the derivative of the identity
+    (straight-through): the true one is zero everywhere."""
+    nearest = jnp.sign(values) * jnp.floor(jnp.abs(values) + 0.5001)
+    return values + jax.lax.stop_gradient(nearest - values)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Jpeg:
+    """H(image) = the image after the codec, for ``[*b, h, w, 3]``, or ``[*b, h, w, 1]`` without colours.
+
+    `log_scale` ``[]`` is the logarithm of what multiplies the quantisation tables, so that a step of any optimiser leaves it
+    positive and means the same at every quality. The forward pass rounds where the codec does; derivatives pass straight
+    through the rounding, so that of a coefficient in the size of its step is its rounding error (as in learned step size
+    quantisation, Esser et al. 2020).
+    """
+
+    log_scale: Any
+    unknown: tuple[str, ...] = field(default=(), metadata={"static": True})
+
+    @staticmethod
+    def create(quality: float | int, known: bool = True) -> "Jpeg":
+        """Of a quality from 1 to 99, as programs ask for it. ``known=False``: it is where the estimate starts."""
+        if not 1 <= quality <= 99:
+            raise ValueError(f"A JPEG quality must lie between 1 and 99, not be {quality}.")
+        return Jpeg(jnp.log(_scale(jnp.float32(quality))), () if known else ("log_scale",))
+
+    @property
+    def quality(self) -> Float[Array, "*b"]:
+        """From the scale; within 0 to 100."""
+        scale = jnp.exp(self.log_scale)
+        return jnp.where(scale > 1, 50 / scale, 100 - 50 * scale)
+
+    def begin(self, y: Float[Array, "h w c"]) -> "Jpeg":
+        """With an unknown quality read off what the codec made: whole ones are tried, 1 to 99, and of each it is asked how
+        near the coefficients of brightness, where they aren't 0, lie to multiples of the steps.
+
+        A descent on the data term would not find it: through a codec of high quality every y explains itself.
+        """
+        if not self.unknown:
+            return self
+        levels = (y + 1) * 127.5
+        luma = levels if y.shape[-1] == 1 else levels @ TO_YCC[:1].T.astype(y.dtype)
+        found = _spectrum(luma - 128)
+
+        def evidence(quality: Array) -> Array:
+            u = found / _steps(LUMA_TABLE, _scale(quality))
+            told = jnp.abs(u) > 0.5
+            error = 12 * (u - jnp.round(u)) ** 2 - 1  # of any other image of mean 0 and variance 0.8
+            return -jnp.sum(jnp.where(told, error, 0)) / jnp.sqrt(1 + 0.8 * jnp.sum(told))
+
+        qualities = jnp.arange(1.0, 100.0)
+        best = qualities[jnp.argmax(jax.lax.map(evidence, qualities))]
+        return replace(self, log_scale=jnp.log(_scale(best)))
+
+    def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
+        levels = (image + 1) * 127.5
+        if image.shape[-1] == 1:
+            return jnp.clip(self._coded(levels - 128, LUMA_TABLE) + 128, 0, 255) / 127.5 - 1
+        h, w = image.shape[-3:-1]
+        ycc = rounded(levels @ TO_YCC.T.astype(image.dtype)) - jnp.array([128, 0, 0], image.dtype)
+        half = rounded(_half(ycc[..., 1:]))
+        small = self._coded(half, CHROMA_TABLE)
+        chroma = jax.image.resize(small, (*small.shape[:-3], 2 * small.shape[-3], 2 * small.shape[-2], 2), "linear")
+        made = jnp.concatenate([self._coded(ycc[..., :1], LUMA_TABLE) + 128, chroma[..., :h, :w, :]], -1)
+        return jnp.clip(made @ np.linalg.inv(TO_YCC).T.astype(image.dtype), 0, 255) / 127.5 - 1
+
+    def _coded(self, plane: Float[Array, "*b h w c"], table: np.ndarray) -> Float[Array, "*b h w c"]:
+        """Quantised in the DCT of its blocks."""
+        *batch, h, w, c = plane.shape
+        found, basis = _spectrum(plane), dct_basis(BLOCK).astype(plane.dtype)
+        step = _steps(table, jnp.exp(self.log_scale)).astype(plane.dtype)
+        coded = jnp.einsum("ki,...ykxlc,lj->...yixjc", basis, step * rounded(found / step), basis, precision="highest")
+        return coded.reshape(*batch, h + -h % BLOCK, w + -w % BLOCK, c)[..., :h, :w, :]
+
+
+def _scale(quality: Any) -> Array:
+    """What multiplies the tables at a quality."""
+    return jnp.where(quality < 50, 50 / quality, 2 - quality / 50)
+
+
+def _steps(table: np.ndarray, scale: Array) -> Float[Array, "8 1 8 1"]:
+    """The quantisation steps, whole numbers."""
+    return jnp.clip(rounded(jnp.asarray(table) * scale), 1, 255)[:, None, :, None]
+
+
+def _spectrum(plane: Float[Array, "*b h w c"]) -> Float[Array, "*b y 8 x 8 c"]:
+    """The DCT of each block; the last ones are filled up by repeating the border."""
+    *batch, h, w, c = plane.shape
+    margins = [(0, 0)] * len(batch) + [(0, -h % BLOCK), (0, -w % BLOCK), (0, 0)]
+    padded = jnp.pad(plane, margins, mode="edge")
+    split = padded.reshape(*batch, -(-h // BLOCK), BLOCK, -(-w // BLOCK), BLOCK, c)
+    basis = dct_basis(BLOCK).astype(plane.dtype)
+    return jnp.einsum("ki,...yixjc,lj->...ykxlc", basis, split, basis, precision="highest")
+
+
+def _half(planes: Float[Array, "*b h w c"]) -> Float[Array, "*b h2 w2 c"]:
+    """Means of 2 x 2 pixels, the last row and column repeated where there is an odd number."""
+    *batch, h, w, c = planes.shape
+    padded = jnp.pad(planes, [(0, 0)] * len(batch) + [(0, h % 2), (0, w % 2), (0, 0)], mode="edge")
+    return padded.reshape(*batch, (h + 1) // 2, 2, (w + 1) // 2, 2, c).mean((-4, -2))
