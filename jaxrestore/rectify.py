@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxrestore.density import BANDS, Terms, band_of, objective
 from jaxrestore.typical import Typical, deviation, from_blocks, from_opponent, to_blocks, to_opponent
@@ -25,7 +25,7 @@ class Strength(NamedTuple):
     pixel_power: Any = 0.5  # amplitudes there are divided by this power of the multiple
     local: Any = 3.0  # of a neighbourhood of 3 x 3 patches and 3 x 3 frequencies
     everywhere: Any = 1.5  # of 3 x 3 frequencies over the whole noise: then no local evidence is asked for
-    boost: Any = 1.6  # the most by which amplitudes of coarse frequencies are raised, where they have too little
+    boost: Any = 1.4  # the most by which amplitudes of coarse frequencies are raised, where they have too little
 
 
 Correction = Callable[[Array, Array, Strength], Array]
@@ -64,14 +64,23 @@ def correct(
     photographs' coefficients (`Typical.energy` at a depth).
     """
     strength = strength or Strength()
-    half, coarse = energy.shape[0] // 2, band_of(energy.shape[0]) < BANDS // 2
-    brightness = jnp.mean(to_blocks(noise, energy.shape[0]) ** 2, axis=(0, 2))[..., 0] / energy[..., 0]
-    lost = brightness.ravel()[coarse].mean() < 1  # as blur takes away; all else adds
-    limits = {name: jnp.where(lost, jnp.inf, getattr(strength, name)) for name in ("pixel", "local", "everywhere")}
-    strength = strength._replace(**limits, boost=jnp.where(lost, strength.boost, 1.0))
+    half, lost = energy.shape[0] // 2, has_lost(noise, energy)
+    strength = raising(strength, lost)._replace(boost=jnp.where(lost, strength.boost, 1.0))
     calm = correct_pixels(noise, energy, strength)
     shifted = correct_coefficients(jnp.roll(calm, (-half, -half), (0, 1)), energy, strength)
     return (correct_coefficients(calm, energy, strength) + jnp.roll(shifted, (half, half), (0, 1))) / 2
+
+
+def has_lost(noise: Float[Array, "h w c"], energy: Float[Array, "p p c"]) -> Bool[Array, ""]:
+    """Whether brightness has less energy in coarse frequencies than clean photographs': blur takes away, all else adds."""
+    brightness = jnp.mean(to_blocks(noise, energy.shape[0]) ** 2, axis=(0, 2))[..., 0] / energy[..., 0]
+    return jnp.mean(brightness.ravel()[band_of(energy.shape[0]) < BANDS // 2]) < 1
+
+
+def raising(strength: Strength, only: Bool[Array, ""]) -> Strength:
+    """The same strength, which does nothing but raise if `only`."""
+    limits = {name: jnp.where(only, jnp.inf, getattr(strength, name)) for name in ("pixel", "local", "everywhere")}
+    return strength._replace(**limits)
 
 
 def correct_pixels(

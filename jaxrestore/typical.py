@@ -95,8 +95,8 @@ def calibrate(
     prior: Prior,
     photographs: Float[Array, "n h w c"],
     depths: tuple[int, ...] = (25, 50, 100, 200),
-    steps: int = 5,
-    refinements: int = 1,
+    steps: int = 10,
+    refinements: int = 2,
     patch: int = PATCH,
 ) -> Typical:
     """The statistics of clean photographs: a few dozen, of the prior's kind and in [-1, 1].

@@ -58,7 +58,9 @@ def test_another_photograph_is_typical_and_a_degraded_one_is_not(typical):
     @jax.jit
     @jax.vmap
     def scores(image):
-        return deviation(noise_of(prior, image, statistics.depths[1], 5, 1), statistics, 1)
+        return deviation(
+            noise_of(prior, image, statistics.depths[1], statistics.steps, statistics.refinements), statistics, 1
+        )
 
     found = scores(images)
     assert abs(float(found.mean())) < 0.3

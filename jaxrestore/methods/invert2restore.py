@@ -8,8 +8,9 @@ clean image. What is our reading, because no more of the paper is known to us:
 - the density's reference: the noise of clean photographs (`typical`), not the ideal N(0, I), which theirs is far from.
 - the correction, and its strength (`rectify`), tuned on photographs that stand in no table.
 - how deep: by the statistics of the noise itself, asked anew at each depth. A noise as typical as a clean photograph's is
-  left alone, and the restoration ends. Two rounds are for all others; the depths beyond, which drown noise and cost detail,
-  are for images whose fine frequencies had far too much at the depth before, as white noise leaves them.
+  left alone, and the restoration ends. Where brightness has lost its coarse frequencies, as blur takes them, one round
+  follows at the depth where raising them serves best. Two rounds are for all others; the depths beyond, which drown noise and
+  cost detail, are for images whose fine frequencies had far too much at the depth before, as white noise leaves them.
 
 Nothing is known of the degradation, and nothing is drawn at random.
 """
@@ -25,18 +26,20 @@ from jaxrestore.ddim import descend
 from jaxrestore.density import BANDS
 from jaxrestore.operators.basic import Identity
 from jaxrestore.prior import Prior
-from jaxrestore.rectify import Correction, Strength, correct, rectify
+from jaxrestore.rectify import Correction, Strength, correct, has_lost, raising, rectify
 from jaxrestore.schedule import partial_grid
 from jaxrestore.typical import Typical, noise_of
 
-ROUNDS = 2  # for every untypical noise
+ROUNDS = 2  # for every noise to which something was added
+RAISING = 100  # the depth for one that has lost something
 
 
 class Round(NamedTuple):
     """After some rounds: each is an inversion, a rectification and a generation, deeper than the one before."""
 
     image: Float[Array, "h w c"]
-    rounds: Array  # [] int32, done
+    following: Array  # [] int32: which depth is next
+    lost: Array  # [] bool: coarse frequencies are to be raised, and nothing else
     going: Array  # [] bool: whether another may follow
 
 
@@ -66,26 +69,28 @@ class Invert2Restore:
 
     def init(self, key: Array, y: Array) -> Round:
         """From y alone: the key is of no use to it."""
-        return Round(y, jnp.int32(0), jnp.bool_(True))
+        return Round(y, jnp.int32(0), jnp.bool_(False), jnp.bool_(True))
 
     def step(self, state: Round, y: Array) -> tuple[Round, Rectification]:
         """A round, or the image as it is once it is over."""
-        index = jnp.minimum(state.rounds, self.typical.depths.shape[0] - 1)
+        index = jnp.minimum(state.following, self.typical.depths.shape[0] - 1)
         depth = self.typical.depths[index]
         noise = noise_of(self.prior, state.image, depth, self.typical.steps, self.typical.refinements)
-        made = rectify(noise, self.typical, index, self.strength, self.correction)
+        made = rectify(noise, self.typical, index, raising(self.strength, state.lost), self.correction)
         going = state.going & (jnp.max(jnp.abs(made.before)) > self.untypical)
-        image = jnp.where(going, self.generate(state.image, made.noise, depth), state.image)
+        lost = (index == 0) & has_lost(noise, self.typical.energy[0])  # seen, and left to the depth that serves it
+        moves = going & (state.lost | ~lost)
+        image = jnp.where(moves, self.generate(state.image, made.noise, depth), state.image)
         found = Rectification(
             image,
-            jnp.where(going, made.noise, noise),
+            jnp.where(moves, made.noise, noise),
             jnp.mean((image - y) ** 2),
             made.before,
-            jnp.where(going, made.moved, 0.0),
+            jnp.where(moves, made.moved, 0.0),
         )
-        rounds = state.rounds + going
-        deeper = (rounds < ROUNDS) | (jnp.mean(made.before[BANDS // 2 :]) > self.noisy)
-        return Round(image, rounds, going & deeper), found
+        deeper = (index + 1 < ROUNDS) | (jnp.mean(made.before[BANDS // 2 :]) > self.noisy)
+        following = jnp.where(lost, jnp.argmin(jnp.abs(self.typical.depths - RAISING)), index + 1)
+        return Round(image, following, state.lost | lost, going & deeper & ~state.lost), found
 
     def finished(self, state: Round) -> Array:
         """Whether another step would change nothing."""
@@ -119,7 +124,7 @@ def invert2restore(
     """Fully blind restoration with the statistics of clean photographs that were calibrated for the prior
     (``load_typical("flowers64")``, or `typical.calibrate` on photographs of your own), and a correction (`rectify.rectify`).
 
-    At most steps (2 + refinements) network evaluations a depth: 60 in all for the embedded calibration. Give the result to
+    At most steps (2 + refinements) network evaluations a depth: 160 in all for the embedded calibration. Give the result to
     `restore` or `run`, or call its `step`.
     """
     strength, untypical, noisy = jax.tree.map(jnp.float32, (strength or Strength(), untypical, noisy))
