@@ -76,3 +76,15 @@ def estimate_noise_level(
         whole = mask[::2, ::2] * mask[1::2, ::2] * mask[::2, 1::2] * mask[1::2, 1::2]
         details = jnp.where(whole > 0, details, jnp.nan)
     return jnp.nanmedian(jnp.abs(details), axis=(-3, -2, -1)) / 0.6745
+
+
+def uncertainty(samples: Float[Array, "n h w c"]) -> Float[Array, "h w"]:
+    """The standard deviation over answers to one problem (restarts), root mean square over channels: where they disagree,
+    the measurement and the prior leave it open. In units of [-1, 1]."""
+    return jnp.sqrt(jnp.mean(jnp.var(samples, axis=0), axis=-1))
+
+
+def rank_correlation(a: Float[Array, "*s"], b: Float[Array, "*s"]) -> Array:
+    """Spearman's coefficient of two arrays of one shape, -1 to 1; ties are ranked in order."""
+    ranks = [jnp.argsort(jnp.argsort(jnp.ravel(values))).astype(jnp.float32) for values in (a, b)]
+    return jnp.corrcoef(ranks[0], ranks[1])[0, 1]

@@ -12,7 +12,15 @@ from jaxrestore.ddim import GradientMode
 from jaxrestore.operators.blur import Boundary
 from jaxrestore.schedule import GridName
 
-AROUND = ("restarts", "combine", "kernel", "boundary", "operator", "start")  # settings around a method, not of it
+AROUND = (
+    "restarts",
+    "combine",
+    "kernel",
+    "boundary",
+    "operator",
+    "start",
+    "origin",
+)  # settings around a method, not of it
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,11 @@ class Preset:
     operator_every: int = 0  # 0: Adam on noise and operator together; else a Gauss-Newton step every so many iterations
     operator_from: float = 0.0  # the share of the iterations before the first of them
     damping: float = 0.0  # of those steps
+    spread: float = 0.0  # of the unknown leaves of the operator at their start, from one key to another
+    density: float | None = None  # weight of the Gaussian-density objective
+    density_decay: Literal["constant", "cosine"] = "constant"
+    patch: int = 8  # of that objective, and of the patches that are rectified
+    rectify_every: int = 0  # iterations between two rectifications; 0: none
     skip: int = 100
     grid: GridName = "published"
     clip: bool = True
@@ -37,6 +50,7 @@ class Preset:
     kernel: Literal["softmax", "gaussian", "generator"] = "softmax"  # how an unknown kernel is parametrised
     boundary: Boundary = "reflect"  # of a blur
     operator: Literal["task", "identity"] = "task"  # identity: fully blind, whatever the task knows
+    origin: Literal["fresh", "rectified"] = "fresh"  # the noise that a search starts from (`partially_blind`)
     start: float = 0.1  # deviation of an unknown kernel at its start, of its side; a generator starts as it is drawn
 
 
@@ -116,10 +130,20 @@ _SHRED_FLOWERS64 = {
 _DIIP = Preset(0.0015, 1500, operator="identity")
 _DIIP_FLOWERS64 = replace(_DIIP, noise_lr=0.05, iterations=120, skip=333)
 
+# Invert2Restore with an operator.
+_JOINT = Preset(0.003, 200, density=1e-5)
+_JOINT_FLOWERS64 = {
+    "any": replace(_TUNED, density=1e-6),
+    "blind-super-resolution": replace(_BLIND_SMOOTH, density=1e-6),
+    "blind-motion-deblur": replace(_BLIND, density=1e-6),
+    "jpeg": replace(_BLIND, density=1e-6),
+}
+
 PRESETS: dict[str, dict[str, dict[str, Preset]]] = {
     "bird": {"paper": _BIRD_PAPER, "flowers64": _BIRD_FLOWERS64},
     "shred": {"paper": _SHRED_PAPER, "flowers64": _SHRED_FLOWERS64},
     "diip": {"paper": {"any": _DIIP}, "flowers64": {"any": _DIIP_FLOWERS64}},
+    "invert2restore": {"paper": {"any": _JOINT}, "flowers64": _JOINT_FLOWERS64},
 }
 
 

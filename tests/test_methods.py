@@ -25,6 +25,7 @@ OPERATORS = {
     "super-resolution": jr.operators.AveragePool(2),
     "deblur": jr.operators.Blur.create(KERNEL, "circular"),
     "motion-deblur": jr.operators.Blur.create(KERNEL),
+    "operator": jr.operators.Compose((jr.operators.AveragePool(2), jr.operators.Tone.create(unknown=("stops",)))),
 }
 BLIND = jr.operators.Blur.create(jr.operators.SoftmaxKernel.create(3))
 
