@@ -13,14 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrestore import operators as ops
+from jaxrestore.chains import Size, default_kernel_size, read_operator
 from jaxrestore.inputs import read_kernel
-
-Size = tuple[int, int]
-
-
-def default_kernel_size(size: Size) -> int:
-    """The papers' 41 pixels at 256, in proportion, odd and at least 3."""
-    return 2 * max(1, math.ceil((41 / 256 * min(size) - 1) / 2)) + 1
 
 
 def known_mask(options: Any, size: Size, settings: Any) -> Any:
@@ -130,6 +124,34 @@ def motion_varying(options: Any, size: Size, settings: Any) -> Any:
 
 def always(operator: Any) -> Callable:
     return lambda options, size, settings: operator
+
+
+def codec(options: Any, size: Size, settings: Any) -> Any:
+    """Of --quality; in a restoration without it of an unknown one, which starts in the middle of what is visible."""
+    quality = options.quality if options.quality is not None else 10 if settings is None else 30
+    return ops.Jpeg.create(quality, known=settings is None or options.quality is not None)
+
+
+def from_file(options: Any, size: Size, settings: Any) -> Any:
+    """The chain of --operator; to degrade an image all of it must be known."""
+    if options.operator is None:
+        raise ValueError("The task needs --operator FILE.json: a chain of operators.")
+    operator = read_operator(options.operator, size)
+    if settings is None and ops.is_blind(operator):
+        raise ValueError(f"{options.operator} has unknown parameters: an image is degraded by known ones.")
+    return operator
+
+
+def rain(options: Any, size: Size, settings: Any) -> Any:
+    if settings is None:
+        return jax.tree_util.Partial(ops.rain_streaks, jax.random.key(options.seed))
+    return ops.RainLayer.create(size, length=min(size) / 21)
+
+
+def tone(options: Any, size: Size, settings: Any) -> Any:
+    if settings is not None:
+        return ops.Tone.create(unknown=("stops", "log_balance", "log_gamma"))
+    return ops.Tone.create(options.stops, options.balance, options.gamma)
 
 
 def tomograph(options: Any, size: Size, settings: Any) -> Any:

@@ -26,11 +26,11 @@ class Restore(TaskOptions):
     output: File
     """The .png to write, or a folder. A strip (input, restored, reference), the kernel and run.json are written beside
     a file, and into sub-folders of a folder."""
-    task: str
-    """What happened to the image: see `jaxrestore tasks`. Of a reduced image INPUT is the small one."""
+    task: str | None = None
+    """What happened to the image: see `jaxrestore tasks`, or give --operator. Of a reduced image INPUT is the small one."""
     method: Literal["bird", "shred", "diip", "invert2restore"] | None = None
-    """The method; `bird` keeps the noise on its sphere. Default: bird; of the task blind invert2restore, beside which only
-    diip is fully blind."""
+    """The method; `bird` keeps the noise on its sphere, invert2restore its patches near theirs. Default: the task's; only
+    invert2restore and diip are for the task blind."""
     prior: str = "flowers64"
     """An embedded prior's name (see `jaxrestore priors`), or a prior's folder."""
     preset: str | None = None
@@ -56,6 +56,8 @@ class Restore(TaskOptions):
     """Searches per image from different noises. Default: the preset's."""
     combine: Literal["best", "mean"] | None = None
     """How restarts become one image. Default: the preset's."""
+    uncertainty: bool = False
+    """Write OUTPUT_uncertainty.png, too: where restarts disagree (white: most), pixel by pixel."""
     discrepancy: float = 0.0
     """Stop when the rms data term is below this many noise levels (about 1); 0: never."""
     slope: float = 0.0
@@ -90,8 +92,8 @@ class Degrade(DegradeOptions):
     """A clean image; its centre is cut out and reduced to the size."""
     output: File
     """The degraded .png (tomography: .npy); OUTPUT's name with _clean, _mask or _kernel is written beside."""
-    task: str
-    """What happens to it: see `jaxrestore tasks`."""
+    task: str | None = None
+    """What happens to it: see `jaxrestore tasks`; or give --operator."""
     size: int = 64
     """Side of the clean image: that of the prior."""
     noise: Literal["gaussian", "speckle", "poisson", "salt-and-pepper", "bird"] = "gaussian"

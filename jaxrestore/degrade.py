@@ -1,6 +1,7 @@
 """What `jaxrestore degrade` and `jaxrestore sample` write."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,9 @@ def ray_gain(sinogram: Any) -> float:
 
 def degrade_file(options: Any) -> None:
     """Write the degraded image of `cli.Degrade`, and beside it what a restoration may be given."""
+    if (options.task is None) == (options.operator is None) and options.task != "operator":
+        raise InputError("Give --task NAME (see `jaxrestore tasks`) or --operator FILE.json: one of the two.")
+    options = replace(options, task=options.task or "operator")
     check_task(options.task)
     output, size = options.output, (options.size, options.size)
     level = options.noise_level if options.noise_level is not None else 30.0 * (options.task == "denoise")
@@ -64,7 +68,7 @@ def degrade_file(options: Any) -> None:
     if output.suffix.lower() != suffix:
         raise InputError(f"OUTPUT of {options.task} must be a {suffix} file, not {output}: nothing else would hold it.")
     written = {output.resolve(), *(_beside(output, end).resolve() for end in ("clean.png", "mask.png", "kernel.npy"))}
-    for path in (options.input, options.mask, options.kernel):
+    for path in (options.input, options.mask, options.kernel, options.operator):
         if path is not None and path.resolve() in written:
             raise InputError(f"{path} is read, and would be written over: give another OUTPUT.")
     image = jnp.asarray(read_image(options.input, size, "crop"))

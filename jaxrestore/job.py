@@ -2,11 +2,8 @@
 
 import dataclasses
 import itertools
-import json
 import sys
 import time
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -16,12 +13,13 @@ import numpy as np
 from jaxrestore import metrics
 from jaxrestore.calibration import load_typical
 from jaxrestore.degrade import ray_gain
-from jaxrestore.errors import ImageError, InputError
-from jaxrestore.images import as_stored, enlarge, read_image, strip, write_aside, write_png
+from jaxrestore.errors import InputError
+from jaxrestore.images import read_image
 from jaxrestore.inputs import read_measurement
 from jaxrestore.methods import METHODS, invert2restore
 from jaxrestore.methods.diip import early_stop
-from jaxrestore.operators import Grayscale, Mask, ParallelBeam, is_blind
+from jaxrestore.operators import Mask, ParallelBeam
+from jaxrestore.outputs import plain, put_back, settings_of, write
 from jaxrestore.paths import Paths, check_overwriting
 from jaxrestore.presets import Preset, preset, preset_name, settings_name
 from jaxrestore.prior import Prior
@@ -29,13 +27,14 @@ from jaxrestore.restore import restore
 from jaxrestore.search import Restoration
 from jaxrestore.stopping import Stop
 from jaxrestore.storage import load_prior
-from jaxrestore.tasks import TASKS, check_task, kernels_of, task_operator, view
+from jaxrestore.tasks import TASKS, check_task, task_operator
 
 CLOSED_FORM = Preset(0.0, 0, operator="identity")  # around a method that descends nowhere
 IDLE = {  # flags for which it has no use, and how they look where they were not given
     **dict.fromkeys(("iterations", "noise_lr", "operator_lr", "gradient", "restarts", "combine", "preset"), None),
     **dict.fromkeys(("discrepancy", "slope", "window"), 0),
     **dict.fromkeys(("noise_level", "checkpoint", "keep_known"), None),
+    "uncertainty": False,
 }
 SPARSE = ("compressed-sensing", "tomography")  # no two neighbouring pixels to compare
 
@@ -51,16 +50,13 @@ class Problem(NamedTuple):
 
 def run_job(options: Any, entries: list[Paths]) -> list[str]:
     """Restore every entry, in batches that share an operator; the sentences of those that failed."""
+    options = dataclasses.replace(options, task=task_name(options))
     check_options(options, entries)
     prior = load_prior(options.prior, dtype=options.dtype)
     options = dataclasses.replace(options, method=method_name(options))
     try:
         name = preset_name(options.method, options.preset, prior.name)
-        settings = (
-            CLOSED_FORM
-            if options.method == "invert2restore"
-            else preset(options.method, settings_name(options.task), name)
-        )
+        settings = CLOSED_FORM if is_idle(options) else preset(options.method, settings_name(options.task), name)
     except ValueError as error:
         raise InputError(str(error)) from error
     problems, failures = [], []
@@ -70,6 +66,8 @@ def run_job(options: Any, entries: list[Paths]) -> list[str]:
         except (InputError, ValueError) as error:  # of an operator that doesn't fit the prior's shape
             failures.append(str(error))
     restarts, combine = options.restarts or settings.restarts, options.combine or settings.combine
+    if options.uncertainty and restarts < 2:
+        raise InputError("--uncertainty is the spread over restarts: give --restarts 2 or more.")
     identity = options.task in ("denoise", "blind") or settings.operator == "identity"
     if options.discrepancy > 0 and (options.noise_level == 0 or (options.noise_level is None and not identity)):
         raise InputError("--discrepancy needs --noise-level: it stops where the data term reaches it.")
@@ -81,27 +79,40 @@ def run_job(options: Any, entries: list[Paths]) -> list[str]:
     for _, group in itertools.groupby(problems, lambda problem: problem.entry.mask):
         group = list(group)
         for start in range(0, len(group), size):
-            failures += restore_batch(options, prior, group[start : start + size], restarts, combine)
+            failures += restore_batch(options, settings, prior, group[start : start + size], restarts, combine)
     return failures
+
+
+def task_name(options: Any) -> str:
+    """The task that the flags mean: of --operator the file's, and of deblurring without a kernel the blind one."""
+    if (options.task is None) == (options.operator is None) and options.task != "operator":
+        raise InputError("Give --task NAME (see `jaxrestore tasks`) or --operator FILE.json: one of the two.")
+    task = options.task or "operator"
+    return f"blind-{task}" if task in ("deblur", "motion-deblur") and options.kernel is None else task
+
+
+def is_idle(options: Any) -> bool:
+    """Whether the method is the fully blind one that descends nowhere."""
+    return options.task == "blind" and options.method == "invert2restore"
 
 
 def method_name(options: Any) -> str:
     """The method asked for, or the task's own; InputError for one that is not for the task, or for flags of no use to it."""
-    blind = options.task == "blind"
-    name = options.method or ("invert2restore" if blind else "bird")
-    if blind != (name in ("invert2restore", "diip")):
-        suited = "invert2restore or diip" if blind else "bird or shred"
-        raise InputError(f"The task {options.task} is not one of --method {name}: give {suited}.")
-    idle = [flag for flag, unset in IDLE.items() if getattr(options, flag) != unset] if name == "invert2restore" else []
-    if idle:
-        raise InputError(f"--method invert2restore has no use for --{idle[0].replace('_', '-')}: leave it out.")
+    name = options.method or TASKS[options.task].method
+    suited = ("invert2restore", "diip") if options.task == "blind" else ("bird", "shred", "invert2restore")
+    if name not in suited:
+        raise InputError(f"The task {options.task} is not one of --method {name}: give {' or '.join(suited)}.")
+    idle = [flag for flag, unset in IDLE.items() if getattr(options, flag) != unset]
+    if idle and options.task == "blind" and name == "invert2restore":
+        raise InputError(f"--task blind has no use for --{idle[0].replace('_', '-')} unless --method is diip.")
     return name
 
 
-def build_method(options: Any, prior: Prior, operator: Any, y: Any) -> Any:
+def build_method(options: Any, settings: Preset, prior: Prior, operator: Any, y: Any) -> Any:
     """The method of a batch, with the settings that the flags replace."""
-    if options.method == "invert2restore":
+    if is_idle(options):
         return invert2restore(prior, load_typical(options.prior))
+    origin = {"typical": load_typical(options.prior)} if settings.origin == "rectified" else {}
     named = {name: getattr(options, name) for name in ("iterations", "noise_lr", "operator_lr", "gradient")}
     return METHODS[options.method](
         prior,
@@ -110,6 +121,7 @@ def build_method(options: Any, prior: Prior, operator: Any, y: Any) -> Any:
         preset=options.preset,
         noise_level=noise_levels(options.noise_level, y, operator),
         **{name: value for name, value in named.items() if value is not None},
+        **origin,
     )
 
 
@@ -128,10 +140,10 @@ def check_options(options: Any, entries: list[Paths]) -> None:
         raise InputError("--window must be 0 or at least 2: one image has no variance.")
     if options.noise_level == "auto" and ("--scale" in TASKS[options.task].flags or options.task in SPARSE):
         raise InputError("--noise-level auto can't tell noise from detail in so sparse a measurement: give a number.")
-    for name in ("mask", "kernel"):
+    for name in ("mask", "kernel", "operator", "quality"):
         if getattr(options, name) is not None and f"--{name}" not in TASKS[options.task].flags.split():
             raise InputError(f"The task {options.task} takes no --{name}: see `jaxrestore tasks`.")
-    check_overwriting(entries, options.kernel)
+    check_overwriting(entries, options.kernel, options.operator)
 
 
 def read_problem(options: Any, settings: Preset, entry: Paths, shape: tuple[int, int, int]) -> Problem:
@@ -146,10 +158,12 @@ def read_problem(options: Any, settings: Preset, entry: Paths, shape: tuple[int,
     return Problem(entry, operator, y, reference)
 
 
-def restore_batch(options: Any, prior: Prior, batch: list[Problem], restarts: int, combine: Any) -> list[str]:
+def restore_batch(
+    options: Any, settings: Preset, prior: Prior, batch: list[Problem], restarts: int, combine: Any
+) -> list[str]:
     """Restore images that share an operator in one program and write their files; the sentences of those that failed."""
     operator, y = batch[0].operator, jnp.stack([problem.y for problem in batch])
-    method = build_method(options, prior, operator, y)
+    method = build_method(options, settings, prior, operator, y)
     stop = Stop(discrepancy=options.discrepancy, slope=options.slope, window=options.window)
     if options.method == "diip" and not (options.discrepancy or options.slope or options.window):
         stop = early_stop(preset_name(options.method, options.preset, prior.name))
@@ -169,15 +183,16 @@ def restore_batch(options: Any, prior: Prior, batch: list[Problem], restarts: in
     residual = jax.vmap(lambda operator, image, y: jnp.mean((operator(image) - y) ** 2))  # before anything is put back
     data_term = residual(result.operator, result.image, y)
     image = put_back(result.image, y, operator) if keep else result.image
-    result = jax.block_until_ready(dataclasses.replace(result, image=image, data_term=data_term, samples=None))
+    samples = jnp.moveaxis(result.samples, 0, 1)  # image by image
+    result = jax.block_until_ready(dataclasses.replace(result, image=image, data_term=data_term, samples=samples))
     seconds = (time.perf_counter() - began) / len(batch)
     around = {"restarts": restarts, "combine": combine, "seconds": seconds}
-    about = {"options": _plain(options), "method": settings_of(method), **around}
+    about = {"options": plain(options), "method": settings_of(method), **around}
     failures = []
     for i, problem in enumerate(batch):
         try:
             one: Restoration = jax.tree.map(lambda leaf, i=i: leaf[i], result)
-            write(problem, one, about)
+            write(problem, one, about, options.uncertainty)
         except InputError as error:
             failures.append(str(error))
     return failures
@@ -192,55 +207,3 @@ def noise_levels(given: float | str, y: Any, operator: Any) -> Any:
     if not bool(jnp.isfinite(level)):
         raise InputError("--noise-level auto finds no 2 x 2 pixels that are all known: give a number.")
     return level if known is None else level * jnp.sqrt(jnp.mean(known))  # missing pixels have no noise
-
-
-def put_back(image: Any, y: Any, operator: Any) -> Any:
-    """What was measured of the image itself, put back: known pixels, or the luma; any other task's image as it is."""
-    if isinstance(operator, Mask):
-        return jnp.where(operator.known > 0, y, image)
-    return image + y - operator(image) if isinstance(operator, Grayscale) else image
-
-
-def write(problem: Problem, result: Restoration, about: dict[str, Any]) -> None:
-    """The restored image, the strip, the kernel where one was estimated, and the record."""
-    entry, start, y, reference = problem
-    image = np.asarray(result.image)
-    if not np.all(np.isfinite(image)):
-        raise ImageError(f"{entry.input}: the restoration failed, {result.sentences[0]}.")
-    kernels = [np.asarray(kernel) for kernel in kernels_of(result.operator)] if is_blind(start) else []
-    if kernels:
-        pictures = [np.pad(np.round(255 * kernel / kernel.max()).astype(np.uint8), 1) for kernel in kernels]
-        write_png(entry.kernel, enlarge(np.concatenate(pictures, axis=1), 8))
-        about = {**about, "estimated_kernels": [kernel.tolist() for kernel in kernels]}
-    seen = np.asarray(view(start, jnp.asarray(y)))
-    shown = [seen, image] if reference is None else [seen, image, reference]
-    write_png(entry.strip, enlarge(strip(shown), max(1, 256 // image.shape[0])))
-    record = {
-        **about,
-        "input": str(entry.input),
-        "output": str(entry.output),
-        "result": result.sentences[0],
-        "iterations_run": int(result.iterations),
-        "data_term": float(result.data_term),
-        "device": str(jax.devices()[0].device_kind),
-        "versions": {name: version(name) for name in ("jaxrestore", "jax", "flax", "optax", "numpy")},
-    }
-    if reference is not None:
-        seen = jnp.asarray(as_stored(image))
-        truth = jnp.asarray(reference)
-        record |= {"psnr": float(metrics.psnr(seen, truth)), "ssim": float(metrics.ssim(seen, truth))}
-    write_png(entry.output, image)
-    write_aside(entry.record, lambda path: path.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n"))
-    scores = "" if reference is None else f", PSNR {record['psnr']:.2f} dB, SSIM {record['ssim']:.3f}"
-    print(f"{entry.output}: {record['result']}, data term {record['data_term']:.5f}{scores}")
-
-
-def settings_of(method: Any) -> dict[str, Any]:
-    """The scalars and names of a method, for the record."""
-    values = {field.name: getattr(method, field.name) for field in dataclasses.fields(method)}
-    values = {name: float(value) if isinstance(value, jax.Array) else value for name, value in values.items()}
-    return {name: value for name, value in values.items() if isinstance(value, int | float | str)}
-
-
-def _plain(options: Any) -> dict[str, Any]:
-    return {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}

@@ -14,6 +14,8 @@ class Paths(NamedTuple):
     output: Path
     strip: Path
     kernel: Path
+    operator: Path
+    uncertainty: Path
     record: Path
     reference: Path | None
     mask: Path | None
@@ -30,10 +32,10 @@ def plan(input: Path, output: Path, reference: Path | None, mask: Path | None) -
             raise InputError(f"OUTPUT must be a .png file, not {output}: restored images are written without loss.")
         if output.resolve() == input.resolve():
             raise InputError(f"OUTPUT is INPUT ({input}): the degraded image would be lost.")
-        beside = output.with_name
         check_writable(output)
-        strip_path, kernel = beside(f"{output.stem}_strip.png"), beside(f"{output.stem}_kernel.png")
-        return [Paths(input, output, strip_path, kernel, beside("run.json"), reference, mask)]
+        ends = {"strip": "png", "kernel": "png", "operator": "json", "uncertainty": "png"}
+        beside = {name: output.with_name(f"{output.stem}_{name}.{end}") for name, end in ends.items()}
+        return [Paths(input, output, **beside, record=output.with_name("run.json"), reference=reference, mask=mask)]
     if output.is_file():
         raise InputError(f"INPUT is a folder, so OUTPUT must be one, and {output} is a file.")
     if output.resolve() == input.resolve():
@@ -47,6 +49,8 @@ def plan(input: Path, output: Path, reference: Path | None, mask: Path | None) -
             output / name,
             output / "strips" / name,
             output / "kernels" / name,
+            output / "operators" / f"{Path(name).stem}.json",
+            output / "uncertainty" / name,
             output / "runs" / f"{Path(name).stem}.json",
             _by_name(reference, path, "reference"),
             _by_name(mask, path, "mask"),
@@ -62,13 +66,11 @@ def _by_name(given: Path | None, image: Path, what: str) -> Path | None:
     return matches[0] if matches else given / f"{image.stem} (no {what} of that name)"
 
 
-def check_overwriting(entries: list[Paths], kernel: Path | None) -> None:
-    """InputError for a file that would be written over one that is read."""
-    given = {
-        path for entry in entries for path in (entry.input, entry.reference, entry.mask, kernel) if path is not None
-    }
-    read = {path.resolve() for path in given}
+def check_overwriting(entries: list[Paths], *given: Path | None) -> None:
+    """InputError for a file that would be written over one that is read, `given` for all of them or by an entry."""
+    of_entries = [path for entry in entries for path in (entry.input, entry.reference, entry.mask)]
+    read = {path.resolve() for path in (*given, *of_entries) if path is not None}
     for entry in entries:
-        for path in (entry.output, entry.strip, entry.kernel, entry.record):
+        for path in (entry.output, entry.strip, entry.kernel, entry.operator, entry.uncertainty, entry.record):
             if path.resolve() in read:
                 raise InputError(f"{path} is read, and would be written over: give another OUTPUT.")

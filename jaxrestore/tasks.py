@@ -38,6 +38,10 @@ class TaskOptions:
     """tomography: number of angles, evenly over half a turn."""
     regions: int = 2
     """nonuniform-deblur: kernels along each side, blended from one to the next."""
+    quality: int | None = None
+    """jpeg: the codec's quality, 1 to 99. A restoration without it estimates it; degrade's default is 10."""
+    operator: Path | None = None
+    """In the place of --task: a JSON file with a chain of operators of known and unknown parameters (docs/tasks.md)."""
     seed: int = 0
     """Of everything drawn at random: the same files, seed and settings give the same result."""
 
@@ -62,6 +66,12 @@ class DegradeOptions(TaskOptions):
     """Length of the camera's path in a motion blur, in pixels. Default: 32 at 256 pixels, in proportion."""
     curvature: float = 1.0
     """How far that path turns, in radians; 0 is a straight line."""
+    stops: float = -1.0
+    """exposure: brighter by so many powers of two."""
+    balance: tuple[float, float] = (1.2, 0.8)
+    """exposure: how much stronger red and blue are than green."""
+    gamma: float = 1.0
+    """exposure: the exponent of brightness in [0, 1]."""
 
 
 class Task(NamedTuple):
@@ -73,6 +83,7 @@ class Task(NamedTuple):
     estimated: str
     papers: str
     flags: str
+    method: str = "bird"  # unless another is asked for
 
 
 def check_task(name: str) -> None:
@@ -123,6 +134,7 @@ def view(operator: Any, y: Any) -> Any:
 
 _IDENTITY, _GREY, _REDUCED = building.always(ops.Identity()), building.always(ops.Grayscale()), building.reduce(8)
 _PIXELS, _ONE_KERNEL, _REDUCTION = "which pixels are missing", "that one kernel blurred it", "--scale --reduction"
+OURS = "invert2restore"
 TASKS: dict[str, Task] = {
     # name: how to restore, how to degrade, what is known, what is estimated, whose task it is, its flags
     "denoise": Task(_IDENTITY, _IDENTITY, "that the noise is white", "", "BIRD", "--noise-level"),
@@ -160,6 +172,18 @@ TASKS: dict[str, Task] = {
         "BIRD",
         "--regions --kernel-size",
     ),
+    "jpeg": Task(
+        building.codec, building.codec, "that it was a JPEG", "its quality", "Invert2Restore", "--quality", OURS
+    ),
+    "derain": Task(
+        building.rain, building.rain, "that streaks of light were added", "all of them", "Invert2Restore", "", OURS
+    ),
+    "exposure": Task(
+        building.tone, building.tone, "that it was a camera's settings", "exposure, white balance, gamma", "", "", OURS
+    ),
+    "operator": Task(
+        building.from_file, building.from_file, "what the file says", "what it says is unknown", "", "--operator", OURS
+    ),
     "colorize": Task(_GREY, _GREY, "that it is the luma", "", "", ""),
     "old-photo": Task(
         building.reduce(2, building.unknown_blur, grey=True),
@@ -169,6 +193,6 @@ TASKS: dict[str, Task] = {
         "SHRED",
         f"{_REDUCTION} --kernel-size",
     ),
-    "blind": Task(_IDENTITY, _IDENTITY, "nothing", "", "Invert2Restore, DIIP", ""),
+    "blind": Task(_IDENTITY, _IDENTITY, "nothing", "", "Invert2Restore, DIIP", "", OURS),
     "tomography": Task(building.tomograph, building.tomograph, "the angles", "", "BIRD", "--views"),
 }

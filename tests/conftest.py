@@ -6,14 +6,17 @@ install_import_hook("jaxrestore", "beartype.beartype")
 
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
+from PIL import Image  # noqa: E402
 
 import jaxrestore as jr  # noqa: E402
+from jaxrestore.cli import main  # noqa: E402
 from jaxrestore.networks import DDPMUNet  # noqa: E402
 
 # The same cases in every run: `--hypothesis-profile=default` looks for others.
-settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
@@ -32,3 +35,32 @@ def tiny():
     )
     parameters = network.init(jax.random.key(0))
     return jr.Prior.create(network, parameters, jr.schedule.linear(), (16, 16, 3), name="tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tiny, tmp_path_factory):
+    """The tiny prior as the command line takes it."""
+    folder = tmp_path_factory.mktemp("cli") / "tiny"
+    jr.save_prior(tiny, folder, data="nothing")
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def photograph(tmp_path_factory):
+    path = tmp_path_factory.mktemp("photograph") / "flower.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
+    Image.fromarray(pixels).resize((48, 40), Image.Resampling.BICUBIC).save(path)
+    return path
+
+
+@pytest.fixture
+def command(capsys):
+    """Run a command: (exit code, standard output, standard error)."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stopped:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return stopped.value.code, said.out, said.err
+
+    return run

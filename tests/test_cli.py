@@ -14,38 +14,14 @@ import pytest
 from PIL import Image
 
 import jaxrestore as jr
-from jaxrestore.cli import main
 from jaxrestore.images import read_image
 from jaxrestore.paths import plan
 from jaxrestore.tasks import TASKS, Task
 
 
 @pytest.fixture(scope="module")
-def prior(tiny, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cli") / "tiny"
-    jr.save_prior(tiny, folder, data="nothing")
-    return str(folder)
-
-
-@pytest.fixture(scope="module")
-def photograph(tmp_path_factory):
-    path = tmp_path_factory.mktemp("photograph") / "flower.png"
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
-    Image.fromarray(pixels).resize((48, 40), Image.Resampling.BICUBIC).save(path)
-    return path
-
-
-@pytest.fixture
-def command(capsys):
-    """Run a command: (exit code, standard output, standard error)."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as stopped:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return stopped.value.code, said.out, said.err
-
-    return run
+def prior(tiny_folder):
+    return tiny_folder
 
 
 FAST = ("--iterations", 2, "--restarts", 2)
@@ -68,6 +44,10 @@ CASES = {  # flags of both commands, of degrade, of restore; the measurement's s
     "motion-deblur": ((), ("--length", 3), ("--kernel", "y_kernel.npy"), (16, 16)),
     "blind-motion-deblur": ((), ("--noise", "speckle", "--noise-level", 5), (), (16, 16)),
     "nonuniform-deblur": ((), ("--noise", "salt-and-pepper", "--noise-level", 9), ("--preset", "paper"), (16, 16)),
+    "jpeg": (("--quality", 20), (), ("--uncertainty",), (16, 16)),
+    "derain": ((), (), (), (16, 16)),
+    "exposure": ((), ("--stops", -0.5, "--gamma", 1.3), ("--method", "bird"), (16, 16)),
+    "operator": (("--operator", "y_chain.json"), (), (), (8, 8)),
     "colorize": ((), (), ("--restarts", 2), (16, 16)),
     "old-photo": ((), ("--reduction", "bicubic"), ("--reduction", "bicubic"), (8, 8)),
     "tomography": (("--views", 5), ("--noise-level", 2), (), (16, 5)),
@@ -83,6 +63,8 @@ def test_every_task_is_tried():
 @pytest.mark.parametrize("task", CASES)
 def test_degrade_then_restore(command, prior, photograph, tmp_path, task):
     both, degrading, extra, shape = CASES[task]
+    both = [tmp_path / str(word) if str(word).startswith("y_") else word for word in both]
+    (tmp_path / "y_chain.json").write_text('[{"operator": "reduce", "factor": 2}, {"operator": "jpeg", "quality": 50}]')
     y, out = tmp_path / ("y.npy" if task == "tomography" else "y.png"), tmp_path / "out" / "x.png"
     assert command("degrade", photograph, y, "--task", task, "--size", 16, *both, *degrading)[0] == 0
     assert (np.load(y) if task == "tomography" else read_image(y)).shape[:2] == shape

@@ -1,0 +1,206 @@
+"""Operators as JSON: a chain of steps with known and unknown parameters, for ``--operator FILE``, and what was found.
+
+    [{"operator": "blur", "kernel": "gaussian", "sigmas": {"unknown": [2, 1]}, "angle": {"unknown": 30}},
+     {"operator": "reduce", "factor": 4},
+     {"operator": "jpeg", "quality": "unknown"}]
+
+A parameter is a value, ``{"unknown": start}``, or "unknown" for the usual start. `described` writes the same form, with
+values in the place of the unknowns: a found operator can be read again.
+"""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple, cast, get_args
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+from jaxrestore import operators as ops
+from jaxrestore.errors import InputError
+
+Size = tuple[int, int]
+
+
+def default_kernel_size(size: Size) -> int:
+    """The papers' 41 pixels at 256, in proportion, odd and at least 3."""
+    return 2 * max(1, math.ceil((41 / 256 * min(size) - 1) / 2)) + 1
+
+
+class Parameter(NamedTuple):
+    value: Any
+    known: bool
+
+
+Given = dict[str, Parameter]
+
+
+def read_operator(path: Path, size: Size) -> PyTree:
+    """The operator of a JSON file for images of `size` (height, width); InputError names the file, the step and the fault."""
+    try:
+        steps = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} can't be read as JSON: {error}.") from error
+    try:
+        return parse(steps, size)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def parse(steps: Any, size: Size) -> PyTree:
+    """The operator of a list of steps, or of one; ValueError says which step is at fault, and why."""
+    listed = steps if isinstance(steps, list) else [steps]
+    if not listed:
+        raise ValueError("An operator needs at least one step.")
+    parts = []
+    for number, step in enumerate(listed, 1):
+        try:
+            parts.append(_step(step, size))
+            height, width, *_ = ops.measure_shape(parts[-1], (*size, 3))
+        except (ValueError, TypeError, OverflowError) as error:
+            raise ValueError(f"Step {number}: {error}") from error
+        size = (height, width)
+    return parts[0] if len(parts) == 1 else ops.Compose(tuple(parts))
+
+
+def _step(step: Any, size: Size) -> Any:
+    name = step.get("operator") if isinstance(step, dict) else None
+    if not isinstance(name, str) or name not in STEPS:
+        raise ValueError(f'it must be an object with an "operator" of {", ".join(STEPS)}, not {str(step)[:80]}.')
+    make, defaults = STEPS[name]
+    defaults = defaults(size)
+    foreign = step.keys() - {"operator", *defaults}
+    if foreign:
+        raise ValueError(f"{name} has no {', '.join(sorted(foreign))}; it has: {', '.join(defaults) or 'nothing'}.")
+    return make({key: _parameter(step.get(key, usual), usual) for key, usual in defaults.items()})
+
+
+def _parameter(given: Any, usual: Any) -> Parameter:
+    if given == "unknown":
+        return Parameter(usual, False)
+    if isinstance(given, dict):
+        if given.keys() != {"unknown"}:
+            raise ValueError(f'a parameter is a value, "unknown" or {{"unknown": start}}, not {str(given)[:80]}.')
+        return Parameter(given["unknown"], False)
+    return Parameter(given, True)
+
+
+def _numbers(
+    given: Given, name: str, shape: tuple[int, ...] = (), low: float | int = -1e4, high: float | int = 1e4
+) -> np.ndarray:
+    """The finite numbers of a parameter, of that shape and within those bounds; ValueError otherwise."""
+    value = given[name].value
+    wanted = f"{' x '.join(map(str, shape)) or 'one'} of {low:g} to {high:g}"
+    try:
+        array = np.asarray(value, np.float64)
+    except (ValueError, TypeError, OverflowError):
+        array = np.empty(0)
+    if array.shape != shape or not np.all((array >= low) & (array <= high)) or isinstance(value, bool):
+        raise ValueError(f"{name} must be {wanted}, not {str(value)[:80]}.")
+    return array
+
+
+def _word(given: Given, name: str, words: tuple[str, ...]) -> str:
+    value, known = given[name]
+    if not known or value not in words:
+        raise ValueError(f"{name} must be {' or '.join(words)}, not {str(value)[:80] if known else 'unknown'}.")
+    return value
+
+
+def _whole(given: Given, name: str, low: int, high: int) -> int:
+    number = given[name]
+    if not number.known or type(number.value) is not int or not low <= number.value <= high:
+        raise ValueError(f"{name} must be a known whole number from {low} to {high}, not {number.value}.")
+    return number.value
+
+
+def _unknown(given: Given, **fields: str) -> tuple[str, ...]:
+    """The fields whose parameters are unknown."""
+    return tuple(field for name, field in fields.items() if not given[name].known)
+
+
+def _blur(given: Given) -> ops.Blur:
+    kernel, boundary = given["kernel"], cast(ops.Boundary, _word(given, "boundary", get_args(ops.Boundary)))
+    if isinstance(kernel.value, list):
+        shape = np.shape(kernel.value)
+        array = _numbers(given, "kernel", (*shape[:1], *shape[:1]))
+        if not kernel.known:
+            if array.shape[0] % 2 == 0 or not np.all(array >= 0) or not array.sum() > 0:
+                raise ValueError("the start of an unknown kernel needs odd sides and weights from 0 on.")
+            logits = jnp.log(jnp.maximum(jnp.asarray(array / array.sum(), jnp.float32), 1e-6))
+            return ops.Blur.create(ops.SoftmaxKernel(logits), boundary)
+        return ops.Blur.create(array, boundary)
+    side = _whole(given, "size", 1, 999)
+    if kernel.value == "any":
+        return ops.Blur.create(ops.SoftmaxKernel.create(side, max(0.5, side / 10)), boundary)
+    if kernel.value != "gaussian":
+        raise ValueError(f'kernel must be "gaussian", "any" (all weights unknown) or a matrix, not {kernel.value}.')
+    sigmas, offset = _numbers(given, "sigmas", (2,), 1e-3), _numbers(given, "offset", (2,))
+    angle = math.radians(_numbers(given, "angle").item())
+    made = ops.GaussianKernel.create(side, (sigmas[0], sigmas[1]), angle, (offset[0], offset[1]))
+    if not kernel.known:  # that it is a Gaussian is known all the same
+        given = {name: parameter._replace(known=False) for name, parameter in given.items()}
+    unknown = _unknown(given, sigmas="log_sigmas", angle="angle", offset="offset")
+    return ops.Blur.create(replace(made, unknown=unknown), boundary)
+
+
+def _reduce(given: Given) -> Any:
+    return ops.REDUCTIONS[_word(given, "by", tuple(ops.REDUCTIONS))](_whole(given, "factor", 2, 64))
+
+
+def _jpeg(given: Given) -> ops.Jpeg:
+    return ops.Jpeg.create(_numbers(given, "quality", (), 1, 99).item(), given["quality"].known)
+
+
+def _tone(given: Given) -> ops.Tone:
+    stops, gamma = _numbers(given, "stops", (), -20, 20), _numbers(given, "gamma", (), 0.01, 100)
+    unknown = _unknown(given, stops="stops", balance="log_balance", gamma="log_gamma")
+    return ops.Tone.create(stops.item(), _numbers(given, "balance", (2,), 0.01, 100), gamma.item(), unknown)
+
+
+# name: what makes it, and its parameters with their usual values for images of a size
+STEPS: dict[str, tuple[Callable[[Given], Any], Callable[[Size], dict[str, Any]]]] = {
+    "blur": (
+        _blur,
+        lambda size: {
+            "kernel": "gaussian",
+            "size": default_kernel_size(size),
+            "sigmas": [min(size) / 58, min(size) / 71],  # unlike, so that the angle has a slope
+            "angle": 22.5,
+            "offset": [0.0, 0.0],
+            "boundary": "reflect",
+        },
+    ),
+    "reduce": (_reduce, lambda size: {"factor": 4, "by": "average"}),
+    "jpeg": (_jpeg, lambda size: {"quality": 30}),
+    "tone": (_tone, lambda size: {"stops": 0.0, "balance": [1.0, 1.0], "gamma": 1.0}),
+    "grey": (lambda given: ops.Grayscale(), lambda size: {}),
+}
+
+
+def described(operator: PyTree) -> Any:
+    """The steps of an operator in the form above, all values known; None for an operator that has no such form."""
+    if isinstance(operator, ops.Compose):
+        parts = [described(part) for part in operator.parts]
+        return None if any(not isinstance(part, dict) for part in parts) else parts
+    for name, factory in ops.REDUCTIONS.items():
+        if isinstance(operator, factory):
+            return {"operator": "reduce", "factor": operator.scale, "by": name}
+    if isinstance(operator, ops.Grayscale):
+        return {"operator": "grey"}
+    if isinstance(operator, ops.Jpeg):
+        return {"operator": "jpeg", "quality": float(operator.quality)}
+    if isinstance(operator, ops.Tone):
+        balance, gamma = np.exp(operator.log_balance).tolist(), float(np.exp(operator.log_gamma))
+        return {"operator": "tone", "stops": float(operator.stops), "balance": balance, "gamma": gamma}
+    if not isinstance(operator, ops.Blur):
+        return None
+    kernel: Any = operator.kernel
+    made: dict[str, Any] = {"operator": "blur", "boundary": operator.boundary}
+    if isinstance(kernel, ops.GaussianKernel):
+        made |= {"kernel": "gaussian", "size": kernel.size, "sigmas": np.exp(kernel.log_sigmas).tolist()}
+        return made | {"angle": math.degrees(float(kernel.angle)), "offset": np.asarray(kernel.offset).tolist()}
+    return made | {"kernel": np.asarray(kernel() if callable(kernel) else kernel).tolist()}
