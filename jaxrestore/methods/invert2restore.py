@@ -118,7 +118,7 @@ def invert2restore(
     *,
     strength: Any = None,
     untypical: Any = 2.5,
-    noisy: Any = 6.5,
+    noisy: Any = 4.2,
     correction: Correction = correct,
 ) -> Invert2Restore:
     """Fully blind restoration with the statistics of clean photographs that were calibrated for the prior

@@ -1,0 +1,261 @@
+"""Noise and operator found together, on photographs of the test half, against BIRD at equal network evaluations.
+
+    python experiments/partially_blind.py --data eval.tar
+
+Four tasks: motion blur and 4x reduction after an unknown blur, with BIRD's noise; a real codec of quality 5 to 25; Gaussian
+blur and then a codec. A budget of network evaluations (`--evaluations`) says how many photographs. Then the weight of the
+density objective over four decades. Writes tables into `docs/invert2restore.md` and the README, `docs/density_weight.png` and
+`docs/partially_blind.png`. Under an hour on two cores; resumes. To expect: all above the input, the parameters nearer than
+where they started.
+"""
+
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import flowers
+import numpy as np
+import workers
+from report import insert, table
+
+TASKS = {"motion": "blind-motion-deblur", "reduction": "blind-super-resolution", "jpeg": "jpeg", "mixture": "operator"}
+METHODS = ("BIRD", "BIRD, restarts", "fully blind", "from fresh noise", "from rectified noise", "operator known")
+WEIGHTS = (None, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
+SHIFTED = ("motion", "reduction", "mixture")  # an unknown kernel's centre is the image's
+
+
+class Posed(NamedTuple):
+    """A degraded photograph: by what, where the search starts, and what was measured."""
+
+    truth: Any
+    start: Any
+    y: Any
+
+
+def posed(task: str, name: str, image: np.ndarray, folder: Path) -> Posed:
+    """As `flowers.problem` degrades it; qualities and the mixture's blur are drawn from the name's hash, too."""
+    import jax.numpy as jnp
+
+    from jaxrestore import operators as ops
+    from jaxrestore.chains import parse
+    from jaxrestore.images import as_stored, jpeg
+    from jaxrestore.presets import preset
+    from jaxrestore.tasks import task_operator
+
+    size = (flowers.SIZE, flowers.SIZE)
+    if task in ("motion", "reduction"):
+        given = flowers.problem(TASKS[task], "bird", name, image, folder)
+        settings = preset("invert2restore", TASKS[task], "flowers64")
+        return Posed(given.truth, task_operator(TASKS[task], size, settings, given.given), given.y)
+    draw = np.random.default_rng(zlib.crc32(name.encode()))
+    if task == "jpeg":
+        quality = int(draw.integers(5, 26))
+        return Posed(ops.Jpeg.create(quality), ops.Jpeg.create(30, known=False), jnp.asarray(jpeg(image, quality)))
+    sigmas, angle = np.exp(draw.uniform(np.log(0.7), np.log(2.6), 2)).tolist(), float(draw.uniform(0, 180))
+    quality = int(draw.integers(10, 41))
+    blur = {"operator": "blur", "size": 11, "sigmas": sigmas, "angle": angle}
+    truth = parse([blur, {"operator": "jpeg", "quality": quality}], size)
+    start = parse(
+        [{"operator": "blur", "size": 11, "kernel": "unknown"}, {"operator": "jpeg", "quality": "unknown"}], size
+    )
+    blurred = as_stored(np.asarray(truth.parts[0](jnp.asarray(image))))
+    return Posed(truth, start, jnp.asarray(jpeg(blurred, quality)))
+
+
+def errors(found: Any, truth: Any) -> dict[str, float]:
+    """Kernel similarity, and the codec's |log step / true step|: what there is of them."""
+    from jaxrestore import metrics
+    from jaxrestore import operators as ops
+    from jaxrestore.tasks import kernels_of
+
+    made = {}
+    for one, other in zip(getattr(found, "parts", (found,)), getattr(truth, "parts", (truth,)), strict=True):
+        if isinstance(one, ops.Blur):
+            made["kernel"] = float(metrics.kernel_similarity(kernels_of(one)[0], kernels_of(other)[0]))
+        if isinstance(one, ops.Jpeg):
+            made["quality"] = abs(float(one.log_scale - other.log_scale))
+    return made
+
+
+def restored(task: str, method: str, given: Posed, prior: Any, typical: Any, weight: Any = ()) -> tuple[Any, int]:
+    """The restoration, and how many network evaluations it took: those of the tuned default for all but the fully blind."""
+    import dataclasses
+
+    import jax
+    import jax.numpy as jnp
+
+    import jaxrestore as jr
+    from jaxrestore.presets import preset, settings_name
+
+    name, key = settings_name(TASKS[task]), jax.random.key(0)
+    if method == "fully blind":
+        y = jax.image.resize(given.y, prior.shape, "cubic")
+        result = jr.restore(jr.invert2restore(prior, typical), y, key, chunk_size=1)
+        return result, int(result.iterations) * typical.steps * (2 + typical.refinements)
+    ours = preset("invert2restore", name, "flowers64")
+    each = 1000 // ours.skip
+    budget = ours.iterations * each * ours.restarts
+    if method.startswith("BIRD"):
+        theirs = preset("bird", name, "flowers64")
+        restarts = ours.restarts if method == "BIRD, restarts" else theirs.restarts
+        iterations = budget // (1000 // theirs.skip * restarts)
+        made = jr.bird(prior, given.start, task=name, iterations=iterations)
+        result = jr.restore(made, given.y, key, restarts=restarts, combine="mean", chunk_size=1000)
+        return result, iterations * (1000 // theirs.skip) * restarts
+    operator = given.truth if method == "operator known" else given.start
+    made = jr.partially_blind(prior, operator, task=name)
+    cost = 0
+    if method == "from rectified noise":
+        made = jr.partially_blind(prior, operator, typical, task=name, fresh=0.5)
+        refinements = made.origin.refinements if made.origin else 0
+        cost = len(typical.depths) * typical.steps * (2 + typical.refinements) + each * (1 + refinements)
+        made = dataclasses.replace(made, iterations=max(10, (budget // ours.restarts - cost) // each))
+    if weight != ():
+        made = dataclasses.replace(made, density=None if weight is None else jnp.float32(weight))
+    result = jr.restore(made, given.y, key, restarts=ours.restarts, combine="mean", chunk_size=1000)
+    return result, (made.iterations * each + cost) * ours.restarts
+
+
+def measure(jobs: list[tuple[str, str, Any]], images: dict[str, np.ndarray], options: Any, worker: int) -> None:
+    """Each (task, method, weight) on the photographs, but what `out` holds already."""
+    import jax
+    import jax.numpy as jnp
+
+    import jaxrestore as jr
+    from jaxrestore import density, metrics
+
+    jax.config.update("jax_compilation_cache_dir", str((options.out / "cache").absolute()))
+    prior, typical = jr.load_prior("flowers64"), jr.load_typical("flowers64")
+    done = {(row["task"], row["method"], row["weight"], row["name"]) for row in workers.read_rows(options.out)}
+    for task, method, weight in jobs:
+        names = list(images) if weight == () else list(images)[: max(1, len(images) // 2)]
+        for name in names:
+            if (task, method, str(weight), name) in done:
+                continue
+            given, truth = posed(task, name, images[name], options.out / "given"), jnp.asarray(images[name])
+            seen = jax.image.resize(given.y, truth.shape, "cubic")
+            result, evaluations = restored(task, method, given, prior, typical, weight)
+            shift = task in SHIFTED
+            pair = metrics.registered(result.image, truth) if shift else (result.image, truth)
+            before = metrics.registered(seen, truth) if shift else (seen, truth)
+            row: dict[str, Any] = {"task": task, "method": method, "weight": str(weight), "name": name}
+            row |= {"input": float(metrics.psnr(*before)), "psnr": float(metrics.psnr(*pair))}
+            row |= {"ssim": float(metrics.ssim(*pair)), "evaluations": evaluations}
+            if method != "fully blind":
+                row["density"] = float(density.objective(result.noise))
+            if method not in ("fully blind", "operator known"):
+                row |= {"start": errors(given.start, given.truth), "found": errors(result.operator, given.truth)}
+            if method == "from fresh noise" and result.samples.shape[0] > 1:
+                error = jnp.mean(jnp.abs(result.samples.mean(0) - truth), axis=-1)
+                row["rank"] = float(metrics.rank_correlation(metrics.uncertainty(result.samples), error))
+            workers.append(options.out / f"results-{worker}.jsonl", row)
+            if name == next(iter(images)) and weight == ():
+                np.save(options.out / f"{task}-{METHODS.index(method)}.npy", np.stack([seen, result.image, truth]))
+
+
+def report(rows: list[dict]) -> tuple[list[str], list[str]]:
+    """The whole table, and the README's few lines of it."""
+    cells, brief = [], []
+    for task in TASKS:
+        here = {method: [row for row in rows if (row["task"], row["method"]) == (task, method)] for method in METHODS}
+        for method, group in here.items():
+
+            def mean(key: str, form: str = ".2f", within: str = "", group: list[dict] = group) -> str:
+                found = [row.get(within, {}) if within else row for row in group]
+                values = [row[key] for row in found if key in row]
+                return format(np.mean(values), form) if values else ""
+
+            def parameter(key: str, mean: Any = mean) -> str:
+                first, last = mean(key, ".3f", "start"), mean(key, ".3f", "found")
+                return f"{first} → {last}" if first else ""
+
+            gains = np.array([row["psnr"] - row["input"] for row in group])
+            line = [
+                task,
+                method,
+                mean("input"),
+                mean("psnr"),
+                f"{gains.mean():+.2f} ± {gains.std() / len(gains) ** 0.5:.2f}",
+            ]
+            line += [mean("ssim", ".3f"), parameter("kernel"), parameter("quality"), mean("rank")]
+            cells.append([*line, mean("evaluations", ".0f")])
+        values = [f"{np.mean([row['psnr'] for row in here[method]]):.2f}" for method in METHODS]
+        brief.append([task, f"{np.mean([row['input'] for row in here['BIRD']]):.2f}", *values])
+    head = [
+        "task",
+        "method",
+        "input",
+        "PSNR",
+        "gain",
+        "SSIM",
+        "kernel similarity",
+        "codec's error",
+        "rank",
+        "evaluations",
+    ]
+    return table(head, cells), table(["task", "input", *METHODS], brief)
+
+
+def write_figure(rows: list[dict], path: Path) -> None:
+    """PSNR and the density objective over its weight."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    axes = figure.subplots()
+    right = axes.twinx()
+    places = [1e-8 if weight is None else weight for weight in WEIGHTS]
+    for task, colour in (("motion", "tab:blue"), ("reduction", "tab:orange")):
+        groups = [[row for row in rows if (row["task"], row["weight"]) == (task, str(weight))] for weight in WEIGHTS]
+        axes.plot(
+            places, [np.mean([r["psnr"] - r["input"] for r in g]) for g in groups], "o-", color=colour, label=task
+        )
+        right.plot(places, [np.mean([row["density"] for row in g]) for g in groups], "x--", color=colour)
+    axes.set(xscale="log", xlabel="weight of the density objective (leftmost: none)", ylabel="gain in PSNR (dB), solid")
+    right.set(yscale="log", ylabel="density objective of the noise (dashed)")
+    right.axhline(5, color="grey", linewidth=0.5)
+    axes.legend()
+    figure.savefig(path, dpi=100)
+
+
+def write_picture(out: Path, path: Path) -> None:
+    """A row a task: degraded, by every method, the photograph."""
+    from jaxrestore.images import enlarge, strip, write_png
+
+    strips = []
+    for task in TASKS:
+        found = [np.load(out / f"{task}-{number}.npy") for number in range(len(METHODS))]
+        row = strip([found[0][0], *(one[1] for one in found), found[0][2]])
+        strips.append(np.pad(row, ((0, 2), (0, 0), (0, 0)), constant_values=1.0))
+    write_png(path, enlarge(np.concatenate(strips), 2))
+
+
+def main() -> None:
+    parser = workers.parser(__doc__, "out/partially_blind")
+    parser.add_argument("--evaluations", type=int, default=130_000, help="budget of network evaluations")
+    options = parser.parse_args()
+    from jaxrestore.presets import preset, settings_name
+
+    def cost(task: str) -> int:
+        chosen = preset("invert2restore", settings_name(TASKS[task]), "flowers64")
+        return chosen.iterations * (1000 // chosen.skip) * chosen.restarts
+
+    swept = [(task, "from fresh noise", weight) for task in ("motion", "reduction") for weight in WEIGHTS]
+    each = sum(cost(task) for task in TASKS) * (len(METHODS) - 1) + sum(cost(task) for task, *_ in swept) / 2
+    images = flowers.photographs(options.data, "test", int(np.clip(options.evaluations / each, 2, 20)))
+    jobs = [(task, method, ()) for task in TASKS for method in METHODS] + swept
+
+    def work(index: int) -> None:
+        measure(jobs[index :: options.workers], images, options, index)
+
+    workers.in_workers(work, options.out, options.workers)
+    rows = [row for row in workers.read_rows(options.out) if row["name"] in images]
+    main_rows = [row for row in rows if row["weight"] == "()"]
+    whole, brief = report(main_rows)
+    insert(options.docs / "invert2restore.md", "partially blind", whole)
+    insert(Path("README.md"), "partially blind", brief)
+    write_figure([row for row in rows if row["weight"] != "()"], options.docs / "density_weight.png")
+    write_picture(options.out, options.docs / "partially_blind.png")
+
+
+if __name__ == "__main__":
+    main()
