@@ -47,8 +47,14 @@ def test_the_codecs_derivatives():
     fine = jax.jvp(ops.Jpeg.create(10), (image,), (direction,))[1]
     unclipped = (jnp.abs(smooth(image)) < 1) & (jnp.abs(ops.Jpeg.create(10)(image)) < 1)
     np.testing.assert_allclose(change[unclipped], fine[unclipped], atol=1e-3)
-    slope = jax.grad(lambda leaf: jnp.mean((ops.Jpeg(leaf)(image) - image) ** 2))(ops.Jpeg.create(20).log_scale)
-    assert float(slope) > 0  # coarser steps lose more
+
+    def lost(leaf, by):
+        return jnp.mean((ops.Jpeg(leaf, by)(image) - image) ** 2)
+
+    start = ops.Jpeg.create(20, known=False, by="gradient")
+    assert float(jax.grad(lost)(start.log_scale, "gradient")) > 0  # coarser steps lose more
+    assert float(jax.grad(lost)(start.log_scale, "measurement")) == 0
+    assert ops.begin(start, image) is start
 
 
 @pytest.mark.parametrize("quality", [5, 12, 30, 60])

@@ -5,7 +5,7 @@ the quality are those of ITU-T T.81, annex K, and libjpeg, which Pillow and near
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 from jaxrestore.density import dct_basis
 
 BLOCK = 8
+Found = Literal["measurement", "gradient"]
 _LUMA = """16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80 62
 18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 49 64 78 87 103 121 120 101 72 92 95 98 112 100 103 99"""
 LUMA_TABLE = np.array(_LUMA.split(), np.float32).reshape(BLOCK, BLOCK)
@@ -38,18 +39,20 @@ class Jpeg:
     `log_scale` ``[]`` is the logarithm of what multiplies the quantisation tables, so that a step of any optimiser leaves it
     positive and means the same at every quality. The forward pass rounds where the codec does; derivatives pass straight
     through the rounding, so that of a coefficient in the size of its step is its rounding error (as in learned step size
-    quantisation, Esser et al. 2020).
+    quantisation, Esser et al. 2020). An unknown quality is found `by` that derivative, or read off the measurement before a
+    search (`begin`) and then constant: descents run away to high qualities, through which every y explains itself.
     """
 
     log_scale: Any
+    by: Found = field(default="measurement", metadata={"static": True})
     unknown: tuple[str, ...] = field(default=(), metadata={"static": True})
 
     @staticmethod
-    def create(quality: float | int, known: bool = True) -> "Jpeg":
+    def create(quality: float | int, known: bool = True, by: Found = "measurement") -> "Jpeg":
         """Of a quality from 1 to 99, as programs ask for it. ``known=False``: it is where the estimate starts."""
         if not 1 <= quality <= 99:
             raise ValueError(f"A JPEG quality must lie between 1 and 99, not be {quality}.")
-        return Jpeg(jnp.log(_scale(jnp.float32(quality))), () if known else ("log_scale",))
+        return Jpeg(jnp.log(_scale(jnp.float32(quality))), by, () if known else ("log_scale",))
 
     @property
     def quality(self) -> Float[Array, "*b"]:
@@ -60,10 +63,8 @@ class Jpeg:
     def begin(self, y: Float[Array, "h w c"]) -> "Jpeg":
         """With an unknown quality read off what the codec made: whole ones are tried, 1 to 99, and of each it is asked how
         near the coefficients of brightness, where they aren't 0, lie to multiples of the steps.
-
-        A descent on the data term would not find it: through a codec of high quality every y explains itself.
         """
-        if not self.unknown:
+        if not self.unknown or self.by == "gradient":
             return self
         levels = (y + 1) * 127.5
         luma = levels if y.shape[-1] == 1 else levels @ TO_YCC[:1].T.astype(y.dtype)
@@ -95,7 +96,8 @@ class Jpeg:
         """Quantised in the DCT of its blocks."""
         *batch, h, w, c = plane.shape
         found, basis = _spectrum(plane), dct_basis(BLOCK).astype(plane.dtype)
-        step = _steps(table, jnp.exp(self.log_scale)).astype(plane.dtype)
+        scale = jnp.exp(self.log_scale if self.by == "gradient" else jax.lax.stop_gradient(self.log_scale))
+        step = _steps(table, scale).astype(plane.dtype)
         coded = jnp.einsum("ki,...ykxlc,lj->...yixjc", basis, step * rounded(found / step), basis, precision="highest")
         return coded.reshape(*batch, h + -h % BLOCK, w + -w % BLOCK, c)[..., :h, :w, :]
 
