@@ -30,7 +30,7 @@ def test_qualities_and_other_shapes():
     made = [ops.Jpeg.create(float(q)).quality for q in qualities]
     np.testing.assert_allclose(made, qualities, rtol=1e-5)
     batch = jax.random.uniform(jax.random.key(0), (2, 17, 24, 3), minval=-1)
-    op = ops.Jpeg.create(40)
+    op = jax.jit(ops.Jpeg.create(40).__call__)
     difference = jnp.abs(op(batch)[1] - op(batch[1]))  # a tie may be rounded either way
     assert jnp.mean(difference) < 1e-3
     assert op(batch[..., :1]).shape == (2, 17, 24, 1)
@@ -42,31 +42,28 @@ def test_the_codecs_derivatives():
     """In the image that of a codec that doesn't round; in the quality finite."""
     image = 0.8 * jnp.asarray(read_image(FLOWER, (32, 32), "crop"))
     direction = jax.random.normal(jax.random.key(1), image.shape)
-    smooth = ops.Jpeg.create(99)
-    change = jax.jvp(smooth, (image,), (direction,))[1]
-    fine = jax.jvp(ops.Jpeg.create(10), (image,), (direction,))[1]
-    unclipped = (jnp.abs(smooth(image)) < 1) & (jnp.abs(ops.Jpeg.create(10)(image)) < 1)
+    push = jax.jit(lambda op: jax.jvp(op, (image,), (direction,)))
+    (smooth, change), (coded, fine) = push(ops.Jpeg.create(99)), push(ops.Jpeg.create(10))
+    unclipped = (jnp.abs(smooth) < 1) & (jnp.abs(coded) < 1)
     np.testing.assert_allclose(change[unclipped], fine[unclipped], atol=1e-3)
 
-    def lost(leaf, by):
-        return jnp.mean((ops.Jpeg(leaf, by)(image) - image) ** 2)
-
+    lost = jax.jit(jax.grad(lambda op: jnp.mean((op(image) - image) ** 2)))
     start = ops.Jpeg.create(20, known=False, by="gradient")
-    assert float(jax.grad(lost)(start.log_scale, "gradient")) > 0  # coarser steps lose more
-    assert float(jax.grad(lost)(start.log_scale, "measurement")) == 0
+    assert float(lost(start).log_scale) > 0  # coarser steps lose more
+    assert float(lost(ops.Jpeg.create(20, known=False)).log_scale) == 0
     assert ops.begin(start, image) is start
 
 
-@pytest.mark.parametrize("quality", [5, 12, 30, 60])
+@pytest.mark.parametrize("quality", [5, 12, 60])
 def test_the_quality_is_read_off_the_measurement(quality):
     """Also of one in a chain, and in grey; with an 8-bit file's rounding."""
     image = read_image(FLOWER, (64, 64), "crop")
     y = jnp.asarray(jpeg(image, quality))
-    start = ops.Jpeg.create(30, known=False)
-    assert abs(jax.jit(ops.begin)(start, y).quality - quality) < 0.05 * quality + 0.5
-    chain = ops.begin(ops.Compose((ops.Blur.create(ops.SoftmaxKernel.create(3)), start)), y)
+    start, begin = ops.Jpeg.create(30, known=False), jax.jit(ops.begin)
+    assert abs(begin(start, y).quality - quality) < 0.05 * quality + 0.5
+    chain = begin(ops.Compose((ops.Blur.create(ops.SoftmaxKernel.create(3)), start)), y)
     assert abs(chain.parts[1].quality - quality) < 0.05 * quality + 0.5
-    grey = ops.begin(start, jnp.asarray(jpeg(np.repeat(image[..., :1], 3, -1), quality))[..., :1])
+    grey = begin(start, jnp.asarray(jpeg(np.repeat(image[..., :1], 3, -1), quality))[..., :1])
     assert abs(grey.quality - quality) < 0.05 * quality + 0.5
     known = ops.begin(ops.Compose((ops.Jpeg.create(40), ops.Identity())), y)
     np.testing.assert_allclose(known.parts[0].quality, 40, rtol=1e-5)
