@@ -2,11 +2,11 @@
 
     python experiments/partially_blind.py --data eval.tar
 
-Four tasks: motion blur and 4x reduction after an unknown blur, with BIRD's noise; a real codec of quality 5 to 25; Gaussian
-blur and then a codec. A budget of network evaluations (`--evaluations`) says how many photographs. Then the weight of the
-density objective over four decades. Writes tables into `docs/invert2restore.md` and the README, `docs/density_weight.png` and
-`docs/partially_blind.png`. Under an hour on two cores; resumes. To expect: all above the input, the parameters nearer than
-where they started.
+Motion blur with BIRD's noise; 4x reduction after an unknown Gaussian blur, without and with that noise; a real codec of
+quality 5 to 25; Gaussian blur and then a codec. A budget of network evaluations (`--evaluations`) says how many photographs.
+Then the weight of the density objective over four decades. Writes tables into `docs/invert2restore.md` and the README,
+`docs/density_weight.png` and `docs/partially_blind.png`. Under an hour on two cores; resumes. To expect: all above the input,
+the parameters nearer than where they started.
 """
 
 import zlib
@@ -18,10 +18,18 @@ import numpy as np
 import workers
 from report import insert, table
 
-TASKS = {"motion": "blind-motion-deblur", "reduction": "blind-super-resolution", "jpeg": "jpeg", "mixture": "operator"}
+TASKS = {
+    "motion": "blind-motion-deblur",
+    "reduction": "blind-super-resolution",
+    "noisy reduction": "blind-super-resolution",
+    "jpeg": "jpeg",
+    "mixture": "operator",
+}
+NOISES = {"motion": "bird", "reduction": "none", "noisy reduction": "bird"}
+SHARES = {"motion": 2, "reduction": 2}  # of the photographs; 1 for the others
 METHODS = ("BIRD", "BIRD, restarts", "fully blind", "from fresh noise", "from rectified noise", "operator known")
 WEIGHTS = (None, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
-SHIFTED = ("motion", "reduction", "mixture")  # an unknown kernel's centre is the image's
+SHIFTED = ("motion", "reduction", "noisy reduction", "mixture")  # an unknown kernel's centre is the image's
 
 
 class Posed(NamedTuple):
@@ -43,8 +51,8 @@ def posed(task: str, name: str, image: np.ndarray, folder: Path) -> Posed:
     from jaxrestore.tasks import task_operator
 
     size = (flowers.SIZE, flowers.SIZE)
-    if task in ("motion", "reduction"):
-        given = flowers.problem(TASKS[task], "bird", name, image, folder)
+    if task in NOISES:
+        given = flowers.problem(TASKS[task], NOISES[task], name, image, folder)
         settings = preset("invert2restore", TASKS[task], "flowers64")
         return Posed(given.truth, task_operator(TASKS[task], size, settings, given.given), given.y)
     draw = np.random.default_rng(zlib.crc32(name.encode()))
@@ -97,7 +105,7 @@ def restored(task: str, method: str, given: Posed, prior: Any, typical: Any, wei
     budget = ours.iterations * each * ours.restarts
     if method.startswith("BIRD"):
         theirs = preset("bird", name, "flowers64")
-        restarts = ours.restarts if method == "BIRD, restarts" else theirs.restarts
+        restarts = theirs.restarts * (2 if method == "BIRD, restarts" else 1)
         iterations = budget // (1000 // theirs.skip * restarts)
         made = jr.bird(prior, given.start, task=name, iterations=iterations)
         result = jr.restore(made, given.y, key, restarts=restarts, combine="mean", chunk_size=1000)
@@ -128,8 +136,8 @@ def measure(jobs: list[tuple[str, str, Any]], images: dict[str, np.ndarray], opt
     prior, typical = jr.load_prior("flowers64"), jr.load_typical("flowers64")
     done = {(row["task"], row["method"], row["weight"], row["name"]) for row in workers.read_rows(options.out)}
     for task, method, weight in jobs:
-        names = list(images) if weight == () else list(images)[: max(1, len(images) // 2)]
-        for name in names:
+        count = options.photographs * SHARES.get(task, 1) if weight == () else (options.photographs + 1) // 2
+        for name in list(images)[:count]:
             if (task, method, str(weight), name) in done:
                 continue
             given, truth = posed(task, name, images[name], options.out / "given"), jnp.asarray(images[name])
@@ -231,7 +239,7 @@ def write_picture(out: Path, path: Path) -> None:
 
 def main() -> None:
     parser = workers.parser(__doc__, "out/partially_blind")
-    parser.add_argument("--evaluations", type=int, default=130_000, help="budget of network evaluations")
+    parser.add_argument("--evaluations", type=int, default=140_000, help="budget of network evaluations")
     options = parser.parse_args()
     from jaxrestore.presets import preset, settings_name
 
@@ -240,8 +248,10 @@ def main() -> None:
         return chosen.iterations * (1000 // chosen.skip) * chosen.restarts
 
     swept = [(task, "from fresh noise", weight) for task in ("motion", "reduction") for weight in WEIGHTS]
-    each = sum(cost(task) for task in TASKS) * (len(METHODS) - 1) + sum(cost(task) for task, *_ in swept) / 2
-    images = flowers.photographs(options.data, "test", int(np.clip(options.evaluations / each, 2, 20)))
+    each = sum(cost(task) * SHARES.get(task, 1) for task in TASKS) * (len(METHODS) - 1)
+    each += sum(cost(task) for task, *_ in swept) / 2
+    options.photographs = int(np.clip(options.evaluations / each, 2, 10))
+    images = flowers.photographs(options.data, "test", options.photographs * max(SHARES.values()))
     jobs = [(task, method, ()) for task in TASKS for method in METHODS] + swept
 
     def work(index: int) -> None:

@@ -136,7 +136,7 @@ _DIIP_FLOWERS64 = replace(_DIIP, noise_lr=0.05, iterations=120, skip=333)
 _JOINT = Preset(0.003, 200, density=1e-5)
 _EARLY: dict[str, Any] = {"density": 1e-6, "operator_every": 5, "operator_from": 0.3}
 _JOINT_SMOOTH = replace(_BLIND_SMOOTH, **_EARLY)
-_JOINT_REDUCED = replace(_JOINT_SMOOTH, skip=333, iterations=50, restarts=4, damping=1e-3)
+_JOINT_REDUCED = replace(_JOINT_SMOOTH, skip=333, iterations=66, restarts=3, damping=1e-3)
 _JOINT_FLOWERS64 = {
     "any": _JOINT_SMOOTH,
     "blind-super-resolution": _JOINT_REDUCED,
