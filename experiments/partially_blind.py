@@ -27,8 +27,19 @@ TASKS = {
 }
 NOISES = {"motion": "bird", "reduction": "none", "noisy reduction": "bird"}
 SHARES = {"motion": 2, "reduction": 2}  # of the photographs; 1 for the others
-METHODS = ("BIRD", "BIRD, restarts", "fully blind", "from fresh noise", "from rectified noise", "operator known")
+METHODS = (
+    "BIRD",
+    "BIRD, restarts",
+    "fully blind",
+    "partially blind",
+    "from fresh noise",
+    "from rectified noise",
+    "operator known",
+)
+STARTS = {"from fresh noise": "nothing", "from rectified noise": "start"}  # where that isn't the tuned default's
+BRIEF = ("BIRD", "fully blind", "partially blind", "operator known")
 WEIGHTS = (None, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
+SWEPT = ("motion",)
 SHIFTED = ("motion", "reduction", "noisy reduction", "mixture")  # an unknown kernel's centre is the image's
 
 
@@ -85,8 +96,22 @@ def errors(found: Any, truth: Any) -> dict[str, float]:
     return made
 
 
+def first_cost(rectified: str, chosen: Any, typical: Any) -> int:
+    """Network evaluations of what is rectified first: all rounds and an inversion with four refinements for a start
+    (`methods.origin`), in each restart; two rounds for a measurement, as the noise of these tasks takes."""
+    each = typical.steps * (2 + typical.refinements)
+    start = len(typical.depths) * each + 5 * (1000 // chosen.skip)
+    return {"nothing": 0, "start": start * chosen.restarts, "measurement": 2 * each}[rectified]
+
+
+def evaluations_of(chosen: Any, typical: Any) -> int:
+    """Of the tuned default."""
+    search = chosen.iterations * (1000 // chosen.skip) * chosen.restarts
+    return search + first_cost(chosen.rectified, chosen, typical)
+
+
 def restored(task: str, method: str, given: Posed, prior: Any, typical: Any, weight: Any = ()) -> tuple[Any, int]:
-    """The restoration, and how many network evaluations it took: those of the tuned default for all but the fully blind."""
+    """The restoration, and its network evaluations: at most those of the tuned default, but for the fully blind."""
     import dataclasses
 
     import jax
@@ -96,13 +121,13 @@ def restored(task: str, method: str, given: Posed, prior: Any, typical: Any, wei
     from jaxrestore.presets import preset, settings_name
 
     name, key = settings_name(TASKS[task]), jax.random.key(0)
+    blind = jr.invert2restore(prior, typical)
     if method == "fully blind":
         y = jax.image.resize(given.y, prior.shape, "cubic")
-        result = jr.restore(jr.invert2restore(prior, typical), y, key, chunk_size=1)
+        result = jr.restore(blind, y, key, chunk_size=1)
         return result, int(result.iterations) * typical.steps * (2 + typical.refinements)
     ours = preset("invert2restore", name, "flowers64")
-    each = 1000 // ours.skip
-    budget = ours.iterations * each * ours.restarts
+    budget = evaluations_of(ours, typical)
     if method.startswith("BIRD"):
         theirs = preset("bird", name, "flowers64")
         restarts = theirs.restarts * (2 if method == "BIRD, restarts" else 1)
@@ -110,18 +135,22 @@ def restored(task: str, method: str, given: Posed, prior: Any, typical: Any, wei
         made = jr.bird(prior, given.start, task=name, iterations=iterations)
         result = jr.restore(made, given.y, key, restarts=restarts, combine="mean", chunk_size=1000)
         return result, iterations * (1000 // theirs.skip) * restarts
+    rectified = STARTS.get(method, ours.rectified)
+    if rectified == "nothing" and ours.rectified == "start":  # whose other settings are for that start
+        name, ours = "any", preset("invert2restore", "any", "flowers64")
+    cost, each = first_cost(rectified, ours, typical), 1000 // ours.skip
     operator = given.truth if method == "operator known" else given.start
-    made = jr.partially_blind(prior, operator, task=name)
-    cost = 0
-    if method == "from rectified noise":
-        made = jr.partially_blind(prior, operator, typical, task=name, fresh=0.5)
-        refinements = made.origin.refinements if made.origin else 0
-        cost = len(typical.depths) * typical.steps * (2 + typical.refinements) + each * (1 + refinements)
-        made = dataclasses.replace(made, iterations=max(10, (budget // ours.restarts - cost) // each))
+    fresh = 0.5 if ours.restarts > 1 else 0.0  # for restarts to differ
+    made = jr.partially_blind(prior, operator, typical if rectified == "start" else None, task=name, fresh=fresh)
+    made = dataclasses.replace(made, iterations=max(10, (budget - cost) // ours.restarts // each))
     if weight != ():
         made = dataclasses.replace(made, density=None if weight is None else jnp.float32(weight))
-    result = jr.restore(made, given.y, key, restarts=ours.restarts, combine="mean", chunk_size=1000)
-    return result, (made.iterations * each + cost) * ours.restarts
+    y = given.y
+    if rectified == "measurement":
+        first = jr.restore(blind, y, key, chunk_size=1)
+        y, cost = first.image, int(first.iterations) * typical.steps * (2 + typical.refinements)
+    result = jr.restore(made, y, key, restarts=ours.restarts, combine="mean", chunk_size=1000)
+    return result, made.iterations * each * ours.restarts + cost
 
 
 def measure(jobs: list[tuple[str, str, Any]], images: dict[str, np.ndarray], options: Any, worker: int) -> None:
@@ -131,11 +160,14 @@ def measure(jobs: list[tuple[str, str, Any]], images: dict[str, np.ndarray], opt
 
     import jaxrestore as jr
     from jaxrestore import density, metrics
+    from jaxrestore.presets import preset, settings_name
 
     jax.config.update("jax_compilation_cache_dir", str((options.out / "cache").absolute()))
     prior, typical = jr.load_prior("flowers64"), jr.load_typical("flowers64")
     done = {(row["task"], row["method"], row["weight"], row["name"]) for row in workers.read_rows(options.out)}
     for task, method, weight in jobs:
+        if STARTS.get(method) == preset("invert2restore", settings_name(TASKS[task]), "flowers64").rectified:
+            continue  # it is the tuned default
         count = options.photographs * SHARES.get(task, 1) if weight == () else (options.photographs + 1) // 2
         for name in list(images)[:count]:
             if (task, method, str(weight), name) in done:
@@ -153,7 +185,7 @@ def measure(jobs: list[tuple[str, str, Any]], images: dict[str, np.ndarray], opt
                 row["density"] = float(density.objective(result.noise))
             if method not in ("fully blind", "operator known"):
                 row |= {"start": errors(given.start, given.truth), "found": errors(result.operator, given.truth)}
-            if method == "from fresh noise" and result.samples.shape[0] > 1:
+            if method == "partially blind" and result.samples.shape[0] > 1:
                 error = jnp.mean(jnp.abs(result.samples.mean(0) - truth), axis=-1)
                 row["rank"] = float(metrics.rank_correlation(metrics.uncertainty(result.samples), error))
             workers.append(options.out / f"results-{worker}.jsonl", row)
@@ -167,6 +199,8 @@ def report(rows: list[dict]) -> tuple[list[str], list[str]]:
     for task in TASKS:
         here = {method: [row for row in rows if (row["task"], row["method"]) == (task, method)] for method in METHODS}
         for method, group in here.items():
+            if not group:
+                continue
 
             def mean(key: str, form: str = ".2f", within: str = "", group: list[dict] = group) -> str:
                 found = [row.get(within, {}) if within else row for row in group]
@@ -187,7 +221,7 @@ def report(rows: list[dict]) -> tuple[list[str], list[str]]:
             ]
             line += [mean("ssim", ".3f"), parameter("kernel"), parameter("quality"), mean("rank")]
             cells.append([*line, mean("evaluations", ".0f")])
-        values = [f"{np.mean([row['psnr'] for row in here[method]]):.2f}" for method in METHODS]
+        values = [f"{np.mean([row['psnr'] for row in here[method]]):.2f}" for method in BRIEF]
         brief.append([task, f"{np.mean([row['input'] for row in here['BIRD']]):.2f}", *values])
     head = [
         "task",
@@ -201,7 +235,7 @@ def report(rows: list[dict]) -> tuple[list[str], list[str]]:
         "rank",
         "evaluations",
     ]
-    return table(head, cells), table(["task", "input", *METHODS], brief)
+    return table(head, cells), table(["task", "input", *BRIEF], brief)
 
 
 def write_figure(rows: list[dict], path: Path) -> None:
@@ -212,7 +246,7 @@ def write_figure(rows: list[dict], path: Path) -> None:
     axes = figure.subplots()
     right = axes.twinx()
     places = [1e-8 if weight is None else weight for weight in WEIGHTS]
-    for task, colour in (("motion", "tab:blue"), ("reduction", "tab:orange")):
+    for task, colour in zip(SWEPT, ("tab:blue", "tab:orange"), strict=False):
         groups = [[row for row in rows if (row["task"], row["weight"]) == (task, str(weight))] for weight in WEIGHTS]
         axes.plot(
             places, [np.mean([r["psnr"] - r["input"] for r in g]) for g in groups], "o-", color=colour, label=task
@@ -226,12 +260,12 @@ def write_figure(rows: list[dict], path: Path) -> None:
 
 
 def write_picture(out: Path, path: Path) -> None:
-    """A row a task: degraded, by every method, the photograph."""
+    """A row a task: degraded, by the methods of the brief table, the photograph."""
     from jaxrestore.images import enlarge, strip, write_png
 
     strips = []
     for task in TASKS:
-        found = [np.load(out / f"{task}-{number}.npy") for number in range(len(METHODS))]
+        found = [np.load(out / f"{task}-{METHODS.index(method)}.npy") for method in BRIEF]
         row = strip([found[0][0], *(one[1] for one in found), found[0][2]])
         strips.append(np.pad(row, ((0, 2), (0, 0), (0, 0)), constant_values=1.0))
     write_png(path, enlarge(np.concatenate(strips), 2))
@@ -239,15 +273,17 @@ def write_picture(out: Path, path: Path) -> None:
 
 def main() -> None:
     parser = workers.parser(__doc__, "out/partially_blind")
-    parser.add_argument("--evaluations", type=int, default=140_000, help="budget of network evaluations")
+    parser.add_argument("--evaluations", type=int, default=130_000, help="budget of network evaluations")
     options = parser.parse_args()
+    import jaxrestore as jr
     from jaxrestore.presets import preset, settings_name
 
     def cost(task: str) -> int:
-        chosen = preset("invert2restore", settings_name(TASKS[task]), "flowers64")
-        return chosen.iterations * (1000 // chosen.skip) * chosen.restarts
+        return evaluations_of(
+            preset("invert2restore", settings_name(TASKS[task]), "flowers64"), jr.load_typical("flowers64")
+        )
 
-    swept = [(task, "from fresh noise", weight) for task in ("motion", "reduction") for weight in WEIGHTS]
+    swept = [(task, "partially blind", weight) for task in SWEPT for weight in WEIGHTS]
     each = sum(cost(task) * SHARES.get(task, 1) for task in TASKS) * (len(METHODS) - 1)
     each += sum(cost(task) for task, *_ in swept) / 2
     options.photographs = int(np.clip(options.evaluations / each, 2, 10))

@@ -29,7 +29,7 @@ def measure(kinds: tuple[str, ...], images: np.ndarray, options: Any, worker: in
 
     jax.config.update("jax_compilation_cache_dir", str((options.out / "cache").absolute()))
     prior, typical = jr.load_prior("flowers64"), jr.load_typical("flowers64")
-    done = {(row["kind"], row["depth"]) for row in workers.read_rows(options.out)}
+    done = {(row["kind"], row["depth"], row["steps"]) for row in workers.read_rows(options.out)}
 
     def statistics(noise: Any) -> dict[str, Any]:
         found = {"rms": jnp.sqrt(jnp.mean(noise**2, axis=(1, 2, 3)))}
@@ -42,14 +42,14 @@ def measure(kinds: tuple[str, ...], images: np.ndarray, options: Any, worker: in
     depths = [(int(depth), typical.steps, typical.refinements) for depth in typical.depths] + [FULL]
     for kind in kinds:
         for index, (depth, steps, refinements) in enumerate(depths):
-            if (kind, depth) in done:
+            if (kind, depth, steps) in done:
                 continue
             if kind == "fresh":
                 noise = jax.random.normal(jax.random.key(depth), images.shape)
             else:
                 y = jnp.asarray(blind.degraded(kind, images))
                 noise = blind.inverted(prior, y, depth, steps, refinements)
-            row = {"kind": kind, "depth": depth}
+            row: dict[str, Any] = {"kind": kind, "depth": depth, "steps": steps}
             row |= {name: np.asarray(values).tolist() for name, values in jax.jit(statistics)(noise).items()}
             if index < len(typical.depths):
                 bands = jax.vmap(lambda z, index=index: deviation(z, typical, index))(noise)
