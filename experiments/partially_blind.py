@@ -273,7 +273,7 @@ def write_picture(out: Path, path: Path) -> None:
 
 def main() -> None:
     parser = workers.parser(__doc__, "out/partially_blind")
-    parser.add_argument("--evaluations", type=int, default=130_000, help="budget of network evaluations")
+    parser.add_argument("--evaluations", type=int, default=140_000, help="budget of network evaluations")
     options = parser.parse_args()
     import jaxrestore as jr
     from jaxrestore.presets import preset, settings_name

@@ -149,8 +149,9 @@ def rain(options: Any, size: Size, settings: Any) -> Any:
 
 
 def tone(options: Any, size: Size, settings: Any) -> Any:
+    """Gamma is known: what it darkens, exposure can brighten, and which it was can't be told."""
     if settings is not None:
-        return ops.Tone.create(unknown=("stops", "log_balance", "log_gamma"))
+        return ops.Tone.create(gamma=options.gamma, unknown=("stops", "log_balance"))
     return ops.Tone.create(options.stops, options.balance, options.gamma)
 
 

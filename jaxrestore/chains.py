@@ -5,7 +5,7 @@
      {"operator": "jpeg", "quality": "unknown"}]
 
 A parameter is a value, ``{"unknown": start}``, or "unknown" for the usual start. `described` writes the same form, with
-values in the place of the unknowns: a found operator can be read again.
+values in the place of the unknowns: a found operator can be read again (the streaks of rain are not in it).
 """
 
 import json
@@ -75,7 +75,7 @@ def _step(step: Any, size: Size) -> Any:
     foreign = step.keys() - {"operator", *defaults}
     if foreign:
         raise ValueError(f"{name} has no {', '.join(sorted(foreign))}; it has: {', '.join(defaults) or 'nothing'}.")
-    return make({key: _parameter(step.get(key, usual), usual) for key, usual in defaults.items()})
+    return make({key: _parameter(step.get(key, usual), usual) for key, usual in defaults.items()}, size)
 
 
 def _parameter(given: Any, usual: Any) -> Parameter:
@@ -122,7 +122,7 @@ def _unknown(given: Given, **fields: str) -> tuple[str, ...]:
     return tuple(field for name, field in fields.items() if not given[name].known)
 
 
-def _blur(given: Given) -> ops.Blur:
+def _blur(given: Given, size: Size) -> ops.Blur:
     kernel, boundary = given["kernel"], cast(ops.Boundary, _word(given, "boundary", get_args(ops.Boundary)))
     if isinstance(kernel.value, list):
         shape = np.shape(kernel.value)
@@ -147,22 +147,29 @@ def _blur(given: Given) -> ops.Blur:
     return ops.Blur.create(replace(made, unknown=unknown), boundary)
 
 
-def _reduce(given: Given) -> Any:
+def _reduce(given: Given, size: Size) -> Any:
     return ops.REDUCTIONS[_word(given, "by", tuple(ops.REDUCTIONS))](_whole(given, "factor", 2, 64))
 
 
-def _jpeg(given: Given) -> ops.Jpeg:
+def _jpeg(given: Given, size: Size) -> ops.Jpeg:
     return ops.Jpeg.create(_numbers(given, "quality", (), 1, 99).item(), given["quality"].known)
 
 
-def _tone(given: Given) -> ops.Tone:
+def _tone(given: Given, size: Size) -> ops.Tone:
     stops, gamma = _numbers(given, "stops", (), -20, 20), _numbers(given, "gamma", (), 0.01, 100)
     unknown = _unknown(given, stops="stops", balance="log_balance", gamma="log_gamma")
     return ops.Tone.create(stops.item(), _numbers(given, "balance", (2,), 0.01, 100), gamma.item(), unknown)
 
 
+def _rain(given: Given, size: Size) -> ops.RainLayer:
+    """Its streaks, their angle and length are unknown, whatever is said of the latter two: that is where they start."""
+    angle = math.radians(_numbers(given, "angle", (), -90, 90).item())
+    length, sparsity = _numbers(given, "length", (), 0.1, 1e3).item(), _numbers(given, "sparsity", (), 0, 1e3).item()
+    return ops.RainLayer.create(size, length, angle, sparsity)
+
+
 # name: what makes it, and its parameters with their usual values for images of a size
-STEPS: dict[str, tuple[Callable[[Given], Any], Callable[[Size], dict[str, Any]]]] = {
+STEPS: dict[str, tuple[Callable[[Given, Size], Any], Callable[[Size], dict[str, Any]]]] = {
     "blur": (
         _blur,
         lambda size: {
@@ -177,7 +184,8 @@ STEPS: dict[str, tuple[Callable[[Given], Any], Callable[[Size], dict[str, Any]]]
     "reduce": (_reduce, lambda size: {"factor": 4, "by": "average"}),
     "jpeg": (_jpeg, lambda size: {"quality": 30}),
     "tone": (_tone, lambda size: {"stops": 0.0, "balance": [1.0, 1.0], "gamma": 1.0}),
-    "grey": (lambda given: ops.Grayscale(), lambda size: {}),
+    "rain": (_rain, lambda size: {"angle": 0.0, "length": min(size) / 21, "sparsity": 0.02}),
+    "grey": (lambda given, size: ops.Grayscale(), lambda size: {}),
 }
 
 
@@ -196,6 +204,9 @@ def described(operator: PyTree) -> Any:
     if isinstance(operator, ops.Tone):
         balance, gamma = np.exp(operator.log_balance).tolist(), float(np.exp(operator.log_gamma))
         return {"operator": "tone", "stops": float(operator.stops), "balance": balance, "gamma": gamma}
+    if isinstance(operator, ops.RainLayer):
+        angle, length = math.degrees(float(operator.angle)), float(np.exp(operator.log_length))
+        return {"operator": "rain", "angle": angle, "length": length, "sparsity": float(operator.sparsity)}
     if not isinstance(operator, ops.Blur):
         return None
     kernel: Any = operator.kernel

@@ -148,6 +148,8 @@ _JOINT_FLOWERS64 = {
     "nonuniform-deblur": _JOINT_MOTION,
     # a layer of light has its sparsity from Adam's objective; a codec's image is near enough that gentle steps on a fine
     # grid from the rectified noise are all that doesn't lose more than it finds
+    # brightness and colour can only be told by the density: without its weight a dark picture is a dark flower
+    "exposure": replace(_JOINT_SMOOTH, density=1e-3, operator_from=0.1, damping=1e-7),
     "derain": replace(_TUNED, density=1e-6, operator_lr=0.01),
     "jpeg": replace(
         _TUNED, density=1e-7, rectified="start", skip=50, clip=False, noise_lr=0.001, iterations=10, restarts=1

@@ -42,6 +42,8 @@ class TaskOptions:
     """jpeg: the codec's quality, 1 to 99. A restoration without it estimates it; degrade's default is 10."""
     operator: Path | None = None
     """In the place of --task: a JSON file with a chain of operators of known and unknown parameters (docs/tasks.md)."""
+    gamma: float = 1.0
+    """exposure: the exponent of brightness in [0, 1]."""
     seed: int = 0
     """Of everything drawn at random: the same files, seed and settings give the same result."""
 
@@ -70,8 +72,6 @@ class DegradeOptions(TaskOptions):
     """exposure: brighter by so many powers of two."""
     balance: tuple[float, float] = (1.2, 0.8)
     """exposure: how much stronger red and blue are than green."""
-    gamma: float = 1.0
-    """exposure: the exponent of brightness in [0, 1]."""
 
 
 class Task(NamedTuple):
@@ -179,7 +179,7 @@ TASKS: dict[str, Task] = {
         building.rain, building.rain, "that streaks of light were added", "all of them", "Invert2Restore", "", OURS
     ),
     "exposure": Task(
-        building.tone, building.tone, "that it was a camera's settings", "exposure, white balance, gamma", "", "", OURS
+        building.tone, building.tone, "the camera's gamma", "exposure and white balance", "", "--gamma", OURS
     ),
     "operator": Task(
         building.from_file, building.from_file, "what the file says", "what it says is unknown", "", "--operator", OURS

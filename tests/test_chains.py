@@ -37,6 +37,12 @@ def test_a_chain_knows_what_is_unknown_and_is_written_as_it_is_read():
     assert jnp.mean(jnp.abs(apply(again) - apply(operator))) < 1e-3  # a tie may be rounded either way
 
 
+def test_rain_is_described_by_what_its_streaks_have_in_common():
+    made = described(parse({"operator": "rain", "angle": 20, "length": 2.5}, (32, 32)))
+    np.testing.assert_allclose([made["angle"], made["length"]], [20, 2.5], rtol=1e-4)
+    assert ops.is_blind(parse(made, (32, 32)))
+
+
 def test_kernels_of_any_weights():
     unknown = parse({"operator": "blur", "kernel": "any", "size": 3}, (8, 8))
     assert ops.is_blind(unknown)

@@ -46,7 +46,7 @@ CASES = {  # flags of both commands, of degrade, of restore; the measurement's s
     "nonuniform-deblur": ((), ("--noise", "salt-and-pepper", "--noise-level", 9), ("--preset", "paper"), (16, 16)),
     "jpeg": (("--quality", 20), (), ("--uncertainty",), (16, 16)),
     "derain": ((), (), (), (16, 16)),
-    "exposure": ((), ("--stops", -0.5, "--gamma", 1.3), ("--method", "bird"), (16, 16)),
+    "exposure": (("--gamma", 1.3), ("--stops", -0.5), ("--method", "bird"), (16, 16)),
     "operator": (("--operator", "y_chain.json"), (), (), (8, 8)),
     "colorize": ((), (), ("--restarts", 2), (16, 16)),
     "old-photo": ((), ("--reduction", "bicubic"), ("--reduction", "bicubic"), (8, 8)),
