@@ -34,9 +34,14 @@ METHODS = (
     "partially blind",
     "from fresh noise",
     "from rectified noise",
+    "rectified first",
     "operator known",
 )
-STARTS = {"from fresh noise": "nothing", "from rectified noise": "start"}  # where that isn't the tuned default's
+FIRST = {
+    "from fresh noise": "fresh",
+    "from rectified noise": "rectified",
+    "rectified first": "measurement",
+}  # of the variants
 BRIEF = ("BIRD", "fully blind", "partially blind", "operator known")
 WEIGHTS = (None, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
 SWEPT = ("motion",)
@@ -96,18 +101,18 @@ def errors(found: Any, truth: Any) -> dict[str, float]:
     return made
 
 
-def first_cost(rectified: str, chosen: Any, typical: Any) -> int:
+def first_cost(first: str, chosen: Any, typical: Any) -> int:
     """Network evaluations of what is rectified first: all rounds and an inversion with four refinements for a start
     (`methods.origin`), in each restart; two rounds for a measurement, as the noise of these tasks takes."""
     each = typical.steps * (2 + typical.refinements)
     start = len(typical.depths) * each + 5 * (1000 // chosen.skip)
-    return {"nothing": 0, "start": start * chosen.restarts, "measurement": 2 * each}[rectified]
+    return {"fresh": 0, "rectified": start * chosen.restarts, "measurement": 2 * each}[first]
 
 
 def evaluations_of(chosen: Any, typical: Any) -> int:
     """Of the tuned default."""
     search = chosen.iterations * (1000 // chosen.skip) * chosen.restarts
-    return search + first_cost(chosen.rectified, chosen, typical)
+    return search + first_cost(chosen.origin, chosen, typical)
 
 
 def restored(task: str, method: str, given: Posed, prior: Any, typical: Any, weight: Any = ()) -> tuple[Any, int]:
@@ -135,20 +140,20 @@ def restored(task: str, method: str, given: Posed, prior: Any, typical: Any, wei
         made = jr.bird(prior, given.start, task=name, iterations=iterations)
         result = jr.restore(made, given.y, key, restarts=restarts, combine="mean", chunk_size=1000)
         return result, iterations * (1000 // theirs.skip) * restarts
-    rectified = STARTS.get(method, ours.rectified)
-    if rectified == "nothing" and ours.rectified == "start":  # whose other settings are for that start
+    first = FIRST.get(method, ours.origin)
+    if first == "fresh" and ours.origin == "rectified":  # whose other settings are for that start
         name, ours = "any", preset("invert2restore", "any", "flowers64")
-    cost, each = first_cost(rectified, ours, typical), 1000 // ours.skip
+    cost, each = first_cost(first, ours, typical), 1000 // ours.skip
     operator = given.truth if method == "operator known" else given.start
     fresh = 0.5 if ours.restarts > 1 else 0.0  # for restarts to differ
-    made = jr.partially_blind(prior, operator, typical if rectified == "start" else None, task=name, fresh=fresh)
+    made = jr.partially_blind(prior, operator, typical if first == "rectified" else None, task=name, fresh=fresh)
     made = dataclasses.replace(made, iterations=max(10, (budget - cost) // ours.restarts // each))
     if weight != ():
         made = dataclasses.replace(made, density=None if weight is None else jnp.float32(weight))
     y = given.y
-    if rectified == "measurement":
-        first = jr.restore(blind, y, key, chunk_size=1)
-        y, cost = first.image, int(first.iterations) * typical.steps * (2 + typical.refinements)
+    if first == "measurement":
+        calm = jr.restore(blind, y, key, chunk_size=1)
+        y, cost = calm.image, int(calm.iterations) * typical.steps * (2 + typical.refinements)
     result = jr.restore(made, y, key, restarts=ours.restarts, combine="mean", chunk_size=1000)
     return result, made.iterations * each * ours.restarts + cost
 
@@ -166,8 +171,11 @@ def measure(jobs: list[tuple[str, str, Any]], images: dict[str, np.ndarray], opt
     prior, typical = jr.load_prior("flowers64"), jr.load_typical("flowers64")
     done = {(row["task"], row["method"], row["weight"], row["name"]) for row in workers.read_rows(options.out)}
     for task, method, weight in jobs:
-        if STARTS.get(method) == preset("invert2restore", settings_name(TASKS[task]), "flowers64").rectified:
-            continue  # it is the tuned default
+        default = preset("invert2restore", settings_name(TASKS[task]), "flowers64").origin
+        if FIRST.get(method) == default or (task not in SHARES and method in ("BIRD, restarts", "rectified first")):
+            continue  # the tuned default itself, or a variant that is tried on the two main tasks
+        if method == "rectified first" and task != "motion":
+            continue  # there is no image to rectify
         count = options.photographs * SHARES.get(task, 1) if weight == () else (options.photographs + 1) // 2
         for name in list(images)[:count]:
             if (task, method, str(weight), name) in done:

@@ -112,7 +112,7 @@ def build_method(options: Any, settings: Preset, prior: Prior, operator: Any, y:
     """The method of a batch, with the settings that the flags replace."""
     if is_idle(options):
         return invert2restore(prior, load_typical(options.prior))
-    origin = {"typical": load_typical(options.prior)} if settings.rectified == "start" else {}
+    origin = {"typical": load_typical(options.prior)} if settings.origin == "rectified" else {}
     named = {name: getattr(options, name) for name in ("iterations", "noise_lr", "operator_lr", "gradient")}
     return METHODS[options.method](
         prior,
@@ -123,14 +123,6 @@ def build_method(options: Any, settings: Preset, prior: Prior, operator: Any, y:
         **{name: value for name, value in named.items() if value is not None},
         **origin,
     )
-
-
-def rectified(options: Any, settings: Preset, prior: Prior, y: Any) -> Any:
-    """The measurement that is searched for: rectified first, where the settings say so and it is an image."""
-    if settings.rectified != "measurement" or y.shape[1:] != prior.shape:
-        return y
-    blind = invert2restore(prior, load_typical(options.prior))
-    return restore(blind, y, jax.random.key(0), batch_size=options.batch_size, chunk_size=1).image
 
 
 def check_options(options: Any, entries: list[Paths]) -> None:
@@ -178,7 +170,7 @@ def restore_batch(
     began = time.perf_counter()
     result = restore(
         method,
-        rectified(options, settings, prior, y),
+        y,
         jax.random.key(options.seed),
         restarts=restarts,
         combine=combine,

@@ -19,7 +19,7 @@ AROUND = (
     "boundary",
     "operator",
     "start",
-    "rectified",
+    "origin",
 )  # settings around a method, not of it
 
 
@@ -50,8 +50,7 @@ class Preset:
     kernel: Literal["softmax", "gaussian", "generator"] = "softmax"  # how an unknown kernel is parametrised
     boundary: Boundary = "reflect"  # of a blur
     operator: Literal["task", "identity"] = "task"  # identity: fully blind, whatever the task knows
-    # what fully blind restoration is asked for first: the noise to start from (`partially_blind`), or the measurement itself
-    rectified: Literal["nothing", "start", "measurement"] = "nothing"
+    origin: Literal["fresh", "rectified"] = "fresh"  # the noise that a search starts from (`partially_blind`)
     start: float = 0.1  # deviation of an unknown kernel at its start, of its side; a generator starts as it is drawn
 
 
@@ -133,13 +132,12 @@ _DIIP_FLOWERS64 = replace(_DIIP, noise_lr=0.05, iterations=120, skip=333)
 
 # Invert2Restore with an operator: the published rate and steps of its sibling BIRD, and our reading's density objective.
 # Tuned, at the network evaluations of BIRD's tuned defaults: Gauss-Newton steps earlier and more often; where a kernel is
-# hardly seen, behind a reduction, they are damped strongly, and more restarts of fewer steps are averaged. A noisy blurred
-# image is rectified before anything explains it: noise is more untypical than blur, and is what goes.
+# hardly seen, behind a reduction, they are damped strongly, and more restarts of fewer steps are averaged.
 _JOINT = Preset(0.003, 200, density=1e-5)
 _EARLY: dict[str, Any] = {"density": 1e-6, "operator_every": 5, "operator_from": 0.3}
 _JOINT_SMOOTH = replace(_BLIND_SMOOTH, **_EARLY)
 _JOINT_REDUCED = replace(_JOINT_SMOOTH, skip=333, iterations=66, restarts=3, damping=1e-3)
-_JOINT_MOTION = replace(_BLIND, **_EARLY, skip=250, iterations=65, rectified="measurement")
+_JOINT_MOTION = replace(_BLIND, **_EARLY, skip=250, iterations=75)
 _JOINT_FLOWERS64 = {
     "any": _JOINT_SMOOTH,
     "blind-super-resolution": _JOINT_REDUCED,
@@ -152,7 +150,7 @@ _JOINT_FLOWERS64 = {
     "exposure": replace(_JOINT_SMOOTH, density=1e-3, operator_from=0.1, damping=1e-7),
     "derain": replace(_TUNED, density=1e-6, operator_lr=0.01),
     "jpeg": replace(
-        _TUNED, density=1e-7, rectified="start", skip=50, clip=False, noise_lr=0.001, iterations=10, restarts=1
+        _TUNED, density=1e-7, origin="rectified", skip=50, clip=False, noise_lr=0.001, iterations=10, restarts=1
     ),
 }
 
