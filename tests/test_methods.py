@@ -25,6 +25,7 @@ OPERATORS = {
     "super-resolution": jr.operators.AveragePool(2),
     "deblur": jr.operators.Blur.create(KERNEL, "circular"),
     "motion-deblur": jr.operators.Blur.create(KERNEL),
+    "jpeg": jr.operators.Jpeg.create(95),  # a coarser one leaves too little of 8 x 8 pixels
     "operator": jr.operators.Compose((jr.operators.AveragePool(2), jr.operators.Tone.create(unknown=("stops",)))),
 }
 BLIND = jr.operators.Blur.create(jr.operators.SoftmaxKernel.create(3))
