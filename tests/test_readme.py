@@ -4,35 +4,27 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", README, re.DOTALL)
-pytestmark = pytest.mark.xdist_group("readme")  # in their order, in one folder
 COMMANDS = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines()]
 
 
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory):
-    """A folder in which the commands find the package's files, and may write."""
-    folder = tmp_path_factory.mktemp("checkout")
-    (folder / "jaxrestore").symlink_to(ROOT / "jaxrestore")
-    return folder
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_command(command, checkout):
-    if "pytest" in command:
-        assert command == 'python -m pip install -e ".[test]" && python -m pytest'  # these tests are it
-        return
-    command = command.removeprefix("python -m pip install . && ")  # installed already, or this would not run
-    done = subprocess.run(command, check=False, shell=True, cwd=checkout, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    if command == "jaxrestore demo":
-        before, after = map(float, re.search(r"PSNR ([\d.]+) dB degraded, ([\d.]+) dB restored", done.stdout).groups())
-        assert after > before + 3
-        assert (checkout / "demo" / "strip.png").is_file()
+def test_commands(tmp_path):
+    """In their order, in one folder: some read what others have written."""
+    (tmp_path / "jaxrestore").symlink_to(ROOT / "jaxrestore")
+    for command in COMMANDS:
+        if "pytest" in command:
+            assert command == 'python -m pip install -e ".[test]" && python -m pytest'  # these tests are it
+            continue
+        command = command.removeprefix("python -m pip install . && ")  # installed already, or this would not run
+        done = subprocess.run(command, check=False, shell=True, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        if command == "jaxrestore demo":
+            found = re.search(r"PSNR ([\d.]+) dB degraded, ([\d.]+) dB restored", done.stdout)
+            before, after = map(float, found.groups())
+            assert after > before + 3
+            assert (tmp_path / "demo" / "strip.png").is_file()
 
 
 def test_python_examples(tmp_path):
