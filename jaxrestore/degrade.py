@@ -15,7 +15,7 @@ from jaxrestore.degradations import DEGRADATIONS
 from jaxrestore.errors import InputError
 from jaxrestore.images import enlarge, read_image, write_aside, write_png
 from jaxrestore.storage import load_prior
-from jaxrestore.tasks import check_task, kernels_of, true_operator
+from jaxrestore.tasks import check_task, kernels_of, named_task, true_operator
 
 
 def simulate(key: Any, image: Any, operator: Any, noise_level: float, noise: str = "gaussian") -> Any:
@@ -52,9 +52,7 @@ def ray_gain(sinogram: Any) -> float:
 
 def degrade_file(options: Any) -> None:
     """Write the degraded image of `cli.Degrade`, and beside it what a restoration may be given."""
-    if (options.task is None) == (options.operator is None) and options.task != "operator":
-        raise InputError("Give --task NAME (see `jaxrestore tasks`) or --operator FILE.json: one of the two.")
-    options = replace(options, task=options.task or "operator")
+    options = replace(options, task=named_task(options))
     check_task(options.task)
     output, size = options.output, (options.size, options.size)
     level = options.noise_level if options.noise_level is not None else 30.0 * (options.task == "denoise")

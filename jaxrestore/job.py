@@ -27,7 +27,7 @@ from jaxrestore.restore import restore
 from jaxrestore.search import Restoration
 from jaxrestore.stopping import Stop
 from jaxrestore.storage import load_prior
-from jaxrestore.tasks import TASKS, check_task, task_operator
+from jaxrestore.tasks import TASKS, check_task, named_task, task_operator
 
 CLOSED_FORM = Preset(0.0, 0, operator="identity")  # around a method that descends nowhere
 IDLE = {  # flags for which it has no use, and how they look where they were not given
@@ -85,9 +85,7 @@ def run_job(options: Any, entries: list[Paths]) -> list[str]:
 
 def task_name(options: Any) -> str:
     """The task that the flags mean: of --operator the file's, and of deblurring without a kernel the blind one."""
-    if (options.task is None) == (options.operator is None) and options.task != "operator":
-        raise InputError("Give --task NAME (see `jaxrestore tasks`) or --operator FILE.json: one of the two.")
-    task = options.task or "operator"
+    task = named_task(options)
     return f"blind-{task}" if task in ("deblur", "motion-deblur") and options.kernel is None else task
 
 

@@ -86,6 +86,13 @@ class Task(NamedTuple):
     method: str = "bird"  # unless another is asked for
 
 
+def named_task(options: Any) -> str:
+    """The task of --task, or that of --operator; InputError unless it is one of the two."""
+    if (options.task is None) == (options.operator is None) and options.task != "operator":
+        raise InputError("Give --task NAME (see `jaxrestore tasks`) or --operator FILE.json: one of the two.")
+    return options.task or "operator"
+
+
 def check_task(name: str) -> None:
     """InputError for a task that is not in the table."""
     if name not in TASKS:
