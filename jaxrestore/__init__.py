@@ -8,7 +8,7 @@ from jaxrestore import operators, schedule
 from jaxrestore.calibration import load_typical
 from jaxrestore.ddim import invert, unroll
 from jaxrestore.errors import CheckpointError, InputError, OutOfMemory, PriorError
-from jaxrestore.methods import bird, diip, invert2restore, partially_blind, shred
+from jaxrestore.methods import bird, diip, gen2res, invert2restore, partially_blind, shred
 from jaxrestore.presets import preset
 from jaxrestore.prior import Prior, gaussian_prior
 from jaxrestore.restore import restore
@@ -32,6 +32,7 @@ __all__ = [
     "calibrate",
     "diip",
     "gaussian_prior",
+    "gen2res",
     "init",
     "invert",
     "invert2restore",

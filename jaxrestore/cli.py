@@ -13,6 +13,7 @@ from jaxrestore.converting import Convert
 from jaxrestore.ddim import GradientMode
 from jaxrestore.errors import InputError, OutOfMemory
 from jaxrestore.tasks import DegradeOptions, TaskOptions
+from jaxrestore.training_cli import Finetune, Train
 
 File = Annotated[Path, tyro.conf.Positional]
 
@@ -28,9 +29,9 @@ class Restore(TaskOptions):
     a file, and into sub-folders of a folder."""
     task: str | None = None
     """What happened to the image: see `jaxrestore tasks`, or give --operator. Of a reduced image INPUT is the small one."""
-    method: Literal["bird", "shred", "diip", "invert2restore"] | None = None
-    """The method; `bird` keeps the noise on its sphere, invert2restore its patches near theirs. Default: the task's; only
-    invert2restore and diip are for the task blind."""
+    method: Literal["bird", "shred", "diip", "invert2restore", "gen2res"] | None = None
+    """The method; `bird` keeps the noise on its sphere, invert2restore its patches near theirs. Default: the task's. For the
+    task blind there are invert2restore, diip, and gen2res, which fine-tunes the prior and draws the image anew."""
     prior: str = "flowers64"
     """An embedded prior's name (see `jaxrestore priors`), or a prior's folder."""
     preset: str | None = None
@@ -43,8 +44,19 @@ class Restore(TaskOptions):
     keep_known: bool | None = None
     """Put what was measured of the image back: known pixels (inpaint, compressed-sensing), the luma (colorize). Default:
     where --noise-level is 0."""
+    album: Path | None = None
+    """gen2res: a folder (or tar) of clean photographs of the same subject, to fine-tune the prior on. Default: an album that
+    is generated from each image."""
+    noise_step: int | None = None
+    """gen2res: how many steps of noise are added and taken away again, of the prior's 1000: more of them repair more and
+    keep less. Default: the preset's."""
+    finetune_steps: int | None = None
+    """gen2res: steps of fine-tuning; 0 takes the prior as it is, one that was saved before. Default: the preset's."""
+    save_prior: Path | None = None
+    """gen2res: keep the fine-tuned prior in this folder, for any method's --prior; of a folder of images without --album,
+    one for each in its sub-folders."""
     iterations: int | None = None
-    """Default: the preset's."""
+    """Default: the preset's. Of gen2res the steps of its sampler."""
     noise_lr: float | None = None
     """Step size on the noise. Default: the preset's."""
     operator_lr: float | None = None
@@ -220,6 +232,8 @@ def main(arguments: list[str] | None = None) -> None:
         "priors": Priors,
         "convert": Convert,
         "calibrate": Calibrate,
+        "train": Train,
+        "finetune": Finetune,
         "demo": Demo,
     }
     command = tyro.extras.subcommand_cli_from_dict(

@@ -107,11 +107,21 @@ def sample_sheet(output: Path, prior_name: str, number: int, skip: int, seed: in
     steps = len(prior.schedule)
     if number < 1 or not 1 <= skip <= steps:
         raise InputError(f"--number must be at least 1, and --skip between 1 and {steps}.")
-    noise = jax.random.normal(jax.random.key(seed), (number, *prior.shape))
-    images = np.asarray(unroll(prior, noise, skip=skip, grid="respaced"))
-    columns = math.ceil(math.sqrt(number))
-    blank = np.ones((columns * math.ceil(number / columns) - number, *prior.shape), np.float32)
-    rows = np.concatenate([images, blank]).reshape(-1, columns, *prior.shape)
-    sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in rows], axis=0)
-    write_png(output, enlarge(sheet, max(1, 128 // prior.shape[0])))
+    write_samples(output, prior, number, skip, seed)
     return f"{output}: {number} samples of {prior.name}, {steps // skip} steps"
+
+
+def write_samples(output: Path, prior: Any, number: int, skip: int, seed: int) -> None:
+    """The sheet of the first `number` samples of a seed."""
+    noise = jax.random.normal(jax.random.key(seed), (number, *prior.shape))
+    write_png(output, sheet(np.asarray(unroll(prior, noise, skip=skip, grid="respaced"))))
+
+
+def sheet(images: np.ndarray) -> np.ndarray:
+    """Images ``[n, h, w, c]`` as one, in rows of about as many, small ones enlarged."""
+    number, *shape = images.shape
+    columns = math.ceil(math.sqrt(number))
+    blank = np.ones((columns * math.ceil(number / columns) - number, *shape), np.float32)
+    rows = np.concatenate([images, blank]).reshape(-1, columns, *shape)
+    joined = np.concatenate([np.concatenate(list(row), axis=1) for row in rows], axis=0)
+    return enlarge(joined, max(1, 128 // shape[0]))

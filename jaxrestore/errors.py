@@ -1,5 +1,8 @@
 """The errors that are about what a person gave: each message is a sentence that says what, where, and what to do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(ValueError):
     """Something given (a file, a setting) can't be used. The command line prints the message and exits with 2."""
@@ -19,3 +22,14 @@ class CheckpointError(InputError):
 
 class OutOfMemory(RuntimeError):
     """The device's memory doesn't hold the batch; the message says what to change."""
+
+
+@contextmanager
+def memory_advice(sentence: str) -> Iterator[None]:
+    """`OutOfMemory` with this sentence in the place of what the runtime says."""
+    try:
+        yield
+    except RuntimeError as error:  # jax.errors.JaxRuntimeError is one
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise OutOfMemory(sentence) from error

@@ -44,22 +44,36 @@ def open_image(path: str | Path) -> Image.Image:
     path = Path(path)
     if not path.is_file():
         raise ImageError(f"There is no file {path}.")
+    return _decoded(path, path)
+
+
+def decode(stream: io.BytesIO, name: str, side: int) -> Image.Image:
+    """The RGB image in a stream, of which the shorter side may be reduced while a JPEG is decoded, but not below `side`.
+
+    `name` is what ImageError calls it.
+    """
+    return _rgb(_decoded(stream, name, side), name)
+
+
+def _decoded(file: Path | io.BytesIO, name: str | Path, side: int | None = None) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is an error
-            image = Image.open(path, formats=FORMATS)
+            image = Image.open(file, formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:
-            raise ImageError(f"{path} claims {image.width} x {image.height} pixels, more than {MAX_PIXELS} in all.")
+            raise ImageError(f"{name} claims {image.width} x {image.height} pixels, more than {MAX_PIXELS} in all.")
+        if side is not None:
+            image.draft(None, (side, side))
         image.load()
         return ImageOps.exif_transpose(image)
     except UnidentifiedImageError as error:
-        raise ImageError(f"{path} is not an image of a known format ({', '.join(FORMATS)}).") from error
+        raise ImageError(f"{name} is not an image of a known format ({', '.join(FORMATS)}).") from error
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{path} claims more pixels than any photograph has: it is not read.") from error
+        raise ImageError(f"{name} claims more pixels than any photograph has: it is not read.") from error
     except ImageError:
         raise
     except Exception as error:  # a damaged file may raise anything
-        raise ImageError(f"{path} is damaged or truncated: {error}.") from error
+        raise ImageError(f"{name} is damaged or truncated: {error}.") from error
 
 
 def _rgb(image: Image.Image, path: str | Path) -> Image.Image:

@@ -12,10 +12,12 @@ import numpy as np
 
 from jaxrestore import metrics
 from jaxrestore.calibration import load_typical
+from jaxrestore.constrain import regenerator
 from jaxrestore.degrade import ray_gain
 from jaxrestore.errors import InputError
 from jaxrestore.images import read_image
 from jaxrestore.inputs import read_measurement
+from jaxrestore.job_gen2res import FLAGS, constrained_prior, constraint_of, is_shared
 from jaxrestore.methods import METHODS, invert2restore
 from jaxrestore.methods.diip import early_stop
 from jaxrestore.operators import Mask, ParallelBeam
@@ -30,12 +32,14 @@ from jaxrestore.storage import load_prior
 from jaxrestore.tasks import TASKS, check_task, named_task, task_operator
 
 CLOSED_FORM = Preset(0.0, 0, operator="identity")  # around a method that descends nowhere
+DRAWN = dataclasses.replace(CLOSED_FORM, combine="mean")  # around one whose answers are random draws
 IDLE = {  # flags for which it has no use, and how they look where they were not given
     **dict.fromkeys(("iterations", "noise_lr", "operator_lr", "gradient", "restarts", "combine", "preset"), None),
     **dict.fromkeys(("discrepancy", "slope", "window"), 0),
     **dict.fromkeys(("noise_level", "checkpoint", "keep_known"), None),
     "uncertainty": False,
 }
+DRAWS_WITHOUT = ("noise_lr", "operator_lr", "gradient", "discrepancy", "slope", "window", "noise_level", "keep_known")
 SPARSE = ("compressed-sensing", "tomography")  # no two neighbouring pixels to compare
 
 
@@ -54,11 +58,8 @@ def run_job(options: Any, entries: list[Paths]) -> list[str]:
     check_options(options, entries)
     prior = load_prior(options.prior, dtype=options.dtype)
     options = dataclasses.replace(options, method=method_name(options))
-    try:
-        name = preset_name(options.method, options.preset, prior.name)
-        settings = CLOSED_FORM if is_idle(options) else preset(options.method, settings_name(options.task), name)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    settings, drawn = settings_around(options, prior), options.method == "gen2res"
+    constraint = constraint_of(options, prior) if drawn else None
     problems, failures = [], []
     for entry in entries:
         try:
@@ -75,11 +76,17 @@ def run_job(options: Any, entries: list[Paths]) -> list[str]:
         decides = options.discrepancy > 0 or (combine == "best" and restarts > 1)
         options = dataclasses.replace(options, noise_level="auto" if identity and decides else 0.0)
     # The searches of one image stay together; with "auto" each image has a noise level, and so a batch, of its own.
-    size = 1 if options.noise_level == "auto" else max(1, options.batch_size // restarts)
+    alone = options.noise_level == "auto" or (drawn and not is_shared(options))
+    size = 1 if alone else max(1, options.batch_size // restarts)
+    if constraint is not None and not alone and problems:
+        prior = constrained_prior(options, constraint, prior, None, False)
     for _, group in itertools.groupby(problems, lambda problem: problem.entry.mask):
         group = list(group)
         for start in range(0, len(group), size):
-            failures += restore_batch(options, settings, prior, group[start : start + size], restarts, combine)
+            batch, chosen = group[start : start + size], prior
+            if constraint is not None and alone:
+                chosen = constrained_prior(options, constraint, prior, batch[0], len(problems) > 1)
+            failures += restore_batch(options, settings, chosen, batch, restarts, combine)
     return failures
 
 
@@ -87,6 +94,17 @@ def task_name(options: Any) -> str:
     """The task that the flags mean: of --operator the file's, and of deblurring without a kernel the blind one."""
     task = named_task(options)
     return f"blind-{task}" if task in ("deblur", "motion-deblur") and options.kernel is None else task
+
+
+def settings_around(options: Any, prior: Prior) -> Preset:
+    """The preset of a method that descends, or what takes its place."""
+    if options.method == "gen2res":
+        return DRAWN
+    try:
+        name = preset_name(options.method, options.preset, prior.name)
+        return CLOSED_FORM if is_idle(options) else preset(options.method, settings_name(options.task), name)
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def is_idle(options: Any) -> bool:
@@ -97,17 +115,24 @@ def is_idle(options: Any) -> bool:
 def method_name(options: Any) -> str:
     """The method asked for, or the task's own; InputError for one that is not for the task, or for flags of no use to it."""
     name = options.method or TASKS[options.task].method
-    suited = ("invert2restore", "diip") if options.task == "blind" else ("bird", "shred", "invert2restore")
+    suited = ("invert2restore", "diip", "gen2res") if options.task == "blind" else ("bird", "shred", "invert2restore")
     if name not in suited:
         raise InputError(f"The task {options.task} is not one of --method {name}: give {' or '.join(suited)}.")
+    foreign = [flag for flag in FLAGS if getattr(options, flag) is not None]
+    if foreign and name != "gen2res":
+        raise InputError(f"--{foreign[0].replace('_', '-')} is for --method gen2res.")
     idle = [flag for flag, unset in IDLE.items() if getattr(options, flag) != unset]
     if idle and options.task == "blind" and name == "invert2restore":
         raise InputError(f"--task blind has no use for --{idle[0].replace('_', '-')} unless --method is diip.")
+    if name == "gen2res" and (idle := [flag for flag in idle if flag in DRAWS_WITHOUT]):
+        raise InputError(f"--method gen2res has no use for --{idle[0].replace('_', '-')}.")
     return name
 
 
 def build_method(options: Any, settings: Preset, prior: Prior, operator: Any, y: Any) -> Any:
     """The method of a batch, with the settings that the flags replace."""
+    if options.method == "gen2res":
+        return regenerator(prior, constraint_of(options, prior))
     if is_idle(options):
         return invert2restore(prior, load_typical(options.prior))
     origin = {"typical": load_typical(options.prior)} if settings.origin == "rectified" else {}

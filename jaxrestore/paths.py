@@ -16,6 +16,7 @@ class Paths(NamedTuple):
     kernel: Path
     operator: Path
     uncertainty: Path
+    album: Path
     record: Path
     reference: Path | None
     mask: Path | None
@@ -33,7 +34,7 @@ def plan(input: Path, output: Path, reference: Path | None, mask: Path | None) -
         if output.resolve() == input.resolve():
             raise InputError(f"OUTPUT is INPUT ({input}): the degraded image would be lost.")
         check_writable(output)
-        ends = {"strip": "png", "kernel": "png", "operator": "json", "uncertainty": "png"}
+        ends = {"strip": "png", "kernel": "png", "operator": "json", "uncertainty": "png", "album": "png"}
         beside = {name: output.with_name(f"{output.stem}_{name}.{end}") for name, end in ends.items()}
         return [Paths(input, output, **beside, record=output.with_name("run.json"), reference=reference, mask=mask)]
     if output.is_file():
@@ -51,6 +52,7 @@ def plan(input: Path, output: Path, reference: Path | None, mask: Path | None) -
             output / "kernels" / name,
             output / "operators" / f"{Path(name).stem}.json",
             output / "uncertainty" / name,
+            output / "albums" / name,
             output / "runs" / f"{Path(name).stem}.json",
             _by_name(reference, path, "reference"),
             _by_name(mask, path, "mask"),
@@ -71,6 +73,6 @@ def check_overwriting(entries: list[Paths], *given: Path | None) -> None:
     of_entries = [path for entry in entries for path in (entry.input, entry.reference, entry.mask)]
     read = {path.resolve() for path in (*given, *of_entries) if path is not None}
     for entry in entries:
-        for path in (entry.output, entry.strip, entry.kernel, entry.operator, entry.uncertainty, entry.record):
+        for path in entry[1:-2]:  # all that is written
             if path.resolve() in read:
                 raise InputError(f"{path} is read, and would be written over: give another OUTPUT.")

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxrestore.checkpoint import Checkpoints, fingerprint
-from jaxrestore.errors import InputError, OutOfMemory
+from jaxrestore.errors import InputError, memory_advice
 from jaxrestore.operators.basic import Identity
 from jaxrestore.search import Restoration, Search, begin, chunk, finish, is_batched
 from jaxrestore.stopping import Status, Stop
@@ -81,15 +81,11 @@ def restore(
             rows = np.minimum(np.arange(start, start + size), len(problems) - 1)
             folder = None if checkpoint is None else Path(checkpoint) / f"group-{number:04d}"
             loop = _Loop(chunk_size, folder, bar, callback)
-            try:
+            with memory_advice(
+                f"The device's memory doesn't hold {size} searches at once: pass a smaller batch_size, "
+                'or compute in bfloat16 (load_prior(..., dtype="bfloat16")).'
+            ):
                 results.append(_search(method, stop or Stop(), keys[rows], problems[rows], loop))
-            except jax.errors.JaxRuntimeError as error:
-                if "RESOURCE_EXHAUSTED" not in str(error):
-                    raise
-                raise OutOfMemory(
-                    f"The device's memory doesn't hold {size} searches at once: pass a smaller batch_size, "
-                    'or compute in bfloat16 (load_prior(..., dtype="bfloat16")).'
-                ) from error
     joined = jax.tree.map(lambda *parts: jnp.concatenate(parts)[: len(problems)], *results)
     result = _combine(jax.tree.map(lambda leaf: leaf.reshape(restarts, b, *leaf.shape[1:]), joined), combine)
     if batched:

@@ -30,6 +30,8 @@ FIELDS = {  # of a card, that loading needs
     "files": dict,
 }
 
+OWN = {*FIELDS, "format", "range", "parameter_count", "sha256"}  # what a card says of the prior itself
+
 
 def embedded_priors() -> list[str]:
     """Names of the priors that come with the package."""
@@ -157,7 +159,7 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
         raise ValueError(
             f"The prior {prior.name!r} has a network of your own; only {', '.join(ARCHITECTURES)} can be saved."
         )
-    if foreign := about.keys() & {*FIELDS, "format", "arguments", "range", "parameter_count", "sha256"}:
+    if foreign := about.keys() & OWN:
         raise ValueError(f"The card says {', '.join(sorted(foreign))} of the prior itself: leave it out of `about`.")
     folder = Path(folder).absolute()
     refuse_existing(folder)

@@ -51,6 +51,20 @@ def test_converting_commands_are_understood_and_name_every_known_file():
             assert f"`{file}`" in README
 
 
+def test_training_commands_are_understood():
+    import tyro
+
+    from jaxrestore.cli import Restore
+    from jaxrestore.training_cli import Finetune, Train
+
+    commands = {"restore": Restore, "finetune": Finetune, "train": Train}
+    block = re.search(r"## Gen2Res.*?```\n(.*?)```", README, re.DOTALL).group(1)
+    for line in block.splitlines():
+        _, name, *arguments = line.split()
+        tyro.cli(commands.pop(name), args=arguments)
+    assert not commands
+
+
 def test_links_and_pictures_exist():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target

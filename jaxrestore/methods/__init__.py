@@ -2,10 +2,11 @@
 
 from jaxrestore.methods.bird import bird
 from jaxrestore.methods.diip import diip
+from jaxrestore.methods.gen2res import gen2res
 from jaxrestore.methods.invert2restore import invert2restore
 from jaxrestore.methods.partially_blind import partially_blind
 from jaxrestore.methods.shred import shred
 
 METHODS = {"bird": bird, "diip": diip, "shred": shred, "invert2restore": partially_blind}  # those that descend, by name
 
-__all__ = ["METHODS", "bird", "diip", "invert2restore", "partially_blind", "shred"]
+__all__ = ["METHODS", "bird", "diip", "gen2res", "invert2restore", "partially_blind", "shred"]

@@ -1,0 +1,157 @@
+"""The commands ``jaxrestore train`` and ``jaxrestore finetune``: users' own photographs to a prior's folder."""
+
+import dataclasses
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """What both commands take."""
+
+    steps: int | None = None
+    """Steps in all. Default: 20000 to train; the preset's to fine-tune."""
+    batch_size: int | None = None
+    """Photographs a step. Default: 64 to train; the preset's to fine-tune."""
+    learning_rate: float | None = None
+    """Default: 3e-4 to train; the preset's to fine-tune."""
+    accumulate: int = 1
+    """Parts that a batch is evaluated in, one after the other: the same result in less memory."""
+    remat: bool = False
+    """Evaluate the network's blocks again on the way back instead of keeping them: less memory still, a third more time."""
+    minutes: float = math.inf
+    """Save and stop after so many minutes; the same command goes on."""
+    report_every: int = 100
+    """Steps from one report, checkpoint and sample sheet to the next."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the network's computation; bfloat16 is fast on accelerators only."""
+    seed: int = 0
+    """Of the weights, the order of the photographs, times and noise."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Train(TrainingOptions):
+    """Train a prior on your own photographs, from fresh weights. A few thousand of one kind are a start."""
+
+    photographs: Annotated[Path, tyro.conf.Positional]
+    """A folder (with its sub-folders) or an uncompressed tar of photographs, of any size from the prior's on."""
+    out: Annotated[Path, tyro.conf.Positional]
+    """The prior's folder to make; it must not exist. OUT.training is written beside: checkpoints, log.jsonl, sample sheets,
+    and loss.png where matplotlib is installed. The same command after a kill goes on from there."""
+    size: int = 64
+    """Side of its images, divisible by 8."""
+    ch: int = 64
+    """Channels at full size; deeper levels have 2, 2 and 4 times as many."""
+    min_snr: float | None = None
+    """Weigh times by min(snr, this), 5 in its paper (Hang et al. 2023)."""
+
+    def __call__(self) -> int:
+        import jax
+
+        from jaxrestore import schedule
+        from jaxrestore.errors import InputError
+        from jaxrestore.networks import DDPMUNet
+        from jaxrestore.prior import Prior
+        from jaxrestore.storage import save_prior
+        from jaxrestore.train import Training
+
+        if self.size % 8 or self.size < 16 or self.ch < 32 or self.ch % 32:
+            raise InputError("--size must be divisible by 8, from 16 on, and --ch by 32.")
+        small = (self.size // 4, self.size // 8)
+        network = DDPMUNet(
+            image_size=self.size,
+            ch=self.ch,
+            ch_mult=(1, 2, 2, 4),
+            attn_resolutions=small,
+            dtype=self.dtype,
+            remat=self.remat,
+        )
+        fresh = network.init(jax.random.key(self.seed))
+        side = (self.size, self.size, 3)
+        prior = Prior.create(network, fresh, schedule.linear(), side, "v", self.out.name)
+        return run(self, prior, changed(Training(min_snr=self.min_snr), self), save_prior, least=16)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Finetune(TrainingOptions):
+    """Fine-tune a prior on an album: twenty photographs of one subject, say. Then `restore --prior OUT` with any method."""
+
+    prior: Annotated[str, tyro.conf.Positional]
+    """An embedded prior's name, or a prior's folder."""
+    photographs: Annotated[Path, tyro.conf.Positional]
+    """A folder (with its sub-folders) or an uncompressed tar of photographs, of any size from the prior's on."""
+    out: Annotated[Path, tyro.conf.Positional]
+    """The prior's folder to make; it must not exist. OUT.training is written beside: checkpoints, log.jsonl, sample sheets,
+    and loss.png where matplotlib is installed. The same command after a kill goes on from there."""
+
+    def __call__(self) -> int:
+        from jaxrestore.constrain import constraint
+        from jaxrestore.derived import save_derived
+        from jaxrestore.storage import load_prior
+
+        prior = load_prior(self.prior, dtype=self.dtype)
+        network: Any = prior.network
+        if self.remat:
+            prior = dataclasses.replace(prior, network=dataclasses.replace(network, remat=True))
+        chosen = constraint(None, prior.name)
+        settings = dataclasses.replace(chosen.finetuning, steps=chosen.personal_steps)
+
+        def save(prior: Any, folder: Path, **about: Any) -> None:
+            save_derived(prior, folder, self.prior, **about)
+
+        return run(self, prior, changed(settings, self), save, least=2)
+
+
+def changed(settings: Any, options: TrainingOptions) -> Any:
+    """The settings, but for the flags that were given."""
+    given = {name: getattr(options, name) for name in ("steps", "batch_size", "learning_rate", "accumulate")}
+    return dataclasses.replace(settings, **{name: value for name, value in given.items() if value is not None})
+
+
+def run(options: Any, prior: Any, settings: Any, save: Any, least: int) -> int:
+    """Train, report, and write the prior's folder at the end; the exit code."""
+    import jax
+
+    from jaxrestore.storage import refuse_existing
+    from jaxrestore.training import check, train
+    from jaxrestore.training_data import photographs
+    from jaxrestore.training_report import Report
+
+    refuse_existing(options.out)  # before the work
+    check(settings, options.report_every)
+    found = photographs(options.photographs, prior.shape, least)
+    for sentence in found.left_out:
+        print(f"jaxrestore: left out: {sentence}", file=sys.stderr)
+    print(f"{options.photographs}: {len(found.items)} photographs, {settings.steps} steps of {settings.batch_size}")
+    beside = options.out.with_name(f"{options.out.name}.training")
+    done = train(
+        prior,
+        found,
+        jax.random.key(options.seed),
+        settings,
+        checkpoint=beside / "checkpoints",
+        report_every=options.report_every,
+        minutes=options.minutes,
+        progress=True,
+        watch=Report(beside, settings),
+    )
+    if done.step < settings.steps:
+        print(f"{options.out}: {done.step} of {settings.steps} steps are done; the same command goes on")
+        return 0
+    network = dataclasses.replace(done.prior.network, dtype="float32", remat=False)  # type: ignore[arg-type]
+    about = {
+        "photographs": len(found.items),
+        "steps": done.step,
+        "images_seen": done.step * settings.batch_size,
+        "last_loss": float(done.losses[-100:].mean()),
+        "hardware": f"{jax.local_device_count()} {jax.devices()[0].device_kind}",
+        "settings": json.loads(json.dumps(dataclasses.asdict(settings))),
+    }
+    save(dataclasses.replace(done.prior, network=network), options.out, **about)
+    print(f"{options.out}: trained for {done.step} steps, last loss {about['last_loss']:.4f}; see {beside}")
+    return 0
