@@ -22,7 +22,7 @@ ADM = {
     "num_head_channels": "head_channels",
 }
 TRAINING = {  # nothing to convert
-    "dropout", "use_checkpoint", "use_fp16", "resamp_with_conv", "conv_resample", "dims", "model_path", "use_kl",
+    "use_checkpoint", "use_fp16", "resamp_with_conv", "conv_resample", "dims", "model_path", "use_kl",
     "rescale_learned_sigmas", "timestep_respacing", "sigma_small", "predict_xstart", "prediction", "noise_schedule",
     "diffusion_steps", "rescale_timesteps", "class_dropout_prob", "var_type",
 }  # fmt: skip

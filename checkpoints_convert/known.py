@@ -38,5 +38,5 @@ KNOWN: dict[str, KnownFile] = {
     "1e27698a1c14eeff": _adm("512x512_diffusion.pt", 512),
     "40271b72ad5de28c": _adm("64x64_diffusion.pt", 64, _COSINE, new_order=True),
     "25b521c23bf73af6": _adm("ffhq_10m.pt", 256),
-    "1ed43ec7ccc8fca6": _adm("base_256.pt", 256, num_heads=1, head_channels=None),
+    "1ed43ec7ccc8fca6": _adm("base_256.pt", 256, num_heads=1, head_channels=None, dropout=0.1),
 }

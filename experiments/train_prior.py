@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--evaluate", help="a prior's name or folder: print its held-out error")
     parser.add_argument("--steps", type=int, default=36_000)
     parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--minutes", type=float, default=9)
+    parser.add_argument("--minutes", type=float, default=7, help="of a piece, before its last sheet")
     options = parser.parse_args()
 
     import jax
@@ -83,9 +83,13 @@ def main() -> None:
     if options.evaluate:
         print(json.dumps(held_out(jr.load_prior(options.evaluate), options.data), indent=1))
         return
+    if options.train is None:
+        parser.error("give --train, or --evaluate")
+    if (options.out / "prior").exists():
+        raise SystemExit(f"{options.out / 'prior'} is there: the training has finished.")
     dtype = "float32" if jax.default_backend() == "cpu" else "bfloat16"
     prior, settings = fresh(dtype), Training(options.steps, options.batch_size, 4e-4, warmup=1000, average=0.9995)
-    found = photographs(options.train, prior.shape)
+    found = photographs(Path(options.train), prior.shape)
     done = train(
         prior,
         found,

@@ -6,6 +6,7 @@ image y means finding the noise, and where it is unknown the degradation H, such
 
 from jaxrestore import operators, schedule
 from jaxrestore.calibration import load_typical
+from jaxrestore.constrain import Constraint, constrain, finetune
 from jaxrestore.ddim import invert, unroll
 from jaxrestore.errors import CheckpointError, InputError, OutOfMemory, PriorError
 from jaxrestore.methods import bird, diip, gen2res, invert2restore, partially_blind, shred
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CheckpointError",
+    "Constraint",
     "InputError",
     "OutOfMemory",
     "Prior",
@@ -30,7 +32,9 @@ __all__ = [
     "Stop",
     "bird",
     "calibrate",
+    "constrain",
     "diip",
+    "finetune",
     "gaussian_prior",
     "gen2res",
     "init",

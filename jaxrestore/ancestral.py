@@ -95,6 +95,7 @@ def hybrid_loss(
     noise: Float[Array, "b h w c"],
     t: Array,
     label: Array | None = None,
+    key: Array | None = None,
 ) -> Losses:
     """The loss of learned-variance networks: L_simple + T / 1000 L_vlb (Nichol & Dhariwal 2021, eq. 16). One evaluation.
 
@@ -103,7 +104,7 @@ def hybrid_loss(
     """
     alpha_bar = _spread(prior.schedule.alpha_bar[t])
     x = jnp.sqrt(alpha_bar) * x0 + jnp.sqrt(1 - alpha_bar) * noise
-    eps, raw = prior.apply(x, t, label)
+    eps, raw = prior.apply(x, t, label, key)
     if raw is None:
         raise ValueError("This prior's network has no variance output: its loss is the mean square alone.")
     output = jnp.concatenate([jax.lax.stop_gradient(eps), raw], axis=-1)

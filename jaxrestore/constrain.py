@@ -1,12 +1,10 @@
 """Constraining a prior to an album: what Gen2Res does before it restores, and with which settings. Prior -> Prior."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -73,17 +71,20 @@ def finetune(
     prior: Prior,
     album: Source | Photographs,
     key: Array,
-    settings: Training = _FINETUNING,
+    settings: Training | None = None,
     *,
     checkpoint: str | Path | None = None,
     progress: bool = False,
-    watch: Callable | None = None,
 ) -> Prior:
     """The prior after some steps on an album: an array ``[n, h, w, c]`` in [-1, 1], a folder or a tar of photographs.
 
-    Any method takes it. `checkpoint`, `progress` and `watch`: see `training.train`. Not for jit: a loop on the host.
+    Any method takes it. `settings`: default those of the prior's name, or the paper's, for a personal album. `checkpoint`
+    and `progress`: see `training.train`. Not for jit: a loop on the host.
     """
-    return train(prior, album, key, settings, checkpoint=checkpoint, progress=progress, watch=watch).prior
+    chosen = constraint(None, prior.name)
+    settings = settings or replace(chosen.finetuning, steps=chosen.personal_steps)
+    every = max(1, settings.steps // 8)
+    return train(prior, album, key, settings, checkpoint=checkpoint, report_every=every, progress=progress).prior
 
 
 def constrain(
@@ -103,14 +104,13 @@ def constrain(
     of the two is given.
     """
     album_key, tuning_key = jax.random.split(key)
-    tuning, made, driver = settings.finetuning, None, {"progress": progress, "batch_size": batch_size}
     phases = {name: None if checkpoint is None else checkpoint / name for name in ("album", "finetuning")}
-    if (y is None) == (album is None):
+    last: dict[str, Any] = {"checkpoint": phases["finetuning"], "progress": progress}
+    if album is not None and y is None:
+        tuning = replace(settings.finetuning, steps=settings.personal_steps)
+        return finetune(prior, album, tuning_key, tuning, **last), None
+    if y is None or album is not None:
         raise ValueError("Give a degraded image y or an album: one of the two.")
-    if y is not None:
-        made = generative_album(prior, jnp.asarray(y), album_key, settings, checkpoint=phases["album"], **driver)
-        album = made = np.asarray(made)
-    else:
-        tuning = replace(tuning, steps=settings.personal_steps)
-    assert album is not None
-    return finetune(prior, album, tuning_key, tuning, checkpoint=phases["finetuning"], progress=progress), made
+    driver: dict[str, Any] = {"checkpoint": phases["album"], "progress": progress, "batch_size": batch_size}
+    made = np.asarray(generative_album(prior, y, album_key, settings, **driver))
+    return finetune(prior, made, tuning_key, settings.finetuning, **last), made

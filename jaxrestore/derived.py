@@ -1,5 +1,6 @@
 """Keeping a fine-tuned prior: with what its base's card says, and the base's files that belong to it."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -7,21 +8,33 @@ from typing import Any
 
 from jaxrestore.calibration import FILE as CALIBRATION
 from jaxrestore.prior import Prior
-from jaxrestore.storage import OWN, prior_folder, read_card, save_prior
+from jaxrestore.storage import prior_folder, read_card, refuse_existing, save_prior
+
+KEPT = ("data", "licence", "attribution", "limits", "source")  # of the base's card; what was measured was of the base
 
 
 def save_derived(prior: Prior, folder: Path, base: str | Path, **finetuned: Any) -> None:
     """Write a prior that was fine-tuned from `base` (a name or folder) as a new folder that every method takes.
 
-    The card keeps the base's data, licence and attribution, and says how it was `finetuned`. The base's calibration comes
-    along, marked as the base's: it holds nearly; `jaxrestore calibrate` measures it anew. Raises what `save_prior` raises.
+    The card keeps the base's data, licence and attribution, and says how it was `finetuned`, and how its base was. The base's
+    calibration comes along, marked as the base's: it holds nearly; `jaxrestore calibrate` measures it anew. Raises what
+    `save_prior` raises.
     """
-    source, card = prior_folder(base), read_card(base)
-    about = {name: value for name, value in card.items() if name not in OWN}
-    save_prior(prior, folder, **{**about, "finetuned": {"base": card["name"], **finetuned}})
+    source, card, folder = prior_folder(base), read_card(base), Path(folder)
+    refuse_existing(folder)
+    network: Any = prior.network
+    plain = dataclasses.replace(
+        prior, network=dataclasses.replace(network, dtype="float32", precision=None, remat=False)
+    )
+    before = {"finetuned": card["finetuned"]} if "finetuned" in card else {}
+    about = {name: card[name] for name in KEPT if name in card}
+    aside = folder.with_name(f".{folder.name}.kept")
+    shutil.rmtree(aside, ignore_errors=True)
+    save_prior(plain, aside, **{**about, "finetuned": {**finetuned, "base": {"name": card["name"], **before}}})
     attribution = source / str(card.get("attribution", ""))
     if attribution.is_file():
-        shutil.copyfile(attribution, Path(folder) / attribution.name)
+        shutil.copyfile(attribution, aside / attribution.name)
     if (source / CALIBRATION).is_file():
         stored = json.loads((source / CALIBRATION).read_text())
-        (Path(folder) / CALIBRATION).write_text(json.dumps({**stored, "calibrated_for": card["name"]}) + "\n")
+        (aside / CALIBRATION).write_text(json.dumps({**stored, "calibrated_for": card["name"]}) + "\n")
+    aside.rename(folder)

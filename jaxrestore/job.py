@@ -17,7 +17,7 @@ from jaxrestore.degrade import ray_gain
 from jaxrestore.errors import InputError
 from jaxrestore.images import read_image
 from jaxrestore.inputs import read_measurement
-from jaxrestore.job_gen2res import FLAGS, constrained_prior, constraint_of, is_shared
+from jaxrestore.job_gen2res import FLAGS, check_kept, constrained_prior, constraint_of, is_shared, read_album
 from jaxrestore.methods import METHODS, invert2restore
 from jaxrestore.methods.diip import early_stop
 from jaxrestore.operators import Mask, ParallelBeam
@@ -76,17 +76,25 @@ def run_job(options: Any, entries: list[Paths]) -> list[str]:
         decides = options.discrepancy > 0 or (combine == "best" and restarts > 1)
         options = dataclasses.replace(options, noise_level="auto" if identity and decides else 0.0)
     # The searches of one image stay together; with "auto" each image has a noise level, and so a batch, of its own.
-    alone = options.noise_level == "auto" or (drawn and not is_shared(options))
-    size = 1 if alone else max(1, options.batch_size // restarts)
-    if constraint is not None and not alone and problems:
-        prior = constrained_prior(options, constraint, prior, None, False)
+    alone = not is_shared(options) if drawn else options.noise_level == "auto"
+    size, album = 1 if alone else max(1, options.batch_size // restarts), None
+    if constraint is not None and problems:
+        check_kept(options, problems)
+        album = read_album(options, problems, prior.shape)
+        if not alone:
+            prior = constrained_prior(options, constraint, prior, album, None, False)
     for _, group in itertools.groupby(problems, lambda problem: problem.entry.mask):
         group = list(group)
         for start in range(0, len(group), size):
             batch, chosen = group[start : start + size], prior
-            if constraint is not None and alone:
-                chosen = constrained_prior(options, constraint, prior, batch[0], len(problems) > 1)
-            failures += restore_batch(options, settings, chosen, batch, restarts, combine)
+            try:
+                if constraint is not None and alone:
+                    chosen = constrained_prior(options, constraint, prior, album, batch[0], len(problems) > 1)
+                failures += restore_batch(options, settings, chosen, batch, restarts, combine)
+            except InputError as error:  # of one image among others
+                if len(problems) == 1 or not alone:
+                    raise
+                failures.append(f"{batch[0].entry.input}: {error}")
     return failures
 
 
@@ -126,6 +134,8 @@ def method_name(options: Any) -> str:
         raise InputError(f"--task blind has no use for --{idle[0].replace('_', '-')} unless --method is diip.")
     if name == "gen2res" and (idle := [flag for flag in idle if flag in DRAWS_WITHOUT]):
         raise InputError(f"--method gen2res has no use for --{idle[0].replace('_', '-')}.")
+    if name == "gen2res" and options.combine == "best":
+        raise InputError("--method gen2res draws at random, and no draw is best: give --combine mean.")
     return name
 
 
@@ -211,6 +221,8 @@ def restore_batch(
     seconds = (time.perf_counter() - began) / len(batch)
     around = {"restarts": restarts, "combine": combine, "seconds": seconds}
     about = {"options": plain(options), "method": settings_of(method), **around}
+    if options.method == "gen2res":
+        about["constraint"] = dataclasses.asdict(constraint_of(options, prior))
     failures = []
     for i, problem in enumerate(batch):
         try:

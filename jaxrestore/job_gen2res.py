@@ -1,5 +1,7 @@
 """What `jaxrestore restore --method gen2res` does before it restores: an album, a fine-tuned prior. See `constrain`."""
 
+import hashlib
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,10 @@ from jaxrestore.constrain import Constraint, constrain, constraint
 from jaxrestore.degrade import sheet
 from jaxrestore.derived import save_derived
 from jaxrestore.errors import InputError
-from jaxrestore.images import write_png
+from jaxrestore.images import check_writable, write_png
 from jaxrestore.prior import Prior
-from jaxrestore.storage import refuse_existing
-from jaxrestore.training_data import photographs
+from jaxrestore.storage import load_prior, read_card
+from jaxrestore.training_data import Photographs, photographs
 
 FLAGS = ("album", "noise_step", "finetune_steps", "save_prior")
 
@@ -28,20 +30,26 @@ def constraint_of(options: Any, prior: Prior) -> Constraint:
         raise InputError(str(error)) from error
     length, steps = len(prior.schedule), options.finetune_steps
     if options.noise_step is not None:
-        if not 2 <= options.noise_step <= length:
-            raise InputError(f"--noise-step must lie between 2 and {length}, not {options.noise_step}.")
-        respaced = None if chosen.steps is None else min(chosen.steps, options.noise_step)
-        chosen = replace(chosen, noise_step=options.noise_step, steps=respaced)
+        chosen = replace(chosen, noise_step=options.noise_step)
+    if not 2 <= chosen.noise_step <= length:
+        raise InputError(f"--noise-step must lie between 2 and the prior's {length}, not {chosen.noise_step}.")
     if options.iterations is not None:
         if not 2 <= options.iterations <= chosen.noise_step:
             raise InputError(f"--iterations of gen2res must lie between 2 and {chosen.noise_step}, its --noise-step.")
         chosen = replace(chosen, steps=options.iterations)
+    elif chosen.steps is not None:
+        chosen = replace(chosen, steps=min(chosen.steps, chosen.noise_step))
     if steps is not None:
         if steps < 0:
             raise InputError(f"--finetune-steps must be at least 0, not {steps}.")
         chosen = replace(chosen, personal_steps=steps, finetuning=replace(chosen.finetuning, steps=max(1, steps)))
     if steps == 0 and (options.album is not None or options.save_prior is not None):
         raise InputError("--finetune-steps 0 takes the prior as it is: leave --album and --save-prior out.")
+    times = chosen.finetuning.times
+    if times is not None:  # all that are visited
+        chosen = replace(
+            chosen, finetuning=replace(chosen.finetuning, times=min(length, max(times, chosen.noise_step)))
+        )
     return chosen
 
 
@@ -50,29 +58,69 @@ def is_shared(options: Any) -> bool:
     return options.album is not None or options.finetune_steps == 0
 
 
-def constrained_prior(options: Any, settings: Constraint, prior: Prior, problem: Any, several: bool) -> Prior:
+def read_album(options: Any, problems: list[Any], shape: tuple[int, int, int]) -> Photographs | None:
+    """The photographs of --album, but for the images that are to be restored; those left out are named."""
+    if options.album is None:
+        return None
+    found = photographs(options.album, shape)
+    inputs = {problem.entry.input.resolve() for problem in problems}
+    used = [item for item in found.items if item.path.resolve() not in inputs]
+    for sentence in found.left_out + ["An image that is to be restored."] * (len(used) < len(found.items)):
+        print(f"jaxrestore: left out of the album: {sentence}", file=sys.stderr)
+    if len(used) < 2:
+        raise InputError(f"{options.album} holds {len(used)} photographs besides those to be restored: 2 are needed.")
+    return found._replace(items=used)
+
+
+def kept_folder(options: Any, problem: Any, several: bool) -> Path | None:
+    """Where --save-prior keeps the prior of a problem, or with None that of all."""
+    if options.save_prior is None or problem is None or not several:
+        return options.save_prior
+    return options.save_prior / problem.entry.output.stem
+
+
+def check_kept(options: Any, problems: list[Any]) -> None:
+    """InputError now, rather than after the work, for a folder of --save-prior that can't be made."""
+    if options.save_prior is None:
+        return
+    shared = is_shared(options)
+    for problem in [None] if shared else problems:
+        folder = kept_folder(options, problem, len(problems) > 1)
+        assert folder is not None
+        check_writable(folder)
+        if folder.exists() and not (folder / "card.json").is_file():
+            raise InputError(f"--save-prior {folder} exists already and is no prior: nothing is written over it.")
+        for other in problems:
+            if folder.resolve() in (other.entry.output.resolve(), *other.entry.output.resolve().parents):
+                raise InputError(
+                    f"--save-prior {folder} would hold {other.entry.output}: give the prior its own folder."
+                )
+
+
+def constrained_prior(
+    options: Any, settings: Constraint, prior: Prior, album: Photographs | None, problem: Any, several: bool
+) -> Prior:
     """The prior for one image (`job.Problem`), or with None for all; writes the album's sheet and --save-prior's folder."""
     if options.finetune_steps == 0:
         return prior
-    name, y, picture = "", None, None
+    name, y, picture = "all", None, None
     if problem is not None:
         name, y, picture = problem.entry.output.stem, jnp.asarray(problem.y), problem.entry.album
-    folder = (
-        None if options.save_prior is None else options.save_prior / name if several and name else options.save_prior
-    )
-    if folder is not None:
-        refuse_existing(folder)
-    album: Any = None
-    if options.album is not None:
-        album = photographs(options.album, prior.shape)
-        print(f"{options.album}: fine-tuning on {len(album.items)} photographs, {settings.personal_steps} steps")
+    folder = kept_folder(options, problem, several)
+    steps = settings.finetuning.steps if album is None else settings.personal_steps
+    run = _digest(prior, settings, options.seed, y, album)
+    if folder is not None and folder.exists():
+        if read_card(folder).get("finetuned", {}).get("run") != run:
+            raise InputError(f"--save-prior {folder} exists already, of another run; a prior is never written over.")
+        print(f"{folder}: kept by this command before, and taken")
+        return load_prior(folder, dtype=options.dtype)
+    if album is not None:
+        print(f"{options.album}: fine-tuning on {len(album.items)} photographs, {steps} steps")
     else:
-        print(
-            f"{name}: an album of {settings.album} images, then {settings.finetuning.steps} steps of fine-tuning on it"
-        )
+        print(f"{name}: an album of {settings.album} images, then {steps} steps of fine-tuning on it")
     tuned, made = constrain(
         prior,
-        jax.random.fold_in(jax.random.key(options.seed), 1),
+        jax.random.fold_in(jax.random.key(options.seed), 1 << 21),  # apart from the restarts'
         settings,
         y=y,
         album=album,
@@ -81,9 +129,16 @@ def constrained_prior(options: Any, settings: Constraint, prior: Prior, problem:
         batch_size=options.batch_size,
     )
     if made is not None and picture is not None:
-        write_png(picture, sheet(np.asarray(made)))
+        write_png(picture, sheet(made))
     if folder is not None:
-        kept = {"album": str(options.album or "generated"), "steps": settings.finetuning.steps}
-        save_derived(tuned, folder, options.prior, **kept)
+        images = settings.album if album is None else len(album.items)
+        about = {"album": "generated" if album is None else "photographs", "images": images, "steps": steps, "run": run}
+        save_derived(tuned, folder, options.prior, **about)
         print(f"{folder}: the fine-tuned prior")
     return tuned
+
+
+def _digest(prior: Prior, settings: Constraint, seed: int, y: Any, album: Photographs | None) -> str:
+    """Of all that decides a fine-tuned prior, but the weights it starts from."""
+    given = np.asarray(y).tobytes() if album is None else f"{album.digest}{len(album.items)}".encode()
+    return hashlib.sha256(f"{prior.name}{settings}{seed}".encode() + given).hexdigest()[:16]

@@ -73,6 +73,15 @@ def check_overwriting(entries: list[Paths], *given: Path | None) -> None:
     of_entries = [path for entry in entries for path in (entry.input, entry.reference, entry.mask)]
     read = {path.resolve() for path in (*given, *of_entries) if path is not None}
     for entry in entries:
-        for path in entry[1:-2]:  # all that is written
+        written = (
+            entry.output,
+            entry.strip,
+            entry.kernel,
+            entry.operator,
+            entry.uncertainty,
+            entry.album,
+            entry.record,
+        )
+        for path in written:
             if path.resolve() in read:
                 raise InputError(f"{path} is read, and would be written over: give another OUTPUT.")

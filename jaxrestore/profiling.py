@@ -19,12 +19,12 @@ def flops(program: Any) -> float:
 
 
 @cache
-def peak_flops(dtype: str = "float32", size: int | None = None) -> float:
+def peak_flops(dtype: str = "float32") -> float:
     """Operations a second of a square matrix product on one device: the best of five, what a network can hope for at most.
 
-    `size` is its side; default 2048 on CPU, 8192 elsewhere. Not for jit: it measures time.
+    Not for jit: it measures time.
     """
-    side = size or (2048 if jax.default_backend() == "cpu" else 8192)
+    side = 2048 if jax.default_backend() == "cpu" else 4096
     matrix = jnp.full((side, side), 0.5, dtype)
     product = jax.jit(jnp.matmul).lower(matrix, matrix).compile()
     product(matrix, matrix).block_until_ready()

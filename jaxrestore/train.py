@@ -51,20 +51,21 @@ def losses(
     noise: Float[Array, "b h w c"],
     t: Array,
     min_snr: float | None = None,
-    label: Array | None = None,
+    key: Array | None = None,
 ) -> Float[Array, " b"]:
     """Each image's loss at its time t ``[b]``: the mean square error of what the network predicts. One evaluation.
 
     Noise, x0 or v is compared with its own target. A network with a variance output has the hybrid loss (`hybrid_loss`).
     `min_snr` weighs the times by min(snr, gamma), as seen from x0 (Hang et al. 2023, eq. 9), snr = ab / (1 - ab).
+    A network with dropout draws it from `key`; without one there is none.
     """
     alpha_bar = prior.schedule.alpha_bar[t]
     x = _mix(alpha_bar, x0, noise)
     bound = 0.0
-    if jax.eval_shape(prior.apply, x, t, label)[1] is None:
-        square = jnp.mean((prior.predict_noise(x, t, label) - noise) ** 2, axis=(1, 2, 3))
+    if jax.eval_shape(prior.apply, x, t)[1] is None:
+        square = jnp.mean((prior.apply(x, t, key=key)[0] - noise) ** 2, axis=(1, 2, 3))
     else:
-        found = hybrid_loss(prior, x0, noise, t, label)
+        found = hybrid_loss(prior, x0, noise, t, key=key)
         square, bound = found.mean_square, found.total - found.mean_square
     # An error of the noise is sqrt(ab) times one of v, and sqrt(snr) times one of x0.
     snr = alpha_bar / (1 - alpha_bar)
@@ -79,14 +80,15 @@ def _mix(alpha_bar: Array, x0: Array, noise: Array) -> Array:
 
 
 def learning_rate(settings: Training) -> optax.Schedule:
-    """The rate at a step: warmed up, then annealed."""
-    rate, rest = settings.learning_rate, max(1, settings.steps - settings.warmup)
+    """The rate at a step: warmed up, for an eighth of the steps at most, then annealed."""
+    rate, warmup = settings.learning_rate, min(settings.warmup, settings.steps // 8)
+    rest = settings.steps - warmup
     after = {
         "constant": optax.constant_schedule(rate),
         "linear": optax.linear_schedule(rate, 0.0, rest),
         "cosine": optax.cosine_decay_schedule(rate, rest),
     }[settings.anneal]
-    return optax.join_schedules([optax.linear_schedule(0.0, rate, settings.warmup), after], [settings.warmup])
+    return optax.join_schedules([optax.linear_schedule(0.0, rate, warmup), after], [warmup])
 
 
 def optimizer(settings: Training) -> optax.GradientTransformation:
@@ -119,7 +121,7 @@ def step(
 
     def loss(parameters, images, keys, t):
         noise = jax.vmap(lambda key: jax.random.normal(key, images.shape[1:]))(keys)
-        return jnp.mean(losses(replace(prior, parameters=parameters), images, noise, t, settings.min_snr))
+        return jnp.mean(losses(replace(prior, parameters=parameters), images, noise, t, settings.min_snr, key=keys[0]))
 
     def part(total, given):
         return jax.tree.map(jnp.add, total, jax.value_and_grad(loss)(state.parameters, *given)), None
@@ -148,13 +150,11 @@ def trained(prior: Prior, settings: Training, state: State) -> Prior:
 
 
 @jax.jit
-def held_out_error(
-    prior: Prior, images: Float[Array, "b h w c"], t: Any, key: Array, label: Array | None = None
-) -> Float[Array, "b 2"]:
-    """Mean square error of the predicted noise, and of x0 clipped to [-1, 1], at one time t for each image. Pure."""
+def held_out_error(prior: Prior, images: Float[Array, "b h w c"], t: Any, key: Array) -> Float[Array, "b 2"]:
+    """Mean square error of the predicted noise, and of x0 clipped to [-1, 1], at a time t ``[]`` or ``[b]``. Pure."""
     noise = jax.random.normal(key, images.shape)
-    alpha_bar = prior.schedule.alpha_bar[t]
+    alpha_bar = prior.schedule.alpha_bar[t].reshape(-1, 1, 1, 1)
     x = _mix(alpha_bar, images, noise)
-    eps = prior.predict_noise(x, t, label)
+    eps = prior.predict_noise(x, t)
     x0 = jnp.clip((x - jnp.sqrt(1 - alpha_bar) * eps) / jnp.sqrt(alpha_bar), -1, 1)
     return jnp.stack([jnp.mean((a - b) ** 2, axis=(1, 2, 3)) for a, b in ((eps, noise), (x0, images))], axis=-1)

@@ -1,7 +1,6 @@
 """The commands ``jaxrestore train`` and ``jaxrestore finetune``: users' own photographs to a prior's folder."""
 
 import dataclasses
-import json
 import math
 import sys
 from pathlib import Path
@@ -27,7 +26,7 @@ class TrainingOptions:
     minutes: float = math.inf
     """Save and stop after so many minutes; the same command goes on."""
     report_every: int = 100
-    """Steps from one report, checkpoint and sample sheet to the next."""
+    """Steps from one report and checkpoint to the next; every tenth has a sheet of samples."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the network's computation; bfloat16 is fast on accelerators only."""
     seed: int = 0
@@ -74,7 +73,13 @@ class Train(TrainingOptions):
         fresh = network.init(jax.random.key(self.seed))
         side = (self.size, self.size, 3)
         prior = Prior.create(network, fresh, schedule.linear(), side, "v", self.out.name)
-        return run(self, prior, changed(Training(min_snr=self.min_snr), self), save_prior, least=16)
+
+        def save(prior: Prior, folder: Path, **about: Any) -> None:
+            plain = dataclasses.replace(network, dtype="float32", remat=False)
+            data = f"{about['photographs']} photographs of {self.photographs.name}"
+            save_prior(dataclasses.replace(prior, network=plain), folder, data=data, **about)
+
+        return run(self, prior, changed(Training(min_snr=self.min_snr), self), save, least=16)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,7 +104,8 @@ class Finetune(TrainingOptions):
         if self.remat:
             prior = dataclasses.replace(prior, network=dataclasses.replace(network, remat=True))
         chosen = constraint(None, prior.name)
-        settings = dataclasses.replace(chosen.finetuning, steps=chosen.personal_steps)
+        # all times: other methods start from all of them
+        settings = dataclasses.replace(chosen.finetuning, steps=chosen.personal_steps, times=None)
 
         def save(prior: Any, folder: Path, **about: Any) -> None:
             save_derived(prior, folder, self.prior, **about)
@@ -117,13 +123,18 @@ def run(options: Any, prior: Any, settings: Any, save: Any, least: int) -> int:
     """Train, report, and write the prior's folder at the end; the exit code."""
     import jax
 
+    from jaxrestore.errors import InputError
+    from jaxrestore.images import check_writable
     from jaxrestore.storage import refuse_existing
-    from jaxrestore.training import check, train
+    from jaxrestore.training import check, devices_for, train
     from jaxrestore.training_data import photographs
     from jaxrestore.training_report import Report
 
     refuse_existing(options.out)  # before the work
-    check(settings, options.report_every)
+    check_writable(options.out)
+    if options.photographs.resolve() in options.out.resolve().parents:
+        raise InputError(f"{options.out} lies among {options.photographs}: its sample sheets would be trained on.")
+    check(settings, len(prior.schedule), options.report_every)
     found = photographs(options.photographs, prior.shape, least)
     for sentence in found.left_out:
         print(f"jaxrestore: left out: {sentence}", file=sys.stderr)
@@ -143,15 +154,14 @@ def run(options: Any, prior: Any, settings: Any, save: Any, least: int) -> int:
     if done.step < settings.steps:
         print(f"{options.out}: {done.step} of {settings.steps} steps are done; the same command goes on")
         return 0
-    network = dataclasses.replace(done.prior.network, dtype="float32", remat=False)  # type: ignore[arg-type]
     about = {
         "photographs": len(found.items),
         "steps": done.step,
         "images_seen": done.step * settings.batch_size,
         "last_loss": float(done.losses[-100:].mean()),
-        "hardware": f"{jax.local_device_count()} {jax.devices()[0].device_kind}",
-        "settings": json.loads(json.dumps(dataclasses.asdict(settings))),
+        "hardware": f"{len(devices_for(settings.batch_size // settings.accumulate))} {jax.devices()[0].device_kind}",
+        "settings": dataclasses.asdict(settings),
     }
-    save(dataclasses.replace(done.prior, network=network), options.out, **about)
+    save(done.prior, options.out, **about)
     print(f"{options.out}: trained for {done.step} steps, last loss {about['last_loss']:.4f}; see {beside}")
     return 0

@@ -14,7 +14,7 @@ from PIL import Image
 from jaxrestore.errors import ImageError
 from jaxrestore.images import SUFFIXES, decode
 
-Source = Path | np.ndarray
+Source = str | Path | np.ndarray
 
 
 class Photographs(NamedTuple):
@@ -42,32 +42,37 @@ class _Member(NamedTuple):
 def photographs(source: Source, shape: tuple[int, int, int], least: int = 2) -> Photographs:
     """The photographs of a folder (and its sub-folders), of a tar, or of an array ``[n, h, w, c]`` in [-1, 1].
 
-    Files whose shorter side is below the prior's, or that can't be read, are left out; ImageError where fewer than `least`
-    are left. An array's images must have the prior's `shape`.
+    Files that are smaller than the prior's `shape`, or can't be read, are left out; ImageError where fewer than `least` are
+    left. An array's images must have that shape, and files are for priors of three channels.
     """
     if isinstance(source, np.ndarray):
-        if source.shape[1:] != shape or len(source) < least or not np.all(np.isfinite(source)):
+        if source.shape[1:] != shape or len(source) < least or not np.all(np.abs(source) <= 1 + 1e-3):
             raise ImageError(
-                f"The album is an array of shape {source.shape}: it must hold at least {least} images {shape}, finite."
+                f"The album is an array of shape {source.shape}: it must hold at least {least} images {shape} in [-1, 1]."
             )
         return Photographs(np.asarray(source, np.float32), [], hashlib.sha256(source.tobytes()).hexdigest())
-    side, good, left_out = max(shape[:2]), [], []
+    source, (height, width, channels) = Path(source), shape
+    if channels != 3:
+        raise ImageError(
+            f"Photographs have three channels, and the prior {channels}: give an array [n, h, w, {channels}]."
+        )
+    good, left_out = [], []
     for member in _members(source):
         try:
-            image = member.open(side)
-        except ImageError as error:
+            image = member.open(max(height, width))
+        except (ImageError, OSError) as error:
             left_out.append(str(error))
             continue
-        if min(image.size) < side:
+        if image.height < height or image.width < width:
             left_out.append(
-                f"{member.name} is {image.height} x {image.width} pixels, smaller than the prior's {side} x {side}."
+                f"{member.name} is {image.height} x {image.width} pixels, smaller than the prior's {height} x {width}."
             )
         else:
             good.append(member)
     if len(good) < least:
         reason = f" {len(left_out)} were left out: {left_out[0]}" if left_out else ""
         raise ImageError(f"{source} holds {len(good)} usable photographs; at least {least} are needed.{reason}")
-    names = "".join(f"{member.name}{member.size};" for member in good)
+    names = "".join(f"{member.name.removeprefix(str(source))}{member.size};" for member in good)  # wherever it lies
     return Photographs(good, left_out, hashlib.sha256(names.encode()).hexdigest())
 
 
@@ -91,9 +96,10 @@ def _members(source: Path) -> list[_Member]:
 
 @dataclass(frozen=True)
 class View:
-    """How a photograph is looked at in a training: a random square of at least `crop` of its shorter side, maybe flipped."""
+    """How a photograph is looked at in a training: a random part of the prior's proportions, of at least `crop` of the
+    largest such part; maybe flipped."""
 
-    size: tuple[int, int]
+    size: tuple[int, int]  # (height, width)
     crop: float
     flip: bool
 
@@ -102,15 +108,14 @@ class View:
         if isinstance(item, np.ndarray):
             image = item
         else:
-            side = max(self.size)
-            opened = item.open(round(side / self.crop))
-            short = min(opened.size)
-            length = draw.uniform(min(short, max(side, self.crop * short)), short)
-            place = 0.5 if self.crop == 1 else draw.uniform(size=2)
-            left, top = (np.subtract(opened.size, length) * place).tolist()
-            box = (left, top, left + length, top + length)
+            wanted = np.array(self.size[::-1])
+            opened = item.open(round(max(self.size) / self.crop))
+            largest = (opened.size / wanted).min()  # how many times the prior's size it is
+            part = wanted * draw.uniform(min(largest, max(1.0, self.crop * largest)), largest)
+            start = (opened.size - part) * (0.5 if self.crop == 1 else draw.uniform(size=2))
+            box = (*start.tolist(), *np.minimum(start + part, opened.size).tolist())
             # a triangle as wide as the reduction: a box would leave aliases, which a prior learns as detail
-            reduced = opened.resize((self.size[1], self.size[0]), Image.Resampling.BILINEAR, box)
+            reduced = opened.resize(self.size[::-1], Image.Resampling.BILINEAR, box)
             image = np.asarray(reduced, np.float32) / 127.5 - 1
         return np.ascontiguousarray(image[:, ::-1]) if self.flip and draw.uniform() < 0.5 else image
 
@@ -127,5 +132,9 @@ def batches(found: Photographs, view: View, batch_size: int, seed: int, start: i
             return view(element, rng)
 
     rounds = grain.MapDataset.source(found.items).seed(seed).shuffle().repeat().random_map(Viewed())
-    ahead = grain.ReadOptions(num_threads=4, prefetch_buffer_size=4 * batch_size)
-    yield from iter(rounds.batch(batch_size).slice(slice(start, stop)).to_iter_dataset(ahead))
+    ahead = grain.ReadOptions(num_threads=4, prefetch_buffer_size=4)  # batches
+    made: Any = iter(rounds.batch(batch_size).slice(slice(start, stop)).to_iter_dataset(ahead))
+    try:
+        yield from made
+    finally:
+        made.close()  # or its threads would read on

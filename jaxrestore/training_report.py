@@ -10,12 +10,15 @@ from jaxrestore.images import write_aside
 from jaxrestore.train import Training
 from jaxrestore.training import Trained
 
+EVERY, SAMPLES = 10, 16
+
 
 class Report:
-    """Call it with a `Trained`: appends to log.jsonl, and writes samples-STEP.png, loss.png and a line to the terminal."""
+    """Call it with a `Trained`: appends to log.jsonl, writes a line to the terminal, and every tenth time and at the end
+    samples-STEP.png and loss.png."""
 
-    def __init__(self, folder: Path, settings: Training, samples: int = 16, every: int = 10):
-        self.folder, self.settings, self.samples, self.every, self.calls = folder, settings, samples, every, 0
+    def __init__(self, folder: Path, settings: Training):
+        self.folder, self.settings, self.calls = folder, settings, 0
 
     def __call__(self, trained: Trained) -> None:
         from tqdm import tqdm
@@ -28,9 +31,9 @@ class Report:
         speed = f"{row['images_per_second']:.1f} images/s, {100 * row['utilisation']:.0f} % of the peak"
         tqdm.write(f"step {trained.step} of {self.settings.steps}: loss {row['loss']:.4f}, {speed}")
         self.calls += 1
-        if trained.step == self.settings.steps or self.calls % self.every == 1:  # 50 evaluations a sample
+        if trained.step == self.settings.steps or self.calls % EVERY == 0:  # 50 evaluations a sample
             skip = max(1, len(trained.prior.schedule) // 50)
-            write_samples(self.folder / f"samples-{trained.step:06d}.png", trained.prior, self.samples, skip, 0)
+            write_samples(self.folder / f"samples-{trained.step:06d}.png", trained.prior, SAMPLES, skip, 0)
             draw_curve(self.folder / "loss.png", trained.losses)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from jaxrestore.networks import ADMUNet, DDPMUNet
 from jaxrestore.networks.ddpm_unet import depth_to_space, space_to_depth, timestep_embedding
+from jaxrestore.networks.layers import Dropout
 
 
 def count(network):
@@ -66,6 +67,26 @@ def test_an_adm_network_in_bfloat16_with_labels_and_variance():
     found = dataclasses.replace(network, dtype="bfloat16")(parameters, x, 500, jnp.asarray([1, 4]))
     assert found.dtype == jnp.float32
     assert 0 < float(jnp.linalg.norm(found - wanted) / jnp.linalg.norm(wanted)) < 0.05
+
+
+@pytest.mark.parametrize("kind", [DDPMUNet, ADMUNet])
+def test_dropout_is_drawn_from_a_key(kind):
+    network = kind(image_size=16, ch=32, ch_mult=(1, 2), num_res_blocks=1, attn_resolutions=(), head_channels=None)
+    parameters, x = network.init(jax.random.key(0)), jax.random.normal(jax.random.key(1), (1, 16, 16, 3))
+    wet = dataclasses.replace(network, dropout=0.5)
+    plain, keys = network(parameters, x, 5), jax.random.split(jax.random.key(2))
+    np.testing.assert_array_equal(wet(parameters, x, 5), plain)  # without a key there is none
+    one, same, other = (wet(parameters, x, 5, None, key) for key in (keys[0], keys[0], keys[1]))
+    np.testing.assert_array_equal(one, same)
+    assert float(jnp.abs(one - other).mean()) > 0.01
+    with pytest.raises(ValueError, match="dropout must lie"):
+        dataclasses.replace(network, dropout=1.5).shapes()
+
+
+def test_dropout_keeps_the_mean():
+    kept = Dropout(0.3, 1)(jnp.ones(20_000), jax.random.key(0))
+    np.testing.assert_allclose(np.unique(kept), [0, 1 / 0.7], rtol=1e-6)
+    assert float(kept.mean()) == pytest.approx(1, abs=0.02)
 
 
 def test_attention_heads_must_divide_the_channels():

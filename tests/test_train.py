@@ -13,6 +13,7 @@ import pytest
 from golden_files import arrays, channels_last, config, prior
 
 import jaxrestore as jr
+from jaxrestore import profiling
 from jaxrestore import train as single
 from jaxrestore.errors import InputError
 from jaxrestore.train import Training
@@ -50,8 +51,10 @@ def test_a_network_with_a_variance_output_has_the_published_hybrid_loss():
 
 
 def test_rates():
-    rate = single.learning_rate(Training(steps=10, warmup=2, learning_rate=1.0, anneal="linear"))
-    np.testing.assert_allclose([rate(i) for i in (0, 1, 2, 6, 10)], [0, 0.5, 1, 0.5, 0], atol=1e-6)
+    rate = single.learning_rate(Training(steps=18, warmup=2, learning_rate=1.0, anneal="linear"))
+    np.testing.assert_allclose([rate(i) for i in (0, 1, 2, 10, 18)], [0, 0.5, 1, 0.5, 0], atol=1e-6)
+    rate = single.learning_rate(Training(steps=16, warmup=500, learning_rate=1.0, anneal="constant"))
+    np.testing.assert_allclose([rate(i) for i in (0, 1, 2, 15)], [0, 0.5, 1, 1], atol=1e-6)  # a short one is soon warm
     rate = single.learning_rate(Training(steps=10, warmup=0, learning_rate=1.0, anneal="cosine"))
     np.testing.assert_allclose([rate(i) for i in (0, 5, 10)], [1, 0.5, 0], atol=1e-6)
 
@@ -66,6 +69,39 @@ def test_parts_of_a_batch_make_no_difference(affine_prior, album):
         found.append((about, state.optimizer))
     for one, other in zip(jax.tree.leaves(found[0]), jax.tree.leaves(found[1]), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-6)
+
+
+def test_the_average_follows_the_weights(affine_prior, album):
+    """(1 + i) / (10 + i) of what it was, while that is less than `average`."""
+    bare, state = dataclasses.replace(affine_prior, parameters=None), single.begin(affine_prior, SHORT)
+    state, wanted = jax.tree.map(jnp.copy, state), np.zeros((8, 8, 3))
+    for i in range(3):
+        state, _ = single.step(bare, SHORT, state, jnp.asarray(album[None, :4]), KEY)
+        decay = (1 + i) / (10 + i)
+        wanted = decay * wanted + (1 - decay) * np.asarray(state.parameters["mean"])
+    np.testing.assert_allclose(single.trained(bare, SHORT, state).parameters["mean"], wanted, rtol=1e-5, atol=1e-7)
+    last = dataclasses.replace(SHORT, average=0.0)
+    assert single.trained(bare, last, state).parameters is state.parameters
+
+
+def test_only_the_times_asked_for_are_trained(affine_prior, album):
+    """A network that is right at small times and wrong above has no loss below."""
+    mean = jnp.full((8, 8, 3), 0.5)
+
+    def network(parameters, x, t, label, key):
+        noise = affine_prior.network({"mean": mean}, x, t, label, key)
+        return noise + parameters["wrong"] * (t >= 100).reshape(-1, 1, 1, 1)
+
+    prior = jr.Prior.create(network, {"wrong": jnp.ones(())}, affine_prior.schedule, (8, 8, 3))
+    images = np.broadcast_to(np.asarray(mean), (4, 8, 8, 3)).copy()
+    assert train(prior, images, KEY, dataclasses.replace(SHORT, times=100)).losses.max() < 1e-6
+    assert train(prior, images, KEY, SHORT).losses.min() > 0.1
+
+
+def test_operations_are_counted():
+    matrix = jnp.ones((64, 64))
+    assert profiling.flops(jax.jit(jnp.matmul).lower(matrix, matrix)) == pytest.approx(2 * 64**3, rel=0.05)
+    assert profiling.peak_flops() > 1e8
 
 
 def test_the_loss_falls_and_the_caller_keeps_its_weights(affine_prior, album):
@@ -106,6 +142,8 @@ def test_what_cannot_be_meant_is_said(affine_prior, album):
         ({"steps": 0}, "at least 1"),
         ({"learning_rate": float("nan")}, "from 0 on"),
         ({"crop": 0.0}, "crop in"),
+        ({"min_snr": -1.0}, "above 0"),
+        ({"times": 1001}, "the schedule's 1000"),
     ):
         with pytest.raises(InputError, match=words):
             train(affine_prior, album, KEY, dataclasses.replace(SHORT, **wrong))
@@ -119,8 +157,9 @@ SHARDED = """
 import sys
 import conftest, jax, numpy as np
 from test_train import KEY, SHORT, train
+from jaxrestore.training import devices_for
 prior = conftest.mean_prior()
-print(len(jax.devices()), *train(prior, np.load(sys.argv[1]), KEY, SHORT).losses)
+print(len(devices_for(4)), len(devices_for(6)), *train(prior, np.load(sys.argv[1]), KEY, SHORT).losses)
 """
 
 
@@ -132,8 +171,8 @@ def test_devices_share_a_batch(affine_prior, album, tmp_path):
     environment = {**os.environ, **forced, "PYTHONPATH": str(Path(__file__).parent)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    devices, *losses = done.stdout.split()
-    assert devices == "4"
+    devices, divisors, *losses = done.stdout.split()
+    assert (devices, divisors) == ("4", "3")
     np.testing.assert_allclose(np.array(losses, float), train(affine_prior, album, KEY, SHORT).losses, rtol=1e-3)
 
 

@@ -111,8 +111,11 @@ class Gen2Res:
 
 
 def chain_times(noise_step: int, steps: int) -> np.ndarray:
-    """The times of a sampler from K = `noise_step` down, rising ``[steps]``: 0..K-1, or `steps` even ones of them."""
-    return np.round(np.linspace(0, noise_step - 1, steps)).astype(int)
+    """The times of a sampler from K = `noise_step` down, rising ``[steps]``: 0..K-1, or `steps` even ones of them, of which
+    the last is K-1. ValueError for more steps than that."""
+    if not 1 <= steps <= noise_step:
+        raise ValueError(f"A chain from step {noise_step} has 1 to {noise_step} steps, not {steps}.")
+    return np.round(np.linspace(noise_step - 1, 0, steps)).astype(int)[::-1]
 
 
 def guided_steps(guidance: Guidance, times: np.ndarray, length: int) -> np.ndarray:

@@ -64,8 +64,9 @@ class _ResBlock(nnx.Module):
         self.out_layers = nnx.Dict({"0": layers.norm(outputs), "3": layers.conv(outputs, outputs)})
         if inputs != outputs:
             self.skip_connection = layers.conv(inputs, outputs, size=1)
+        self.dropout = layers.dropout()
 
-    def __call__(self, x, embedding):
+    def __call__(self, x, embedding, key=None):
         h = nnx.silu(self.in_layers["0"](x))
         if self.resample is not None:
             h, x = self.resample(h), self.resample(x)
@@ -76,12 +77,12 @@ class _ResBlock(nnx.Module):
             h = self.out_layers["0"](h) * (1 + scale) + shift
         else:
             h = self.out_layers["0"](h + shift)
-        h = self.out_layers["3"](nnx.silu(h))
+        h = self.out_layers["3"](self.dropout(nnx.silu(h), key))
         return h + (self.skip_connection(x) if hasattr(self, "skip_connection") else x)
 
 
 class _Attention(nnx.Module):
-    """Self-attention over all positions; the embedding is ignored."""
+    """Self-attention over all positions; embedding and key are ignored."""
 
     def __init__(self, layers: Layers, channels: int, up: bool):
         config = layers.config
@@ -91,7 +92,7 @@ class _Attention(nnx.Module):
         self.norm = layers.norm(channels)
         self.qkv, self.proj_out = layers.dense(channels, 3 * channels), layers.dense(channels, channels)
 
-    def __call__(self, x, embedding):
+    def __call__(self, x, embedding, key=None):
         b, h, w, c = x.shape
         qkv = self.qkv(self.norm(x).reshape(b, h * w, c))
         if self.new_order:  # all queries, all keys, all values
@@ -102,13 +103,13 @@ class _Attention(nnx.Module):
 
 
 class _Resampling(nnx.Module):
-    """A change of size by a convolution; the embedding is ignored."""
+    """A change of size by a convolution; embedding and key are ignored."""
 
     def __init__(self, layers: Layers, channels: int, up: bool):
         self.name = "conv" if up else "op"
         setattr(self, self.name, layers.conv(channels, channels, strides=1 if up else 2, padding=((1, 1), (1, 1))))
 
-    def __call__(self, x, embedding):
+    def __call__(self, x, embedding, key=None):
         return getattr(self, self.name)(enlarge(x) if self.name == "conv" else x)
 
 
@@ -155,7 +156,7 @@ class _UNet(nnx.Module):
         self.output_blocks = numbered(up)
         self.out = nnx.Dict({"0": layers.norm(width), "2": layers.conv(width, config.out_channels)})
 
-    def __call__(self, x, t, label=None):
+    def __call__(self, x, t, label=None, key=None):
         config = self.config
         embedding = timestep_embedding(t, config.ch, "cos_sin").astype(config.dtype)
         embedding = self.time_embed["2"](nnx.silu(self.time_embed["0"](embedding)))
@@ -164,14 +165,14 @@ class _UNet(nnx.Module):
         x = self.input_blocks["0"]["0"](x)
         skips = [x]
         for i in range(1, len(self.input_blocks)):
-            x = self._parts(self.input_blocks[str(i)], x, embedding)
+            x = self._parts(self.input_blocks[str(i)], x, embedding, key)
             skips.append(x)
-        x = self._parts(self.middle_block, x, embedding)
+        x = self._parts(self.middle_block, x, embedding, key)
         for i in range(len(self.output_blocks)):
-            x = self._parts(self.output_blocks[str(i)], jnp.concatenate([x, skips.pop()], axis=-1), embedding)
+            x = self._parts(self.output_blocks[str(i)], jnp.concatenate([x, skips.pop()], axis=-1), embedding, key)
         return self.out["2"](nnx.silu(self.out["0"](x)))
 
-    def _parts(self, parts, x, embedding):
+    def _parts(self, parts, x, embedding, key):
         for i in range(len(parts)):
-            x = run(self.config.remat, parts[str(i)], x, embedding)
+            x = run(self.config.remat, parts[str(i)], x, embedding, key)
         return x

@@ -66,11 +66,12 @@ class _ResBlock(nnx.Module):
         self.norm2, self.conv2 = layers.norm(outputs), layers.conv(outputs, outputs)
         if inputs != outputs:
             self.nin_shortcut = layers.conv(inputs, outputs, size=1)
+        self.dropout = layers.dropout()
 
-    def __call__(self, x, temb):
+    def __call__(self, x, temb, key=None):
         h = self.conv1(nnx.silu(self.norm1(x)))
         h = h + self.temb_proj(nnx.silu(temb))[:, None, None, :]
-        h = self.conv2(nnx.silu(self.norm2(h)))
+        h = self.conv2(self.dropout(nnx.silu(self.norm2(h)), key))
         return h + (self.nin_shortcut(x) if hasattr(self, "nin_shortcut") else x)
 
 
@@ -95,8 +96,8 @@ class _Middle(nnx.Module):
         self.block_1, self.attn_1 = _ResBlock(layers, channels, channels), _Attention(layers, channels)
         self.block_2 = _ResBlock(layers, channels, channels)
 
-    def __call__(self, x, temb):
-        return self.block_2(self.attn_1(self.block_1(x, temb)), temb)
+    def __call__(self, x, temb, key=None):
+        return self.block_2(self.attn_1(self.block_1(x, temb, key)), temb, key)
 
 
 class _Level(nnx.Module):
@@ -110,8 +111,8 @@ class _Level(nnx.Module):
         for name, module in resample.items():
             setattr(self, name, nnx.Dict({"conv": module}))
 
-    def apply_block(self, i: int, x, temb):
-        x = run(self.remat, self.block[str(i)], x, temb)
+    def apply_block(self, i: int, x, temb, key):
+        x = run(self.remat, self.block[str(i)], x, temb, key)
         return run(self.remat, self.attn[str(i)], x) if hasattr(self, "attn") else x
 
 
@@ -149,7 +150,7 @@ class _UNet(nnx.Module):
         self.norm_out = layers.norm(width)
         self.conv_out = layers.conv(width, config.out_channels * patch**2)
 
-    def __call__(self, x, t, label=None):
+    def __call__(self, x, t, label=None, key=None):
         config, levels = self.config, range(len(self.config.ch_mult))
         temb = timestep_embedding(t, config.ch, config.time_embedding).astype(config.dtype)
         temb = self.temb["dense"]["1"](nnx.silu(self.temb["dense"]["0"](temb)))
@@ -158,16 +159,16 @@ class _UNet(nnx.Module):
         for level in levels:
             here = self.down[str(level)]
             for i in range(config.num_res_blocks):
-                x = here.apply_block(i, x, temb)
+                x = here.apply_block(i, x, temb, key)
                 skips.append(x)
             if hasattr(here, "downsample"):
                 x = here.downsample["conv"](x)
                 skips.append(x)
-        x = self.mid(x, temb)
+        x = self.mid(x, temb, key)
         for level in reversed(levels):
             here = self.up[str(level)]
             for i in range(config.num_res_blocks + 1):
-                x = here.apply_block(i, jnp.concatenate([x, skips.pop()], axis=-1), temb)
+                x = here.apply_block(i, jnp.concatenate([x, skips.pop()], axis=-1), temb, key)
             if hasattr(here, "upsample"):
                 x = here.upsample["conv"](enlarge(x))
         return depth_to_space(self.conv_out(nnx.silu(self.norm_out(x))), config.patch_size)

@@ -23,6 +23,7 @@ class UNet:
     ``dtype`` is that of the computation ("float32" or "bfloat16"; parameters stay float32, norms and softmax are taken in
     float32); ``precision`` that of its products: "highest" for float32 throughout where the hardware's default is less.
     ``remat``: blocks are computed again on the way back instead of being kept, for gradients with respect to parameters.
+    ``dropout``: the share of each residual block's features that is left out at random, where the call is given a key.
     """
 
     image_size: int = 256
@@ -33,6 +34,7 @@ class UNet:
     dtype: str = "float32"
     precision: str | None = None
     remat: bool = False
+    dropout: float = 0.0
 
     @property
     def stride(self) -> int:
@@ -45,13 +47,13 @@ class UNet:
 
     @partial(jax.jit, static_argnums=0)
     def __call__(self, parameters, x: Float[Array, "b h w c"], t: Any, label=None, key=None) -> Float[Array, "b h w o"]:
-        """The network's output at times `t`, ``[]`` or ``[b]``, of classes `label` where it knows any; `key` is unused."""
+        """The output at times `t`, ``[]`` or ``[b]``, of classes `label` where the network knows any; `key` draws dropout."""
         if x.shape[1] % self.stride or x.shape[2] % self.stride:
             raise ValueError(
                 f"This network needs image sides divisible by {self.stride}, not {x.shape[1]} x {x.shape[2]}."
             )
         module: Any = nnx.merge(_graph(self), parameters)
-        return module(x, jnp.atleast_1d(t), label).astype(x.dtype)
+        return module(x, jnp.atleast_1d(t), label, key).astype(x.dtype)
 
     def shapes(self) -> dict:
         """The nested dict of ShapeDtypeStructs that `parameters` must match."""
@@ -101,6 +103,7 @@ class Layers:
 
     def __init__(self, config: UNet, rngs: Any):
         self.config: Any = config
+        self.dropouts = 0
         self.numbers = {"dtype": jnp.dtype(config.dtype), "param_dtype": jnp.float32, "rngs": rngs}
         self.products = {**self.numbers, "precision": config.precision, "kernel_init": nnx.initializers.zeros}
 
@@ -114,8 +117,27 @@ class Layers:
         groups, epsilon = self.config.groups, self.config.norm_eps
         return nnx.GroupNorm(channels, groups, epsilon=epsilon, use_fast_variance=False, **self.numbers)
 
+    def dropout(self) -> "Dropout":
+        if not 0 <= self.config.dropout < 1:
+            raise ValueError(f"dropout must lie in [0, 1), not {self.config.dropout}.")
+        self.dropouts += 1
+        return Dropout(self.config.dropout, self.dropouts)
+
     def embed(self, number: int, features: int) -> nnx.Embed:
         return nnx.Embed(number, features, embedding_init=nnx.initializers.zeros, **self.numbers)
+
+
+class Dropout(nnx.Module):
+    """Features left out at random, the others scaled up; nothing without a key. `number` tells one from another."""
+
+    def __init__(self, rate: float, number: int):
+        self.rate, self.number = rate, number
+
+    def __call__(self, x: Array, key: Array | None) -> Array:
+        if key is None or not self.rate:
+            return x
+        kept = jax.random.bernoulli(jax.random.fold_in(key, self.number), 1 - self.rate, x.shape)
+        return jnp.where(kept, x / (1 - self.rate), 0)
 
 
 def numbered(modules) -> Any:
