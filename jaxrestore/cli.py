@@ -12,6 +12,7 @@ import tyro
 from jaxrestore.converting import Convert
 from jaxrestore.ddim import GradientMode
 from jaxrestore.errors import InputError, OutOfMemory
+from jaxrestore.score import Score
 from jaxrestore.tasks import DegradeOptions, TaskOptions
 from jaxrestore.training_cli import Finetune, Train
 
@@ -234,6 +235,7 @@ def main(arguments: list[str] | None = None) -> None:
         "calibrate": Calibrate,
         "train": Train,
         "finetune": Finetune,
+        "score": Score,
         "demo": Demo,
     }
     command = tyro.extras.subcommand_cli_from_dict(

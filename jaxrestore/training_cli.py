@@ -43,9 +43,13 @@ class Train(TrainingOptions):
     """The prior's folder to make; it must not exist. OUT.training is written beside: checkpoints, log.jsonl, sample sheets,
     and loss.png where matplotlib is installed. The same command after a kill goes on from there."""
     size: int = 64
-    """Side of its images, divisible by 8."""
+    """Side of its images."""
     ch: int = 64
-    """Channels at full size; deeper levels have 2, 2 and 4 times as many."""
+    """Channels of the network at full size, divisible by 32."""
+    ch_mult: tuple[int, ...] = (1, 2, 2, 4)
+    """How many times as many each level has; sides halve from one to the next."""
+    num_res_blocks: int = 2
+    """Residual blocks of each level."""
     min_snr: float | None = None
     """Weigh times by min(snr, this), 5 in its paper (Hang et al. 2023)."""
 
@@ -59,14 +63,17 @@ class Train(TrainingOptions):
         from jaxrestore.storage import save_prior
         from jaxrestore.train import Training
 
-        if self.size % 8 or self.size < 16 or self.ch < 32 or self.ch % 32:
-            raise InputError("--size must be divisible by 8, from 16 on, and --ch by 32.")
-        small = (self.size // 4, self.size // 8)
+        stride = 2 ** (len(self.ch_mult) - 1)
+        if self.size < 8 or self.size % stride or self.ch < 32 or self.ch % 32:
+            raise InputError(f"--size must be divisible by {stride}, from 8 on, and --ch by 32, from 32 on.")
+        if min(self.ch_mult) < 1 or self.num_res_blocks < 1:
+            raise InputError("--ch-mult and --num-res-blocks must be at least 1.")
         network = DDPMUNet(
             image_size=self.size,
             ch=self.ch,
-            ch_mult=(1, 2, 2, 4),
-            attn_resolutions=small,
+            ch_mult=self.ch_mult,
+            num_res_blocks=self.num_res_blocks,
+            attn_resolutions=(self.size // 4, self.size // 8),  # where a position sees all others at little cost
             dtype=self.dtype,
             remat=self.remat,
         )

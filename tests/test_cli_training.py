@@ -35,7 +35,22 @@ def degraded(tmp_path_factory):
 
 
 def test_train_makes_a_prior_in_pieces(command, album, tmp_path):
-    flags = ["--size", 16, "--ch", 32, "--steps", 3, "--batch-size", 4, "--report-every", 2]
+    flags = [
+        "--size",
+        16,
+        "--ch",
+        32,
+        "--ch-mult",
+        1,
+        "--num-res-blocks",
+        1,
+        "--steps",
+        3,
+        "--batch-size",
+        4,
+        "--report-every",
+        2,
+    ]
     few = command("train", album, tmp_path / "mine", *flags)
     assert few[0] == 2
     assert "holds 6 usable photographs; at least 16 are needed" in few[2]
@@ -67,7 +82,7 @@ def test_finetune_and_gen2res(monkeypatch, command, album, degraded, tiny_folder
     assert "small.png is 9 x 40 pixels, smaller than" in complained
     card = jr.read_card(tmp_path / "tuned")
     assert card["data"] == "nothing"  # its base's
-    assert card["finetuned"]["base"] == "tiny"
+    assert card["finetuned"]["base"] == {"name": "tiny"}
     blind = ["restore", degraded, tmp_path / "a.png", "--task", "blind", "--method", "gen2res", "--noise-step", 6]
     code, said, _ = command(*blind, "--prior", tmp_path / "tuned", "--finetune-steps", 0)
     assert code == 0

@@ -30,6 +30,25 @@ def test_equal_images_score_highest(pair):
     np.testing.assert_allclose(metrics.ssim(pair[0], pair[0]), 1, atol=1e-5)
 
 
+def test_gradient_deviation_is_that_of_a_convolution_by_hand(pair):
+    image, reference = pair[0][0], pair[1][0]
+    down = np.array([[1, 1, 1], [0, 0, 0], [-1, -1, -1]]) / 3
+
+    def magnitude(values):
+        grey = np.asarray(values).mean(-1) / 2
+        rows, columns = grey.shape[0] - 2, grey.shape[1] - 2
+        parts = [
+            sum(kernel[i, j] * grey[i : i + rows, j : j + columns] for i in range(3) for j in range(3))
+            for kernel in (down, down.T)
+        ]
+        return np.hypot(*parts)
+
+    a, b, constant = magnitude(image), magnitude(reference), 170 / 255**2
+    wanted = ((2 * a * b + constant) / (a**2 + b**2 + constant)).std()
+    np.testing.assert_allclose(metrics.gradient_deviation(image, reference), wanted, rtol=1e-3)
+    np.testing.assert_allclose(metrics.gradient_deviation(image, image), 0, atol=1e-5)
+
+
 def test_noise_level_is_estimated_from_the_image_alone():
     rows, columns = jnp.meshgrid(jnp.linspace(-0.8, 0.8, 65), jnp.linspace(-0.5, 0.5, 65), indexing="ij")
     noisy = (rows * columns)[..., None] + 0.1 * jax.random.normal(jax.random.key(0), (65, 65, 3))
