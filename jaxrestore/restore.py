@@ -1,5 +1,6 @@
 """The driver: restores a measurement or a batch, with restarts, progress, stopping and checkpoints."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -121,25 +122,25 @@ def _search(method: Any, stop: Stop, keys: Array, y: Array, loop: _Loop) -> Rest
     """The search over one batch, chunk by chunk."""
     search, history, done = _begin(method, stop, keys, y), np.zeros((len(y), 0), np.float32), 0
     search = jax.tree.map(jnp.copy, search)  # donated below: no buffer of the caller's may be among them
-    checkpoints = None
-    if loop.checkpoint is not None:
-        checkpoints = Checkpoints(loop.checkpoint, fingerprint(method, stop, keys, y))
-        done, search, history = checkpoints.load(search) or (done, search, history)
-        loop.bar.update(done)
-    while done < method.iterations and bool(jnp.any(search.status == Status.RUNNING)):
-        count = min(loop.chunk_size, method.iterations - done)
-        search, part = _chunk(method, stop, search, y, count, loop.chunk_size)
-        done += count
-        history = np.concatenate([history, np.asarray(part)[:, :count]], axis=1)
-        loop.bar.update(count)
-        loop.bar.set_postfix_str(f"data term {float(jnp.mean(search.data_term)):.5f}", refresh=False)
-        if checkpoints is not None:
-            checkpoints.save(done, search, history)
-        if loop.callback is not None:
-            loop.callback(done, search)
+    with contextlib.ExitStack() as stack:
+        checkpoints = None
+        if loop.checkpoint is not None:
+            checkpoints = Checkpoints(loop.checkpoint, fingerprint(method, stop, keys, y))
+            stack.callback(checkpoints.close)
+            done, search, history = checkpoints.load(search) or (done, search, history)
+            loop.bar.update(done)
+        while done < method.iterations and bool(jnp.any(search.status == Status.RUNNING)):
+            count = min(loop.chunk_size, method.iterations - done)
+            search, part = _chunk(method, stop, search, y, count, loop.chunk_size)
+            done += count
+            history = np.concatenate([history, np.asarray(part)[:, :count]], axis=1)
+            loop.bar.update(count)
+            loop.bar.set_postfix_str(f"data term {float(jnp.mean(search.data_term)):.5f}", refresh=False)
+            if checkpoints is not None:
+                checkpoints.save(done, search, history)
+            if loop.callback is not None:
+                loop.callback(done, search)
     loop.bar.update(method.iterations - done)
-    if checkpoints is not None:
-        checkpoints.close()
     history = np.pad(history, ((0, 0), (0, method.iterations - history.shape[1])), constant_values=np.nan)
     return _finish(method, search, history)
 

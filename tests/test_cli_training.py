@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 import tarfile
 
 import numpy as np
@@ -96,7 +97,7 @@ def test_finetune_and_gen2res(monkeypatch, command, album, degraded, tiny_folder
     assert (tmp_path / "a_album.png").is_file()
     with monkeypatch.context() as patched:  # every phase is taken from its checkpoint
         patched.setattr("jaxrestore.training._Loop.run", None)
-        patched.setattr("jaxrestore.restore._chunk", None)
+        patched.setattr(sys.modules["jaxrestore.restore"], "_chunk", None)
         assert command(*blind, *constrained)[0] == 0
         assert (tmp_path / "a.png").read_bytes() == first
         code, said, _ = command(*blind, *constrained, "--save-prior", tmp_path / "kept")
