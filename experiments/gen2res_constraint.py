@@ -149,9 +149,27 @@ def measure(mine: list[int], data: Path, out: Path, worker: str) -> None:
             workers.append(out / f"results-{worker}.jsonl", row)
 
 
-def report(rows: list[dict], noise_step: int) -> list[str]:
+def shown_scores(out: Path, count: int) -> list[str]:
+    """The line of the degraded photographs themselves, the first `count`."""
+    import jax.numpy as jnp
+
+    from jaxrestore import metrics
+
+    stored = [np.load(out / f"{number}-unconstrained.npz") for number in range(count)]
+    y, clean = (jnp.asarray(np.stack([one[name] for one in stored])) for name in ("y", "clean"))
+    values = [float(score(y, clean).mean()) for score in (metrics.psnr, metrics.ssim, metrics.gradient_deviation)]
+    return [
+        "",
+        "degraded",
+        "",
+        *(f"{value:.{digits}f}" for value, digits in zip(values, (2, 3, 4), strict=True)),
+        *[""] * 3,
+    ]
+
+
+def report(rows: list[dict], noise_step: int, shown: list[str]) -> list[str]:
     """A line for each arm: mean scores over photographs and draws, and against the unconstrained prior, paired."""
-    lines, plain = [], np.zeros(0)
+    lines, plain = [shown], np.zeros(0)
     for arm in ARMS:
         mine = sorted((row for row in rows if row["arm"] == arm), key=lambda row: row["name"])
         mine = [row for row in mine if str(noise_step) in row["scores"]]
@@ -210,10 +228,10 @@ def main() -> None:
     settings = constraint(None, "flowers64")
     about = str((settings, BLUR, NOISE, QUALITY))
     rows = [row for row in workers.read_rows(options.out) if row["about"] == about]
-    insert(options.docs / "gen2res.md", "constraint", report(rows, settings.noise_step))
+    insert(options.docs / "gen2res.md", "constraint", report(rows, settings.noise_step, shown_scores(options.out, 10)))
     few = {row["name"] for row in rows if str(WIDE[-1]) in row["scores"]}
-    wide = [report([row for row in rows if row["name"] in few], k) for k in WIDE]
-    insert(options.docs / "gen2res.md", "steps", [*wide[0], *(line for lines in wide[1:] for line in lines[3:])])
+    wide = [report([row for row in rows if row["name"] in few], k, shown_scores(options.out, 5)) for k in WIDE]
+    insert(options.docs / "gen2res.md", "steps", [*wide[0], *(line for lines in wide[1:] for line in lines[4:])])
     write_pictures(options.out, options.docs, settings.noise_step)
 
 
