@@ -69,7 +69,8 @@ def read_album(options: Any, problems: list[Any], shape: tuple[int, int, int]) -
         print(f"jaxrestore: left out of the album: {sentence}", file=sys.stderr)
     if len(used) < 2:
         raise InputError(f"{options.album} holds {len(used)} photographs besides those to be restored: 2 are needed.")
-    return found._replace(items=used)
+    chosen = hashlib.sha256((found.digest + "".join(item.path.name for item in used)).encode()).hexdigest()
+    return found._replace(items=used, digest=chosen)
 
 
 def kept_folder(options: Any, problem: Any, several: bool) -> Path | None:
@@ -140,5 +141,5 @@ def constrained_prior(
 
 def _digest(prior: Prior, settings: Constraint, seed: int, y: Any, album: Photographs | None) -> str:
     """Of all that decides a fine-tuned prior, but the weights it starts from."""
-    given = np.asarray(y).tobytes() if album is None else f"{album.digest}{len(album.items)}".encode()
+    given = np.asarray(y).tobytes() if album is None else album.digest.encode()
     return hashlib.sha256(f"{prior.name}{settings}{seed}".encode() + given).hexdigest()[:16]

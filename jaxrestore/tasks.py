@@ -200,6 +200,6 @@ TASKS: dict[str, Task] = {
         "SHRED",
         f"{_REDUCTION} --kernel-size",
     ),
-    "blind": Task(_IDENTITY, _IDENTITY, "nothing", "", "Invert2Restore, DIIP", "", OURS),
+    "blind": Task(_IDENTITY, _IDENTITY, "nothing", "", "Invert2Restore, DIIP, Gen2Res", "", OURS),
     "tomography": Task(building.tomograph, building.tomograph, "the angles", "", "BIRD", "--views"),
 }

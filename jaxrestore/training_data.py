@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from jaxrestore.errors import ImageError
-from jaxrestore.images import SUFFIXES, decode
 
 Source = str | Path | np.ndarray
 
@@ -33,7 +31,10 @@ class _Member(NamedTuple):
     start: int
     size: int
 
-    def open(self, side: int) -> Image.Image:
+    def open(self, side: int) -> Any:
+        """The Pillow image, its shorter side maybe reduced, but not below `side`."""
+        from jaxrestore.images import decode  # Pillow waits until it is needed
+
         with self.path.open("rb") as stream:
             stream.seek(self.start)
             return decode(io.BytesIO(stream.read(self.size)), self.name, side)
@@ -78,6 +79,8 @@ def photographs(source: Source, shape: tuple[int, int, int], least: int = 2) -> 
 
 def _members(source: Path) -> list[_Member]:
     """The image files by suffix, sorted by name."""
+    from jaxrestore.images import SUFFIXES
+
     if source.is_dir():
         files = [path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
         found = [_Member(path, str(path), 0, path.stat().st_size) for path in files]
@@ -108,6 +111,8 @@ class View:
         if isinstance(item, np.ndarray):
             image = item
         else:
+            from PIL import Image
+
             wanted = np.array(self.size[::-1])
             opened = item.open(round(max(self.size) / self.crop))
             largest = (opened.size / wanted).min()  # how many times the prior's size it is

@@ -32,5 +32,5 @@ def test_methods_know_no_network_and_networks_no_restoration():
     for path in (PACKAGE / "networks").glob("*.py"):
         assert not any(name.startswith(("jaxrestore.methods", "jaxrestore.operators")) for name in imports(path)), path
     for path in PACKAGE.rglob("*.py"):
-        foreign = ("torch",) if path.name == "converting.py" else ("checkpoints_convert", "torch")
+        foreign = ("torch",) if path.name in ("converting.py", "tensors_in.py") else ("checkpoints_convert", "torch")
         assert not any(name.startswith(foreign) for name in imports(path)), path
