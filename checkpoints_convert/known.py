@@ -36,7 +36,7 @@ KNOWN: dict[str, KnownFile] = {
     "fe93167087f7317b": _adm("256x256_diffusion_uncond.pt, lsun_bedroom.pt", 256),
     "d861e8fba1572652": _adm("256x256_diffusion.pt", 256),
     "1e27698a1c14eeff": _adm("512x512_diffusion.pt", 512),
-    "40271b72ad5de28c": _adm("64x64_diffusion.pt", 64, _COSINE, new_order=True),
+    "40271b72ad5de28c": _adm("64x64_diffusion.pt", 64, _COSINE, new_order=True, head_channels=64, dropout=0.1),
     "25b521c23bf73af6": _adm("ffhq_10m.pt", 256),
     "1ed43ec7ccc8fca6": _adm("base_256.pt", 256, num_heads=1, head_channels=None, dropout=0.1),
 }
