@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxrestore.tensors_in import read_tensors, taken
+from jaxrestore.trees import register
 
 Backbone = Literal["alex", "vgg"]
 
@@ -53,7 +54,7 @@ BACKBONES: dict[str, tuple[Layer, ...]] = {
 SHIFT, SCALE = np.array([-0.030, -0.088, -0.188]), np.array([0.458, 0.448, 0.450])  # of colours in [-1, 1]
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Lpips:
     """Made by `load_lpips`. Call it with two images or batches; pure, for jit, vmap and grad."""

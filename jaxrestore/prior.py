@@ -4,16 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxrestore.schedule import Schedule, linear
+from jaxrestore.trees import register
 
 Prediction = Literal["noise", "x0", "v"]
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Prior:
     """A denoising network with its weights, noise schedule and native image shape. Make one with `Prior.create`.

@@ -8,15 +8,16 @@ library count 0..T-1, so the papers' t is our t - 1.
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from jaxrestore.trees import register
+
 GridName = Literal["paper", "published", "respaced"]
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Schedule:
     """alpha_bar, float32 ``[T]``, falling from nearly 1 (clean) to nearly 0 (pure noise). Make one with a function below."""

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxrestore.operators.unknown import measure_shape
 from jaxrestore.stopping import Status, Stop, Watch, look, start_watch
+from jaxrestore.trees import register
 
 
 class Search(NamedTuple):
@@ -30,7 +31,7 @@ class Search(NamedTuple):
     watch: Watch  # what the stopping rules remember
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Restoration:
     """The result. Leading axes are those of y. Image, noise and operator come from one iteration, except where restarts

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+from jaxrestore.trees import register
 
 
 class Status(IntEnum):
@@ -35,7 +36,7 @@ class Status(IntEnum):
         }[self]
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Stop:
     """When to stop before the iterations are spent. Zero means never; all but `window` and `sharpness` are leaves.

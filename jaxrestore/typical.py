@@ -18,12 +18,13 @@ from jaxrestore.ddim import ascend
 from jaxrestore.density import dct_basis, rings
 from jaxrestore.prior import Prior
 from jaxrestore.schedule import partial_grid
+from jaxrestore.trees import register
 
 PATCH = 8
 OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [0.5, -1, 0.5]]) / np.sqrt([[3], [2], [1.5]])  # orthonormal
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Typical:
     """Statistics of clean photographs' noise at some depths, and how it was found. Made by `calibrate`, kept with a prior

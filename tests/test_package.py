@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
+
 import jaxrestore
+from jaxrestore import operators as ops
 
 PACKAGE = Path(jaxrestore.__file__).parent
 
@@ -34,3 +37,10 @@ def test_methods_know_no_network_and_networks_no_restoration():
     for path in PACKAGE.rglob("*.py"):
         foreign = ("torch",) if path.name in ("converting.py", "tensors_in.py") else ("checkpoints_convert", "torch")
         assert not any(name.startswith(foreign) for name in imports(path)), path
+
+
+def test_structures_of_different_types_differ():
+    """Or a program compiled for one would be taken for the other."""
+    found = [jax.tree.structure(operator) for operator in (ops.Identity(), ops.Grayscale(), ops.Mask(None))]
+    assert len({*found}) == 3
+    assert all(one != other for i, one in enumerate(found) for other in found[:i])

@@ -22,6 +22,7 @@ from jaxrestore.operators.unknown import begin, combine, partition, penalty
 from jaxrestore.presets import AROUND, preset, preset_name
 from jaxrestore.prior import Prior
 from jaxrestore.schedule import GridName
+from jaxrestore.trees import register
 
 Loss = Literal["mean_square", "norm"]
 Decay = Literal["constant", "cosine"]
@@ -43,7 +44,7 @@ class Iterate(NamedTuple):
     data_term: Array  # []: mean square of H(image) - y, in units of [-1, 1]
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Descent:
     """Gradient descent on ``loss(H(G(z)) - y) + density * objective(z)``. `shred`, `bird` and `partially_blind` make it; a

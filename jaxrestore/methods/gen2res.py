@@ -17,9 +17,10 @@ from jaxrestore.ancestral import Variance, ancestral_step, predict
 from jaxrestore.operators.basic import Identity
 from jaxrestore.prior import Prior
 from jaxrestore.schedule import Schedule
+from jaxrestore.trees import register
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Guidance:
     """Skip guidance: every so many steps the sample is drawn towards the degraded image, through the network.
@@ -52,7 +53,7 @@ class Regeneration(NamedTuple):
     data_term: Array  # []: mean square of the image's distance from y
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Gen2Res:
     """Made by `gen2res`; a pytree with pure functions init and step, where a step is one of the sampler's."""

@@ -28,6 +28,7 @@ from jaxrestore.operators.basic import Identity
 from jaxrestore.prior import Prior
 from jaxrestore.rectify import Correction, Strength, correct, has_lost, raising, rectify
 from jaxrestore.schedule import partial_grid
+from jaxrestore.trees import register
 from jaxrestore.typical import Typical, noise_of
 
 ROUNDS = 2  # for every noise to which something was added
@@ -51,7 +52,7 @@ class Rectification(NamedTuple):
     moved: Array  # []: |rectified - noise| / sqrt(d)
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Invert2Restore:
     """Made by `invert2restore`; a pytree with pure functions init and step, where a step is a round at the next depth."""

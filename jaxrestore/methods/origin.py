@@ -12,9 +12,10 @@ from jaxrestore.ddim import ascend
 from jaxrestore.methods.invert2restore import Invert2Restore
 from jaxrestore.prior import Prior
 from jaxrestore.schedule import GridName, time_grid
+from jaxrestore.trees import register
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Origin:
     """Invert2Restore's first stages as a start: rectify, then find the noise of the result on the search's own grid.

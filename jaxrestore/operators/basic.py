@@ -4,14 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from jaxrestore.trees import register
 
-@jax.tree_util.register_dataclass
+
+@register
 @dataclass(frozen=True)
 class Identity:
     """H(image) = image: denoising, and every fully blind problem."""
@@ -24,7 +25,7 @@ class Identity:
         return measurement
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Mask:
     """H(image) = known * image, with `known` ``[h, w, 1]`` one where a pixel was measured and zero where it is missing."""
@@ -54,7 +55,7 @@ class Mask:
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, the weights of Pillow's mode "L" and of JPEG
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Grayscale:
     """H(image) = its luma ``[h, w, 1]``, by the weights of ITU-R BT.601."""
@@ -68,7 +69,7 @@ class Grayscale:
         return measurement * jnp.asarray(weights / np.sum(weights**2), measurement.dtype)
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Compose:
     """Operators one after another: ``Compose((first, second))(image) = second(first(image))``."""

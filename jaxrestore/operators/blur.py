@@ -10,6 +10,8 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from jaxrestore.trees import register
+
 Boundary = Literal["zero", "reflect", "circular"]
 Algorithm = Literal["direct", "fft"]
 PADDING: dict[str, Any] = {"zero": "constant", "reflect": "reflect", "circular": "wrap"}
@@ -45,7 +47,7 @@ def convolve(
     return jnp.moveaxis(blurred.reshape(*image.shape[:-3], c, *image.shape[-3:-1]), -3, -1)
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Blur:
     """Convolution with `kernel`: an array ``[k, k]``, k odd, or a kernel object (`operators.kernels`) with unknown leaves.

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxrestore.density import dct_basis
+from jaxrestore.trees import register
 
 BLOCK = 8
 Found = Literal["measurement", "gradient"]
@@ -31,7 +32,7 @@ def rounded(values: Array) -> Array:
     return values + jax.lax.stop_gradient(nearest - values)
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Jpeg:
     """H(image) = the image after the codec, for ``[*b, h, w, 3]``, or ``[*b, h, w, 1]`` without colours: on photographs

@@ -7,13 +7,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxrestore.trees import register
+
 
 def check_size(size: int) -> None:
     if size < 1 or size % 2 == 0:
         raise ValueError(f"A kernel's size must be odd and at least 1, not {size}: it needs a centre.")
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class GaussianKernel:
     """An anisotropic Gaussian: two standard deviations in pixels, along axes turned by an angle in radians.
@@ -54,7 +56,7 @@ class GaussianKernel:
         return jax.nn.softmax(energy.ravel()).reshape(self.size, self.size)
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class SoftmaxKernel:
     """The softmax of free logits ``[size, size]``: any kernel that is positive and of sum one (as in DMPlug)."""
@@ -74,7 +76,7 @@ class SoftmaxKernel:
         return jax.nn.softmax(self.logits.ravel()).reshape(self.logits.shape)
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class GeneratedKernel:
     """The fully connected kernel generator of SelfDeblur (Ren et al. 2020), which SHRED and BIRD use.

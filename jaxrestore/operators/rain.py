@@ -3,15 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxrestore.operators.blur import convolve
 from jaxrestore.operators.kernels import GaussianKernel, check_size
+from jaxrestore.trees import register
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class RainLayer:
     """H(image) = image + light, the same in all channels, where each point of amplitude^2 leaves a streak.

@@ -7,10 +7,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxrestore.trees import register
+
 ReductionName = Literal["average", "stride", "bicubic"]
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class AveragePool:
     """Reduction by averaging blocks of `scale` x `scale` pixels (BIRD's published super-resolution)."""
@@ -27,7 +29,7 @@ class AveragePool:
         return jnp.repeat(jnp.repeat(measurement, self.scale, axis=-3), self.scale, axis=-2)
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Stride:
     """Reduction by keeping one pixel of every block of `scale` x `scale`, that at or before its middle."""
@@ -47,7 +49,7 @@ class Stride:
         return image.at[..., first :: self.scale, first :: self.scale, :].set(measurement)
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Bicubic:
     """Reduction by bicubic resampling with antialiasing (Keys' kernel, a = -1/2, widened by `scale`), as Pillow does it."""

@@ -9,8 +9,10 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from jaxrestore.trees import register
 
-@jax.tree_util.register_dataclass
+
+@register
 @dataclass(frozen=True)
 class ParallelBeam:
     """The sinogram ``[n, angles, c]`` of a square image ``[n, n, c]``: sums over lines, one pixel apart.

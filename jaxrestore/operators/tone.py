@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxrestore.trees import register
+
 DARKEST = 1e-3  # of [0, 1]: below it a gamma under 1 has too steep a slope
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class Tone:
     """H(image) = clip(2^stops * balance * v)^gamma of each channel, v in [0, 1]; for images ``[*b, h, w, 3]`` in [-1, 1].

@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxrestore.operators.blur import Boundary, convolve
+from jaxrestore.trees import register
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclass(frozen=True)
 class VaryingBlur:
     """H(image) = sum_i weights_i * (kernel_i convolved with the image): smooth weights blend the blurred images.
