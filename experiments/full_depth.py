@@ -107,8 +107,8 @@ def measure(kinds: tuple[str, ...], images: np.ndarray, given: argparse.Namespac
 
     @partial(jax.jit, static_argnames="clip")
     def generate(prior: Any, y: Any, noise: Any, clip: bool) -> Any:
-        level, times = prior.schedule.alpha_bar[depth], partial_grid(prior.schedule, depth, STEPS)
-        return descend(prior, jnp.sqrt(level) * y + jnp.sqrt(1 - level) * noise, times, clip=clip)
+        times = partial_grid(prior.schedule, depth, STEPS)
+        return descend(prior, prior.schedule.diffuse(y, noise, depth), times, clip=clip)
 
     for kind in kinds:
         y = jnp.asarray(blind.degraded(kind, images))

@@ -102,8 +102,7 @@ def hybrid_loss(
     The bound's derivative passes through the variance only, as published: its weight is absorbed in our T / 1000 for the
     usual T = 1000.
     """
-    alpha_bar = _spread(prior.schedule.alpha_bar[t])
-    x = jnp.sqrt(alpha_bar) * x0 + jnp.sqrt(1 - alpha_bar) * noise
+    x = prior.schedule.diffuse(x0, noise, t)
     eps, raw = prior.apply(x, t, label, key)
     if raw is None:
         raise ValueError("This prior's network has no variance output: its loss is the mean square alone.")

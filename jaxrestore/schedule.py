@@ -27,6 +27,13 @@ class Schedule:
     def __len__(self) -> int:
         return self.alpha_bar.shape[0]
 
+    def diffuse(
+        self, x0: Float[Array, "*b h w c"], noise: Float[Array, "*b h w c"], t: Any
+    ) -> Float[Array, "*b h w c"]:
+        """x_t of the forward process at time t, ``[]`` or one for each image ``[b]``."""
+        alpha_bar = jnp.expand_dims(self.alpha_bar[t], (-3, -2, -1))
+        return jnp.sqrt(alpha_bar) * x0 + jnp.sqrt(1 - alpha_bar) * noise
+
 
 def from_alpha_bar(alpha_bar) -> Schedule:
     """The schedule with the given cumulated signal levels ``[T]``: within (0, 1) as float32, never rising, or ValueError."""

@@ -59,8 +59,7 @@ def losses(
     `min_snr` weighs the times by min(snr, gamma), as seen from x0 (Hang et al. 2023, eq. 9), snr = ab / (1 - ab).
     A network with dropout draws it from `key`; without one there is none.
     """
-    alpha_bar = prior.schedule.alpha_bar[t]
-    x = _mix(alpha_bar, x0, noise)
+    x = prior.schedule.diffuse(x0, noise, t)
     bound = 0.0
     if jax.eval_shape(prior.apply, x, t)[1] is None:
         square = jnp.mean((prior.apply(x, t, key=key)[0] - noise) ** 2, axis=(1, 2, 3))
@@ -68,15 +67,10 @@ def losses(
         found = hybrid_loss(prior, x0, noise, t, key=key)
         square, bound = found.mean_square, found.total - found.mean_square
     # An error of the noise is sqrt(ab) times one of v, and sqrt(snr) times one of x0.
+    alpha_bar = prior.schedule.alpha_bar[t]
     snr = alpha_bar / (1 - alpha_bar)
     seen = {"noise": 1.0, "v": 1 / alpha_bar, "x0": 1 / snr}[prior.prediction]
     return square * (seen if min_snr is None else jnp.minimum(snr, min_snr) / snr) + bound
-
-
-def _mix(alpha_bar: Array, x0: Array, noise: Array) -> Array:
-    """x_t of the forward process."""
-    alpha_bar = alpha_bar.reshape(-1, 1, 1, 1)
-    return jnp.sqrt(alpha_bar) * x0 + jnp.sqrt(1 - alpha_bar) * noise
 
 
 def learning_rate(settings: Training) -> optax.Schedule:
@@ -154,7 +148,7 @@ def held_out_error(prior: Prior, images: Float[Array, "b h w c"], t: Any, key: A
     """Mean square error of the predicted noise, and of x0 clipped to [-1, 1], at a time t ``[]`` or ``[b]``. Pure."""
     noise = jax.random.normal(key, images.shape)
     alpha_bar = prior.schedule.alpha_bar[t].reshape(-1, 1, 1, 1)
-    x = _mix(alpha_bar, images, noise)
+    x = prior.schedule.diffuse(images, noise, t)
     eps = prior.predict_noise(x, t)
     x0 = jnp.clip((x - jnp.sqrt(1 - alpha_bar) * eps) / jnp.sqrt(alpha_bar), -1, 1)
     return jnp.stack([jnp.mean((a - b) ** 2, axis=(1, 2, 3)) for a, b in ((eps, noise), (x0, images))], axis=-1)

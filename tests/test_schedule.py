@@ -1,3 +1,5 @@
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -62,3 +64,15 @@ def test_what_is_no_schedule_is_refused():
         schedule.grid_times(1000, 100, "even")
     with pytest.raises(ValueError, match="skip"):
         schedule.grid_times(1000, 0, "paper")
+
+
+def test_diffusion_keeps_variance_and_takes_a_time_for_each_image():
+    made = schedule.linear()
+    x0, noise = jax.random.normal(jax.random.key(0), (2, 3, 16, 16, 3))
+    times = jnp.array([0, 500, 999])
+    found = made.diffuse(x0, noise, times)
+    for one, *given in zip(found, x0, noise, times, strict=True):
+        np.testing.assert_array_equal(one, made.diffuse(*given))
+    level = made.alpha_bar[500]
+    np.testing.assert_allclose(found[1], jnp.sqrt(level) * x0[1] + jnp.sqrt(1 - level) * noise[1], rtol=1e-6)
+    assert float(jnp.var(found[2])) == pytest.approx(1, abs=0.1)

@@ -72,8 +72,7 @@ class Gen2Res:
         """y_K = sqrt(ab) y + sqrt(1 - ab) noise at t = K - 1; with K = 0 pure noise, and all the way down."""
         noise_key, seed_key = jax.random.split(key)
         noise = jax.random.normal(noise_key, y.shape)
-        alpha_bar = self.prior.schedule.alpha_bar[self.noise_step - 1]
-        x = jnp.sqrt(alpha_bar) * y + jnp.sqrt(1 - alpha_bar) * noise if self.noise_step else noise
+        x = self.prior.schedule.diffuse(y, noise, self.noise_step - 1) if self.noise_step else noise
         return Chain(x, jnp.int32(0), jax.random.bits(seed_key))
 
     def step(self, state: Chain, y: Array) -> tuple[Chain, Regeneration]:

@@ -98,10 +98,9 @@ class Invert2Restore:
         return ~state.going
 
     def generate(self, image: Float[Array, "h w c"], noise: Float[Array, "h w c"], depth: Any) -> Float[Array, "h w c"]:
-        """The image that DDIM makes of x_t = sqrt(ab) image + sqrt(1 - ab) noise, t = depth, on the inversion's own grid,
+        """The image that DDIM makes of the image diffused with the noise to t = depth, on the inversion's own grid,
         unclipped but for the end."""
-        alpha_bar = self.prior.schedule.alpha_bar[depth]
-        x = jnp.sqrt(alpha_bar) * image + jnp.sqrt(1 - alpha_bar) * noise
+        x = self.prior.schedule.diffuse(image, noise, depth)
         grid = partial_grid(self.prior.schedule, depth, self.typical.steps)
         return jnp.clip(descend(self.prior, x, grid, clip=False), -1.0, 1.0)
 
