@@ -6,6 +6,7 @@ image y means finding the noise, and where it is unknown the degradation H, such
 
 from jaxrestore import operators, schedule
 from jaxrestore.calibration import load_typical
+from jaxrestore.compiling import compiler_options
 from jaxrestore.constrain import Constraint, constrain, finetune
 from jaxrestore.ddim import invert, unroll
 from jaxrestore.errors import CheckpointError, InputError, OutOfMemory, PriorError
@@ -32,6 +33,7 @@ __all__ = [
     "Stop",
     "bird",
     "calibrate",
+    "compiler_options",
     "constrain",
     "diip",
     "finetune",

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxrestore.compiling import outermost
 from jaxrestore.errors import PriorError
 from jaxrestore.storage import load_prior, prior_folder
 from jaxrestore.typical import Typical, calibrate
@@ -67,7 +68,7 @@ def calibrate_folder(prior_name: str | Path, photographs: Path, fit: Any = "crop
     files = files[:: -(-len(files) // most)]
     images = np.stack([read_image(file, prior.shape[:2], fit) for file in files])
     try:
-        typical = jax.jit(calibrate)(prior, jnp.asarray(images))
+        typical = outermost(calibrate)(prior, jnp.asarray(images))
     except ValueError as error:
         raise PriorError(f"{prior_name} can't be calibrated with {photographs}: {error}") from error
     if not bool(jax.tree.reduce(lambda so_far, leaf: so_far & jnp.all(jnp.isfinite(leaf)), typical, jnp.bool_(True))):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from jaxrestore.cache import keep_programs
 from jaxrestore.converting import Convert
 from jaxrestore.ddim import GradientMode
 from jaxrestore.errors import InputError, OutOfMemory
@@ -241,6 +242,7 @@ def main(arguments: list[str] | None = None) -> None:
     command = tyro.extras.subcommand_cli_from_dict(
         commands, prog="jaxrestore", args=arguments, description="Image restoration with diffusion priors, in JAX."
     )
+    keep_programs()
     try:
         code = command()
     except (InputError, OutOfMemory, OSError) as error:

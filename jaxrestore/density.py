@@ -13,7 +13,6 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.fft import dct
 
 OMEGA = 1.5  # where the characteristic function is looked at: there skewness, kurtosis and bimodality all show
 BANDS = 6  # rings of a patch's spectrum, from its mean to its finest checkerboard
@@ -59,6 +58,8 @@ def spectrum(patches: Float[Array, "*b m c n"], inverse: bool = False) -> Float[
 @cache
 def dct_basis(size: int) -> np.ndarray:
     """The orthonormal DCT-II of vectors, as a matrix: of patches, products compile and run faster than FFTs."""
+    from scipy.fft import dct  # takes a quarter of a second
+
     return np.asarray(dct(np.eye(size, dtype=np.float32), axis=0, norm="ortho"))
 
 

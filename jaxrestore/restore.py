@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -13,8 +12,10 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxrestore.checkpoint import Checkpoints, fingerprint
+from jaxrestore.compiling import outermost
 from jaxrestore.errors import InputError, memory_advice
 from jaxrestore.operators.basic import Identity
+from jaxrestore.progress import progress_bar
 from jaxrestore.search import Restoration, Search, begin, chunk, finish, is_batched
 from jaxrestore.stopping import Status, Stop
 
@@ -76,7 +77,7 @@ def restore(
 
     size = min(batch_size or len(problems), len(problems))
     starts, results = range(0, len(problems), size), []
-    with _bar(method.iterations * len(starts), progress) as bar:
+    with progress_bar(method.iterations * len(starts), "it", progress) as bar:
         for number, start in enumerate(starts):
             # a short last group repeats its last search: one program for all groups
             rows = np.minimum(np.arange(start, start + size), len(problems) - 1)
@@ -113,9 +114,9 @@ class _Loop(NamedTuple):
     callback: Callable[[int, Search], None] | None
 
 
-_begin = jax.jit(begin)
-_finish = jax.jit(finish)
-_chunk = partial(jax.jit, static_argnames="size", donate_argnames="search")(chunk)
+_begin = outermost(begin)
+_finish = outermost(finish)
+_chunk = outermost(chunk, static_argnames="size", donate_argnames="search")
 
 
 def _search(method: Any, stop: Stop, keys: Array, y: Array, loop: _Loop) -> Restoration:
@@ -158,9 +159,3 @@ def _combine(results: Restoration, combine: Combine) -> Restoration:
         )  # nan where none is usable
         chosen = replace(chosen, image=mean)
     return replace(chosen, samples=results.image)
-
-
-def _bar(total: int, show: bool):
-    from tqdm import tqdm
-
-    return tqdm(total=total, unit="it", disable=None if show else True, leave=False)

@@ -77,14 +77,20 @@ def init(method: Any, key: Array, y: Array) -> PyTree:
 @jax.jit
 def step(method: Any, state: PyTree, y: Array) -> tuple[PyTree, PyTree]:
     """One iteration on one y or on a batch: (state, iterate). Pure; the method is an argument, so nothing is baked in."""
-    return jax.vmap(method.step)(state, y) if is_batched(method, y) else method.step(state, y)
+    return jax.vmap(partial(_step, method))(state, y) if is_batched(method, y) else _step(method, state, y)
+
+
+@jax.jit
+def _step(method: Any, state: PyTree, y: Array) -> tuple[PyTree, PyTree]:
+    """A program of its own within others, so that JAX traces it once for all of them: that is most of a start."""
+    return method.step(state, y)
 
 
 def begin(method: Any, stop: Stop, keys: Array, y: Array) -> Search:
     """The search over a batch y ``[n, ...]`` with keys ``[n]``, before its first iteration. Pure."""
     n = y.shape[0]
     state = jax.vmap(method.init)(keys, y)
-    shapes = jax.eval_shape(jax.vmap(method.step), state, y)[1]
+    shapes = jax.eval_shape(jax.vmap(partial(_step, method)), state, y)[1]
     empty = jax.tree.map(lambda leaf: jnp.full(leaf.shape, jnp.nan, leaf.dtype), shapes)
     infinite, zero = jnp.full(n, jnp.inf), jnp.zeros(n, jnp.int32)
     watch = jax.tree.map(lambda leaf: jnp.tile(leaf, (n, *[1] * leaf.ndim)), start_watch(stop, shapes.image.shape[1:]))
@@ -93,7 +99,7 @@ def begin(method: Any, stop: Stop, keys: Array, y: Array) -> Search:
 
 def advance(method: Any, stop: Stop, search: Search, y: Array) -> Search:
     """One iteration of one image's search; a search that has ended stays as it is. Pure."""
-    state, iterate = method.step(search.state, y)
+    state, iterate = _step(method, search.state, y)
     data_term, iteration = iterate.data_term, search.iteration + 1
     watch, status = look(stop, search.watch, iteration, iterate.image, data_term, method.noise_level)
     if hasattr(method, "finished"):

@@ -16,9 +16,11 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array
 
 from jaxrestore.checkpoint import Checkpoints, fingerprint
+from jaxrestore.compiling import outermost
 from jaxrestore.errors import InputError, memory_advice
 from jaxrestore.prior import Prior
 from jaxrestore.profiling import flops, peak_flops
+from jaxrestore.progress import progress_bar
 from jaxrestore.train import State, Training, begin, step, trained
 from jaxrestore.training_data import Photographs, Source, View, batches, photographs
 
@@ -74,7 +76,8 @@ def train(
                 "The device's memory doesn't hold a batch: divide it (accumulate), or let the network use remat."
             )
         )
-        loop, bar = _Loop(prior, settings, state, key), stack.enter_context(_bar(settings.steps, len(losses), progress))
+        bar = stack.enter_context(progress_bar(settings.steps, "step", progress, len(losses)))
+        loop = _Loop(prior, settings, state, key)
         del state  # the loop has its own copy
         end = time.perf_counter() + 60 * minutes
         while len(losses) < settings.steps and time.perf_counter() < end:
@@ -97,6 +100,9 @@ def devices_for(images: int) -> list[Any]:
     """As many of this machine's devices as divide a number of images."""
     devices = jax.local_devices()
     return devices[: max(n for n in range(1, len(devices) + 1) if images % n == 0)]
+
+
+_step = outermost(step, donate_argnames="state")
 
 
 class _Loop:
@@ -123,7 +129,7 @@ class _Loop:
         with contextlib.closing(made):  # type: ignore[type-var]  # a generator
             for batch in made:
                 images = jax.device_put(batch.reshape(self.shape), self.shared)
-                self.state, about = step(self.bare, self.settings, self.state, images, self.key)
+                self.state, about = _step(self.bare, self.settings, self.state, images, self.key)
                 losses.append(about["loss"])
                 bar.update()
                 jax.block_until_ready(losses[-2:][0])  # not the last: the next batch is made ready meanwhile
@@ -166,9 +172,3 @@ def check(settings: Training, length: int, report_every: int = 1) -> None:
         raise InputError(f"times must lie between 1 and the schedule's {length}, not {settings.times}.")
     if not 0 <= settings.average < 1 or not 0 < settings.crop <= 1:
         raise InputError("average must lie in [0, 1), and crop in (0, 1].")
-
-
-def _bar(total: int, done: int, show: bool) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(total=total, initial=done, unit="step", disable=None if show else True, leave=False)

@@ -1,8 +1,19 @@
 """Shapes in signatures are checked while the tests run; the closed-form prior and a tiny U-Net are what most of them use."""
 
+import atexit
+import os
+import shutil
+import tempfile
+
 from jaxtyping import install_import_hook
 
 install_import_hook("jaxrestore", "beartype.beartype")
+
+# One store of compiled programs for this run: its workers, and the commands that they start, inherit it.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="jaxrestore-programs-")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxrestore.networks import ADMUNet, DDPMUNet
+from jaxrestore.networks.convolution import convolution
 from jaxrestore.networks.ddpm_unet import depth_to_space, space_to_depth, timestep_embedding
 from jaxrestore.networks.layers import Dropout
 
@@ -93,3 +94,28 @@ def test_attention_heads_must_divide_the_channels():
     for network in (ADMUNet(ch=24, head_channels=16, groups=4), DDPMUNet(ch=24, head_channels=7, groups=4)):
         with pytest.raises(ValueError, match="can't be divided"):
             network.shapes()
+
+
+@pytest.mark.parametrize(("strides", "padding"), [((1, 1), "SAME"), ((2, 2), ((0, 1), (0, 1)))])
+def test_our_convolution_has_the_derivatives_of_a_convolution(strides, padding):
+    keys = jax.random.split(jax.random.key(0), 4)
+    x, dx = jax.random.normal(keys[0], (2, 2, 8, 8, 3))
+    kernel, dkernel = jax.random.normal(keys[1], (2, 3, 3, 3, 5))
+    numbers = jax.lax.conv_dimension_numbers(x.shape, kernel.shape, ("NHWC", "HWIO", "NHWC"))
+
+    def ours(x, kernel):
+        return convolution(x, kernel, strides, padding, dimension_numbers=numbers)
+
+    def plain(x, kernel):
+        return jax.lax.conv_general_dilated(x, kernel, strides, padding, dimension_numbers=numbers)
+
+    def derivatives(function):
+        value, forward = jax.jvp(function, (x, kernel), (dx, dkernel))
+        backward = jax.vjp(function, x, kernel)[1](value)
+        of_one = jax.grad(lambda x: jnp.sum(function(x, kernel) ** 2))(x)
+        batched = jax.vmap(jax.grad(lambda x, k: jnp.sum(function(x[None], k) ** 2), (0, 1)), (0, None))(x, kernel)
+        second = jax.jvp(jax.grad(lambda x: jnp.sum(function(x, kernel) ** 3)), (x,), (dx,))[1]
+        return value, forward, backward, of_one, batched, second
+
+    for mine, theirs in zip(*(jax.tree.leaves(derivatives(function)) for function in (ours, plain)), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-3)

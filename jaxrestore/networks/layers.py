@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from jaxrestore.networks.convolution import convolution
+
 TimeEmbedding = Literal["sin_cos", "cos_sin"]
 
 
@@ -108,7 +110,8 @@ class Layers:
         self.products = {**self.numbers, "precision": config.precision, "kernel_init": nnx.initializers.zeros}
 
     def conv(self, inputs: int, outputs: int, size: int = 3, strides: int = 1, padding: Any = "SAME") -> nnx.Conv:
-        return nnx.Conv(inputs, outputs, (size, size), strides, padding=padding, **self.products)
+        how = {"strides": strides, "padding": padding, "conv_general_dilated": convolution}
+        return nnx.Conv(inputs, outputs, (size, size), **how, **self.products)
 
     def dense(self, inputs: int, outputs: int) -> nnx.Linear:
         return nnx.Linear(inputs, outputs, **self.products)

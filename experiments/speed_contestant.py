@@ -1,0 +1,253 @@
+"""One contestant of `speed.py`, in a process of its own: says what it is, then runs an iteration for each line it is given.
+
+    python experiments/speed_contestant.py '{"what": "frozen", "network": "flowers64"}'
+
+What it runs: "network" (an iteration's evaluations and nothing else), "frozen" and "full" (the driver's iteration of BIRD's
+blind deblurring), "matmul" and "convolution" (for the device's peak). In JAX, or in PyTorch eagerly or compiled
+(`speed_torch`). All start from the same noise and the same weights, so that their first residuals must agree.
+"""
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+KERNEL = 11
+MEMORY = Path("/proc/self")
+
+
+@dataclasses.dataclass(frozen=True)
+class Contestant:
+    """What runs."""
+
+    what: str = "frozen"
+    framework: str = "jax"  # or eager, compile
+    network: str = "flowers64"  # or celeba_hq, imagenet256 (random weights), tiny
+    batch: int = 1
+    skip: int = 100  # of the schedule's 1000 steps
+    size: int | None = None  # of the images; None: the network's own
+    dtype: str = "float32"
+    precision: str | None = None  # of float32 products; "highest": nothing less than float32
+    iterations: int = 1  # in one call of the program
+    malloc: bool = False  # whether the allocator keeps what it has (`speed.KEEPING`)
+
+    @property
+    def evaluations(self) -> int:
+        """Of the network, an image and iteration."""
+        return 1000 // self.skip
+
+    @property
+    def name(self) -> str:
+        """Few words."""
+        given = dataclasses.asdict(self)
+        unlike = [name for name, value in dataclasses.asdict(Contestant()).items() if given[name] != value]
+        said = {"batch": f"{self.batch} images", "malloc": "kept memory", "skip": f"{self.evaluations} steps"}
+        said |= {"precision": f"precision {self.precision}", "size": f"{self.size} pixels"}
+        said |= {"iterations": f"{self.iterations} iterations"}
+        parts = [said.get(name, str(given[name])) for name in unlike if name not in ("what", "framework", "network")]
+        return ", ".join([f"{self.framework} {self.what}", *parts])
+
+
+def prior_of(given: Contestant) -> Any:
+    """The prior, with random weights but for flowers64."""
+    import jax
+
+    import jaxrestore as jr
+    from jaxrestore.networks import ADMUNet, DDPMUNet
+
+    if given.network == "flowers64":
+        return jr.load_prior("flowers64", given.dtype, given.precision)
+    numbers: dict[str, Any] = {"dtype": given.dtype, "precision": given.precision}
+    made = {
+        "celeba_hq": lambda: DDPMUNet(**numbers),
+        "imagenet256": lambda: ADMUNet(**numbers),
+        "tiny": lambda: DDPMUNet(
+            image_size=16, ch=32, ch_mult=(1, 2), num_res_blocks=1, attn_resolutions=(8,), **numbers
+        ),
+    }[given.network]()
+    shape = (made.image_size, made.image_size, 3)
+    return jr.Prior.create(made, made.init(jax.random.key(0)), jr.schedule.linear(), shape, name=given.network)
+
+
+def problem(given: Contestant, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Noise and measurement, ``[b, side, side, 3]``."""
+    numbers = np.random.default_rng(0)
+    shape = (given.batch, side, side, 3)
+    return numbers.standard_normal(shape, np.float32), numbers.uniform(-1, 1, shape).astype(np.float32)
+
+
+def in_jax(given: Contestant) -> tuple[Callable[[], float], dict[str, Any]]:
+    """The program as a function of nothing, and what the compiler says of it."""
+    import jax
+    import jax.numpy as jnp
+
+    import jaxrestore as jr
+    from jaxrestore.profiling import flops
+    from jaxrestore.search import begin, chunk
+
+    prior = prior_of(given)
+    side = given.size or prior.shape[0]
+    prior = dataclasses.replace(prior, shape=(side, side, 3))
+    noise, y = map(jnp.asarray, problem(given, side))
+    operator = jr.operators.Blur.create(jr.operators.SoftmaxKernel.create(KERNEL), "zero")
+    gradient: Any = "full" if given.what == "full" else "frozen"
+    method: Any = jr.bird(
+        prior, operator, task="blind-deblur", preset="paper", gradient=gradient, skip=given.skip, operator_lr=2e-4
+    )
+    keys, stop = jax.random.split(jax.random.key(0), given.batch), jr.Stop()
+    search = begin(method, stop, keys, y)._replace(state=jax.vmap(method.init_from)(noise))
+    search = jax.tree.map(jnp.copy, search)
+    operations = flops(jax.jit(prior.predict_noise).lower(noise, jnp.int32(0)))
+    if given.what == "full":  # evaluated again on the way back, and back
+
+        def back(prior: Any, x: Any) -> Any:
+            value, pull = jax.vjp(lambda x: prior.predict_noise(x, jnp.int32(0)), x)
+            return pull(value)
+
+        operations += flops(jax.jit(back).lower(prior, noise))
+    if given.what == "network":
+        times = jnp.asarray(jr.schedule.time_grid(prior.schedule, given.skip).t)
+        program = jax.jit(
+            lambda prior, x: jax.lax.scan(lambda x, t: (prior.predict_noise(x, t), None), x, times)[0].mean(),
+            compiler_options=jr.compiler_options(),
+        )
+        arguments: tuple = (prior, noise)
+    else:
+        settings: dict[str, Any] = {"donate_argnames": "search", "compiler_options": jr.compiler_options()}
+        program = jax.jit(partial(chunk, size=given.iterations), **settings)  # as the driver's
+        arguments = (method, stop, search, y, given.iterations)
+    began = time.perf_counter()
+    compiled: Any = program.lower(*arguments).compile()
+    facts = {"compile_s": time.perf_counter() - began, "operations": operations * given.evaluations * given.iterations}
+    facts["temporary_mib"] = compiled.memory_analysis().temp_size_in_bytes / 2**20
+    if given.what == "network":
+        return lambda: float(compiled(prior, noise)), facts
+    held = [search]
+
+    def iterate() -> float:
+        held[0], history = compiled(method, stop, held[0], y, given.iterations)
+        return float(history[:, 0].mean())
+
+    return iterate, facts
+
+
+def in_torch(given: Contestant) -> tuple[Callable[[], float], dict[str, Any]]:
+    """The same in PyTorch, eagerly or compiled."""
+    import jax
+    import speed_torch as st
+    from speed_torch import torch
+
+    from jaxrestore.operators import SoftmaxKernel
+    from jaxrestore.schedule import grid_times
+
+    prior = prior_of(dataclasses.replace(given, dtype="float32", precision=None))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.set_float32_matmul_precision("highest" if given.precision == "highest" else "high")
+    torch.backends.cudnn.allow_tf32 = given.precision != "highest"
+    torch.backends.cudnn.benchmark = True
+    dtype = getattr(torch, given.dtype)
+    leaves = jax.tree_util.tree_leaves_with_path(prior.parameters)
+    arrays = {".".join(key.key for key in path): np.asarray(leaf) for path, leaf in leaves}
+    weights = st.Weights(arrays, prior.network, device, dtype)
+    network = st.adm if given.network == "imagenet256" else st.ddpm
+    evaluate: Any = lambda x, t: network(weights, x.to(dtype), t)  # noqa: E731
+    if given.framework == "compile":
+        evaluate = torch.compile(evaluate)
+    made = problem(given, given.size or prior.shape[0])
+    kernel = np.asarray(SoftmaxKernel.create(KERNEL).logits)
+    tensors = {
+        name: torch.from_numpy(a.transpose(0, 3, 1, 2).copy()) for name, a in zip(("noise", "y"), made, strict=True)
+    }
+    tensors["logits"] = torch.from_numpy(np.tile(kernel, (given.batch, 1, 1)))
+    levels = torch.from_numpy(np.asarray(prior.schedule.alpha_bar).copy()).to(device)
+    times = [int(t) for t in grid_times(1000, given.skip, "published")]
+    on_device = {name: tensor.to(device) for name, tensor in tensors.items()}
+    loop = st.Loop(evaluate, prior.prediction == "v", levels, times, on_device, given.what == "full")
+    return loop.iterate, {}
+
+
+def peak(given: Contestant) -> tuple[Callable[[], float], dict[str, Any]]:
+    """A square product, or a convolution of 256 channels with 3 x 3 kernels."""
+    import jax
+    import jax.numpy as jnp
+
+    scale = 1 if jax.default_backend() == "cpu" else 4
+    with jax.default_matmul_precision(given.precision):
+        if given.what == "matmul":
+            side = 2048 * scale
+            matrix = jnp.full((side, side), 0.5, given.dtype)
+            program, arguments, operations = jnp.matmul, (matrix, matrix), 2 * side**3
+        else:
+            x, kernel = jnp.ones((scale, 64, 64, 256), given.dtype), jnp.full((3, 3, 256, 256), 1e-3, given.dtype)
+            program = partial(
+                jax.lax.conv_general_dilated,
+                window_strides=(1, 1),
+                padding="SAME",
+                dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            )
+            arguments, operations = (x, kernel), 2 * 9 * 256 * x.size
+        compiled = jax.jit(program).lower(*arguments).compile()
+
+    def run() -> float:
+        jax.block_until_ready(compiled(*arguments))
+        return 0.0
+
+    return run, {"operations": operations}
+
+
+def resident(name: str) -> float:
+    """VmRSS or VmHWM in MiB; nan where the system doesn't say."""
+    try:
+        lines = (MEMORY / "status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024
+    except (OSError, StopIteration):
+        return float("nan")
+
+
+def forget_peak() -> None:
+    """VmHWM counts from here."""
+    try:
+        (MEMORY / "clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def device_peak(framework: str) -> float | None:
+    """The most memory of the accelerator that was in use, in MiB; None on a CPU."""
+    if framework != "jax":
+        torch = sys.modules["torch"]
+        return torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None
+    import jax
+
+    statistics = jax.devices()[0].memory_stats() or {}
+    return statistics["peak_bytes_in_use"] / 2**20 if "peak_bytes_in_use" in statistics else None
+
+
+def main() -> None:
+    given = Contestant(**json.loads(sys.argv[1]))
+    began = time.perf_counter()
+    maker = peak if given.what in ("matmul", "convolution") else in_jax if given.framework == "jax" else in_torch
+    iterate, facts = maker(given)
+    facts["ready_s"] = time.perf_counter() - began
+    before = resident("VmRSS")
+    forget_peak()
+    began = time.perf_counter()
+    facts["residual"] = iterate()
+    facts["first_s"] = time.perf_counter() - began
+    print(json.dumps(facts), flush=True)
+    for _ in sys.stdin:
+        began = time.perf_counter()
+        iterate()
+        print(time.perf_counter() - began, flush=True)
+    memory = {"idle_mib": before, "peak_mib": resident("VmHWM"), "device_mib": device_peak(given.framework)}
+    print(json.dumps(memory), flush=True)
+
+
+if __name__ == "__main__":
+    main()
