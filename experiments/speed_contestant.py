@@ -103,7 +103,7 @@ def in_jax(given: Contestant) -> tuple[Callable[[], float], dict[str, Any]]:
     keys, stop = jax.random.split(jax.random.key(0), given.batch), jr.Stop()
     search = begin(method, stop, keys, y)._replace(state=jax.vmap(method.init_from)(noise))
     search = jax.tree.map(jnp.copy, search)
-    operations = flops(jax.jit(prior.predict_noise).lower(noise, jnp.int32(0)))
+    operations = flops(jax.jit(lambda prior, x: prior.predict_noise(x, jnp.int32(0))).lower(prior, noise))
     if given.what == "full":  # evaluated again on the way back, and back
 
         def back(prior: Any, x: Any) -> Any:

@@ -168,5 +168,5 @@ def write(rows: list[dict[str, Any]], root: Path) -> None:
     (results / "speed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     if (root / "README.md").exists() and "flowers64" in races:
         insert(root / "README.md", "speed", [f"{on}.", *targets(races), *race_table(races["flowers64"])])
-        listed = ", ".join(f"{name} {number}" for name, number in about["packages"].items())
+        listed = ", ".join(f"{name} {number}" for name, number in about["packages"].items() if name != "torch")
         insert(root / "README.md", "versions", [f"Python {platform.python_version()}, {listed}."])

@@ -17,6 +17,7 @@ from jaxrestore.restore import restore
 from jaxrestore.search import Restoration, init, run, step
 from jaxrestore.stopping import Status, Stop
 from jaxrestore.storage import load_prior, read_card, save_prior
+from jaxrestore.tiles import tiled
 from jaxrestore.typical import calibrate
 
 __version__ = "0.1.0"
@@ -54,5 +55,6 @@ __all__ = [
     "schedule",
     "shred",
     "step",
+    "tiled",
     "unroll",
 ]

@@ -20,16 +20,16 @@ def keep_programs() -> Path | None:
     """
     if any(name in os.environ for name in OWN):
         return None
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxrestore"
-    folder = base / f"programs-{processor()}"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxrestore"
+        folder = base / f"programs-{processor()}"
         for part in (base, folder):
+            part.mkdir(mode=0o700, parents=True, exist_ok=True)
             found = part.stat()
             if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
                 print(f"jaxrestore: {part} can be written by others: compiled programs are not kept", file=sys.stderr)
                 return None
-    except OSError:  # no home, or a full or read-only one
+    except (OSError, RuntimeError):  # no home, or a full or read-only one
         return None
     import jax
 

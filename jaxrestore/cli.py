@@ -41,8 +41,9 @@ class Restore(TaskOptions):
     noise_level: float | Literal["auto"] | None = None
     """Standard deviation of the noise in grey levels (0 to 255), or auto: estimated from the image. It decides which
     restart is best, and where --discrepancy stops. Default: 0; when denoising, auto where it decides anything."""
-    fit: Literal["exact", "crop", "resize"] = "exact"
-    """What to do with an image of another size than the prior's: refuse, cut the centre, or resize."""
+    fit: Literal["exact", "crop", "resize", "tile"] = "exact"
+    """What to do with an image of another size than the prior's: refuse, cut the centre, resize, or restore a larger one
+    whole, in overlapping tiles that share one operator (what is over a multiple of 8 is cut off, right and below)."""
     keep_known: bool | None = None
     """Put what was measured of the image back: known pixels (inpaint, compressed-sensing), the luma (colorize). Default:
     where --noise-level is 0."""
@@ -82,20 +83,35 @@ class Restore(TaskOptions):
     """Searches that run at once: less where memory is short."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the network's computation; bfloat16 is fast on accelerators only."""
+    devices: int | Literal["all"] = 1
+    """How many of this machine's devices share the searches of a batch."""
+    coordinator: str | None = None
+    """HOST:PORT of the first host, where the same command is started on several; each restores its share of a folder."""
+    hosts: int | Literal["auto"] | None = None
+    """How many hosts there are; auto: as Slurm, a TPU pod or another cluster that JAX knows says."""
+    host_id: int | None = None
+    """Which of them this is, from 0."""
+    redo: bool = False
+    """Restore those images of a folder, too, that this command has restored before."""
     checkpoint: Path | None = None
     """A folder for checkpoints: the same command after a kill goes on from the last."""
     reference: Path | None = None
     """The clean image (or a folder of them): PSNR and SSIM are reported, and used for nothing else."""
 
     def __call__(self) -> int:
+        from jaxrestore.hosts import join
+
+        here = join(self.coordinator, self.hosts, self.host_id)  # before anything else is done with JAX
+
         from jaxrestore.job import run_job
         from jaxrestore.paths import plan
 
         entries = plan(self.input, self.output, self.reference, self.mask)
-        failures = run_job(self, entries)
+        failures = run_job(self, entries, here)
         for failure in failures:
             print(f"jaxrestore: {failure}", file=sys.stderr)
-        return 0 if not failures else 1 if self.input.is_dir() and len(failures) < len(entries) else 2
+        failed = here.sum(len(failures))
+        return 0 if not failed else 1 if self.input.is_dir() and failed < len(entries) else 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif")
 MAX_PIXELS = 100_000_000  # beyond any photograph that a prior could take: a decompression bomb
 
-Fit = Literal["exact", "resize", "crop"]
+Fit = Literal["exact", "resize", "crop", "tile"]
 
 
 def read_image(path: str | Path, size: tuple[int, int] | None = None, fit: Fit = "exact") -> np.ndarray:
@@ -24,7 +24,8 @@ def read_image(path: str | Path, size: tuple[int, int] | None = None, fit: Fit =
 
     EXIF orientation is applied, transparency laid over white, 16-bit grey, palette, grey and CMYK converted. Where `size`
     (height, width) is given and the image has another: "exact" refuses, "resize" resizes (Lanczos, the aspect ratio may
-    change), "crop" cuts the largest centred part of that aspect ratio and resizes it.
+    change), "crop" cuts the largest centred part of that aspect ratio and resizes it, "tile" cuts off what is over, to the
+    right and below.
     """
     image = _rgb(open_image(path), path)
     if size is not None and image.size != (size[1], size[0]):
@@ -34,6 +35,12 @@ def read_image(path: str | Path, size: tuple[int, int] | None = None, fit: Fit =
                 "pass --fit crop or --fit resize, or give an image of that size."
             )
         target = (size[1], size[0])
+        if fit == "tile":
+            if image.width < target[0] or image.height < target[1]:
+                raise ImageError(
+                    f"{path} is {image.height} x {image.width} pixels, smaller than {size[0]} x {size[1]}."
+                )
+            return np.asarray(image.crop((0, 0, *target)), np.float32) / 127.5 - 1
         resampling = Image.Resampling.LANCZOS
         image = ImageOps.fit(image, target, resampling) if fit == "crop" else image.resize(target, resampling)
     return np.asarray(image, np.float32) / 127.5 - 1

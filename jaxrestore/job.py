@@ -1,46 +1,36 @@
 """Restoring files: what `jaxrestore restore` does, for one image or a folder of them."""
 
 import dataclasses
-import itertools
+import functools
+import math
 import sys
 import time
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrestore import metrics
-from jaxrestore.calibration import load_typical
-from jaxrestore.constrain import regenerator
-from jaxrestore.degrade import ray_gain
+from jaxrestore.batches import Batch, batches, is_finished, pipeline, run_of
+from jaxrestore.chains import default_kernel_size
 from jaxrestore.errors import InputError
-from jaxrestore.images import read_image
+from jaxrestore.hosts import Hosts
+from jaxrestore.images import open_image, read_image
 from jaxrestore.inputs import read_measurement
-from jaxrestore.job_gen2res import FLAGS, check_kept, constrained_prior, constraint_of, is_shared, read_album
-from jaxrestore.methods import METHODS, invert2restore
+from jaxrestore.job_gen2res import check_kept, constrained_prior, constraint_of, is_shared, read_album
+from jaxrestore.job_settings import build_method, check_options, method_name, run_settings, settings_around, task_name
 from jaxrestore.methods.diip import early_stop
-from jaxrestore.operators import Mask, ParallelBeam
+from jaxrestore.operators import measure_shape
 from jaxrestore.outputs import plain, put_back, settings_of, write
-from jaxrestore.paths import Paths, check_overwriting
-from jaxrestore.presets import Preset, preset, preset_name, settings_name
+from jaxrestore.paths import Paths
+from jaxrestore.presets import Preset, preset_name
 from jaxrestore.prior import Prior
 from jaxrestore.restore import restore
-from jaxrestore.search import Restoration
 from jaxrestore.stopping import Stop
 from jaxrestore.storage import load_prior
-from jaxrestore.tasks import TASKS, check_task, named_task, task_operator
-
-CLOSED_FORM = Preset(0.0, 0, operator="identity")  # around a method that descends nowhere
-DRAWN = dataclasses.replace(CLOSED_FORM, combine="mean")  # around one whose answers are random draws
-IDLE = {  # flags for which it has no use, and how they look where they were not given
-    **dict.fromkeys(("iterations", "noise_lr", "operator_lr", "gradient", "restarts", "combine", "preset"), None),
-    **dict.fromkeys(("discrepancy", "slope", "window"), 0),
-    **dict.fromkeys(("noise_level", "checkpoint", "keep_known"), None),
-    "uncertainty": False,
-}
-DRAWS_WITHOUT = ("noise_lr", "operator_lr", "gradient", "discrepancy", "slope", "window", "noise_level", "keep_known")
-SPARSE = ("compressed-sensing", "tomography")  # no two neighbouring pixels to compare
+from jaxrestore.tasks import task_operator
+from jaxrestore.tiles import tiled
 
 
 class Problem(NamedTuple):
@@ -50,22 +40,85 @@ class Problem(NamedTuple):
     operator: Any
     y: np.ndarray
     reference: np.ndarray | None
+    size: tuple[int, int]  # of the image that is looked for
 
 
-def run_job(options: Any, entries: list[Paths]) -> list[str]:
-    """Restore every entry, in batches that share an operator; the sentences of those that failed."""
+class Ready(NamedTuple):
+    """A batch that has been read."""
+
+    batch: Batch
+    problems: list[Problem]
+    failures: list[str]
+    runs: dict[Paths, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What is the same for every batch."""
+
+    options: Any
+    settings: Preset
+    prior: Callable[[Problem], Prior]  # for one image, or for all alike
+    shape: tuple[int, int, int]  # the prior's
+    alone: bool  # one image a batch, and others may follow one that fails
+    restarts: int
+    combine: Any
+    run: tuple[Any, ...]  # what else decides what becomes of an image
+
+    def read(self, batch: Batch) -> Ready | None:
+        """The images of a batch, or None if all have been restored before."""
+        runs = {entry: run_of(entry, *self.run) for entry in batch.entries}
+        redo = self.options.redo or not self.options.input.is_dir()
+        pending = {entry for entry, run in runs.items() if redo or not is_finished(entry, run)}
+        if not pending:
+            print(f"{batch.entries[0].input} to {batch.entries[-1].input.name}: restored before")
+            return None
+        problems, failures = [], []
+        for entry in batch.entries:
+            try:
+                problems.append(read_problem(self.options, self.settings, entry, self.shape))
+            except (InputError, ValueError) as error:  # of an operator that doesn't fit the prior's shape
+                failures.append(str(error))
+        if not any(problem.entry in pending for problem in problems):
+            problems = []
+        return Ready(batch, problems, failures, runs)
+
+    def restore(self, ready: Ready) -> Sequence[Callable[[], str | None]]:
+        """Restore a batch; what is left is to write each image, or to say what failed."""
+        said = [functools.partial(str, failure) for failure in ready.failures]
+        if not ready.problems:
+            return said
+        try:
+            found, about = restore_batch(self, self.prior(ready.problems[0]), ready.problems, ready.batch.width)
+        except InputError as error:  # of one image among others
+            if not self.alone:
+                raise
+            return [*said, functools.partial(str, f"{ready.problems[0].entry.input}: {error}")]
+        writes = []
+        for i, problem in enumerate(ready.problems):
+            one = jax.tree.map(lambda leaf, i=i: leaf[i], found)
+            known = {**about, "run": ready.runs[problem.entry]}
+            writes.append(functools.partial(self.write, problem, one, known))
+        return [*said, *writes]
+
+    def write(self, problem: Problem, result: Any, about: dict[str, Any]) -> str | None:
+        """The files of one image; the sentence of a failure."""
+        try:
+            write(problem, result, about, self.options.uncertainty)
+        except InputError as error:
+            return str(error)
+        return None
+
+
+def run_job(options: Any, entries: list[Paths], here: Hosts | None = None) -> list[str]:
+    """Restore this host's share of the entries, in batches that share an operator; the sentences of those that failed."""
+    here = here or Hosts()
     options = dataclasses.replace(options, task=task_name(options))
     check_options(options, entries)
     prior = load_prior(options.prior, dtype=options.dtype)
     options = dataclasses.replace(options, method=method_name(options))
     settings, drawn = settings_around(options, prior), options.method == "gen2res"
     constraint = constraint_of(options, prior) if drawn else None
-    problems, failures = [], []
-    for entry in entries:
-        try:
-            problems.append(read_problem(options, settings, entry, prior.shape))
-        except (InputError, ValueError) as error:  # of an operator that doesn't fit the prior's shape
-            failures.append(str(error))
     restarts, combine = options.restarts or settings.restarts, options.combine or settings.combine
     if options.uncertainty and restarts < 2:
         raise InputError("--uncertainty is the spread over restarts: give --restarts 2 or more.")
@@ -75,128 +128,82 @@ def run_job(options: Any, entries: list[Paths]) -> list[str]:
     if options.noise_level is None:  # of several denoised images none can be called the best without it
         decides = options.discrepancy > 0 or (combine == "best" and restarts > 1)
         options = dataclasses.replace(options, noise_level="auto" if identity and decides else 0.0)
-    # The searches of one image stay together; with "auto" each image has a noise level, and so a batch, of its own.
-    alone = not is_shared(options) if drawn else options.noise_level == "auto"
-    size, album = 1 if alone else max(1, options.batch_size // restarts), None
-    if constraint is not None and problems:
-        check_kept(options, problems)
-        album = read_album(options, problems, prior.shape)
-        if not alone:
-            prior = constrained_prior(options, constraint, prior, album, None, False)
-    for _, group in itertools.groupby(problems, lambda problem: problem.entry.mask):
-        group = list(group)
-        for start in range(0, len(group), size):
-            batch, chosen = group[start : start + size], prior
-            try:
-                if constraint is not None and alone:
-                    chosen = constrained_prior(options, constraint, prior, album, batch[0], len(problems) > 1)
-                failures += restore_batch(options, settings, chosen, batch, restarts, combine)
-            except InputError as error:  # of one image among others
-                if len(problems) == 1 or not alone:
-                    raise
-                failures.append(f"{batch[0].entry.input}: {error}")
-    return failures
+    # The searches of one image stay together; with "auto" each image has a noise level, and so a batch, of its own; and
+    # with tiles a size.
+    own_prior = drawn and not is_shared(options)
+    alone = own_prior or options.noise_level == "auto"
+    size = 1 if alone or options.fit == "tile" else max(1, options.batch_size // restarts)
+    if here.number > 1 and (options.checkpoint is not None or options.save_prior is not None):
+        raise InputError("--checkpoint and --save-prior are for one host; several go on batch by batch.")
+    album = None
+    if constraint is not None:
+        if own_prior and options.fit == "tile":
+            raise InputError(
+                "--method gen2res --fit tile needs --album or --finetune-steps 0: one prior for all sizes."
+            )
+        check_kept(options, entries)
+        album = read_album(options, entries, prior.shape)
 
+    @functools.cache
+    def shared() -> Prior:
+        return prior if constraint is None else constrained_prior(options, constraint, prior, album, None, False)
 
-def task_name(options: Any) -> str:
-    """The task that the flags mean: of --operator the file's, and of deblurring without a kernel the blind one."""
-    task = named_task(options)
-    return f"blind-{task}" if task in ("deblur", "motion-deblur") and options.kernel is None else task
+    def own(problem: Problem) -> Prior:
+        assert constraint is not None
+        return constrained_prior(options, constraint, prior, album, problem, len(entries) > 1)
 
-
-def settings_around(options: Any, prior: Prior) -> Preset:
-    """The preset of a method that descends, or what takes its place."""
-    if options.method == "gen2res":
-        return DRAWN
-    try:
-        name = preset_name(options.method, options.preset, prior.name)
-        return CLOSED_FORM if is_idle(options) else preset(options.method, settings_name(options.task), name)
-    except ValueError as error:
-        raise InputError(str(error)) from error
-
-
-def is_idle(options: Any) -> bool:
-    """Whether the method is the fully blind one that descends nowhere."""
-    return options.task == "blind" and options.method == "invert2restore"
-
-
-def method_name(options: Any) -> str:
-    """The method asked for, or the task's own; InputError for one that is not for the task, or for flags of no use to it."""
-    name = options.method or TASKS[options.task].method
-    suited = ("invert2restore", "diip", "gen2res") if options.task == "blind" else ("bird", "shred", "invert2restore")
-    if name not in suited:
-        raise InputError(f"The task {options.task} is not one of --method {name}: give {' or '.join(suited)}.")
-    foreign = [flag for flag in FLAGS if getattr(options, flag) is not None]
-    if foreign and name != "gen2res":
-        raise InputError(f"--{foreign[0].replace('_', '-')} is for --method gen2res.")
-    idle = [flag for flag, unset in IDLE.items() if getattr(options, flag) != unset]
-    if idle and options.task == "blind" and name == "invert2restore":
-        raise InputError(f"--task blind has no use for --{idle[0].replace('_', '-')} unless --method is diip.")
-    if name == "gen2res" and (idle := [flag for flag in idle if flag in DRAWS_WITHOUT]):
-        raise InputError(f"--method gen2res has no use for --{idle[0].replace('_', '-')}.")
-    if name == "gen2res" and options.combine == "best":
-        raise InputError("--method gen2res draws at random, and no draw is best: give --combine mean.")
-    return name
-
-
-def build_method(options: Any, settings: Preset, prior: Prior, operator: Any, y: Any) -> Any:
-    """The method of a batch, with the settings that the flags replace."""
-    if options.method == "gen2res":
-        return regenerator(prior, constraint_of(options, prior))
-    if is_idle(options):
-        return invert2restore(prior, load_typical(options.prior))
-    origin = {"typical": load_typical(options.prior)} if settings.origin == "rectified" else {}
-    named = {name: getattr(options, name) for name in ("iterations", "noise_lr", "operator_lr", "gradient")}
-    return METHODS[options.method](
-        prior,
-        operator,
-        task=settings_name(options.task),
-        preset=options.preset,
-        noise_level=noise_levels(options.noise_level, y, operator),
-        **{name: value for name, value in named.items() if value is not None},
-        **origin,
-    )
-
-
-def check_options(options: Any, entries: list[Paths]) -> None:
-    """InputError for numbers that can't be meant, or for a file that would be written over one that is read."""
-    check_task(options.task)
-    for name in ("iterations", "restarts", "batch_size"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise InputError(f"--{name.replace('_', '-')} must be at least 1, not {value}.")
-    for name in ("noise_lr", "operator_lr", "noise_level", "discrepancy", "slope", "window"):
-        value = getattr(options, name)
-        if isinstance(value, float | int) and not 0 <= value < float("inf"):
-            raise InputError(f"--{name.replace('_', '-')} must be a number from 0 on, not {value}.")
-    if options.window == 1:
-        raise InputError("--window must be 0 or at least 2: one image has no variance.")
-    if options.noise_level == "auto" and ("--scale" in TASKS[options.task].flags or options.task in SPARSE):
-        raise InputError("--noise-level auto can't tell noise from detail in so sparse a measurement: give a number.")
-    for name in ("mask", "kernel", "operator", "quality"):
-        if getattr(options, name) is not None and f"--{name}" not in TASKS[options.task].flags.split():
-            raise InputError(f"The task {options.task} takes no --{name}: see `jaxrestore tasks`.")
-    check_overwriting(entries, options.kernel, options.operator)
+    run = (run_settings(options), "" if album is None else album.digest)
+    several = len(entries) > 1
+    prior_of = own if own_prior else lambda problem: shared()
+    job = Job(options, settings, prior_of, prior.shape, alone and several, restarts, combine, run)
+    return list(pipeline(here.share(batches(entries, size)), job.read, job.restore))
 
 
 def read_problem(options: Any, settings: Preset, entry: Paths, shape: tuple[int, int, int]) -> Problem:
     """The files of one image; InputError names the one at fault."""
-    operator = task_operator(
-        options.task, shape[:2], settings, dataclasses.replace(options, mask=entry.mask), options.fit
-    )
-    y = read_measurement(entry.input, operator, shape, options.fit)
+    options = dataclasses.replace(options, mask=entry.mask)
+    size = shape[:2]
+    if options.fit == "tile":
+        if options.kernel_size is None:  # in proportion to the prior's images, not to the photograph
+            options = dataclasses.replace(options, kernel_size=default_kernel_size(size))
+        factor = 1  # where pixels or a kernel are given
+        if entry.mask is None and options.kernel is None:
+            factor = shape[0] // measure_shape(task_operator(options.task, size, settings, options), shape)[0]
+        size = tiled_size(entry, factor, shape)
+    operator = task_operator(options.task, size, settings, options, options.fit)
+    y = read_measurement(entry.input, operator, (*size, shape[2]), options.fit)
     if options.fit != "exact" and entry.input.suffix != ".npy":
         print(f"{entry.input}: taken as {y.shape[0]} x {y.shape[1]} pixels (--fit {options.fit})", file=sys.stderr)
-    reference = None if entry.reference is None else read_image(entry.reference, shape[:2], options.fit)
-    return Problem(entry, operator, y, reference)
+    reference = None if entry.reference is None else read_image(entry.reference, size, options.fit)
+    return Problem(entry, operator, y, reference, size)
 
 
-def restore_batch(
-    options: Any, settings: Preset, prior: Prior, batch: list[Problem], restarts: int, combine: Any
-) -> list[str]:
-    """Restore images that share an operator in one program and write their files; the sentences of those that failed."""
-    operator, y = batch[0].operator, jnp.stack([problem.y for problem in batch])
-    method = build_method(options, settings, prior, operator, y)
+def tiled_size(entry: Paths, factor: int, shape: tuple[int, int, int]) -> tuple[int, int]:
+    """(height, width) of the image of any size that a file is of, reduced by `factor`: a multiple of that, and of 8, which
+    patches of noise tile."""
+    if entry.input.suffix == ".npy":
+        raise InputError(f"{entry.input} is no image: --fit tile cuts photographs.")
+    image, unit = open_image(entry.input), math.lcm(8, factor)
+    height, width = image.height * factor, image.width * factor
+    if (height, width) == shape[:2]:
+        return height, width
+    height, width = (side // unit * unit for side in (height, width))
+    if height < shape[0] or width < shape[1]:
+        raise InputError(
+            f"{entry.input} is of an image of {height} x {width} pixels, smaller than the prior's {shape[0]} x {shape[1]}: "
+            "pass --fit resize."
+        )
+    return height, width
+
+
+def restore_batch(job: Job, prior: Prior, batch: list[Problem], width: int) -> tuple[Any, dict[str, Any]]:
+    """Restore images that share an operator in one program, filled up to `width` of them: the results, on the host, and what
+    the record says of them."""
+    options, operator, count = job.options, batch[0].operator, len(batch)
+    if options.fit == "tile":
+        prior = tiled(prior, *batch[0].size)
+    y = jnp.stack([batch[min(i, count - 1)].y for i in range(width)])
+    method = build_method(options, job.settings, prior, operator, y)
     stop = Stop(discrepancy=options.discrepancy, slope=options.slope, window=options.window)
     if options.method == "diip" and not (options.discrepancy or options.slope or options.window):
         stop = early_stop(preset_name(options.method, options.preset, prior.name))
@@ -205,10 +212,11 @@ def restore_batch(
         method,
         y,
         jax.random.key(options.seed),
-        restarts=restarts,
-        combine=combine,
+        restarts=job.restarts,
+        combine=job.combine,
         stop=stop,
         batch_size=options.batch_size,
+        devices=None if options.devices == 1 else options.devices,
         checkpoint=None if options.checkpoint is None else options.checkpoint / batch[0].entry.output.stem,
         progress=True,
     )
@@ -217,28 +225,11 @@ def restore_batch(
     data_term = residual(result.operator, result.image, y)
     image = put_back(result.image, y, operator) if keep else result.image
     samples = jnp.moveaxis(result.samples, 0, 1)  # image by image
-    result = jax.block_until_ready(dataclasses.replace(result, image=image, data_term=data_term, samples=samples))
-    seconds = (time.perf_counter() - began) / len(batch)
-    around = {"restarts": restarts, "combine": combine, "seconds": seconds}
+    result = dataclasses.replace(result, image=image, data_term=data_term, samples=samples)
+    result = jax.device_get(jax.tree.map(lambda leaf: leaf[:count], result))
+    seconds = (time.perf_counter() - began) / count
+    around = {"restarts": job.restarts, "combine": job.combine, "seconds": seconds}
     about = {"options": plain(options), "method": settings_of(method), **around}
     if options.method == "gen2res":
         about["constraint"] = dataclasses.asdict(constraint_of(options, prior))
-    failures = []
-    for i, problem in enumerate(batch):
-        try:
-            one: Restoration = jax.tree.map(lambda leaf, i=i: leaf[i], result)
-            write(problem, one, about, options.uncertainty)
-        except InputError as error:
-            failures.append(str(error))
-    return failures
-
-
-def noise_levels(given: float | str, y: Any, operator: Any) -> Any:
-    """The rms noise of the measurement in units of [-1, 1], from grey levels or from the image; over all of its entries."""
-    known = operator.known if isinstance(operator, Mask) else None
-    if isinstance(operator, ParallelBeam) and given != "auto":
-        return jnp.asarray(2 * float(given) / 255 * ray_gain(y))
-    level = metrics.estimate_noise_level(y[0], known) if given == "auto" else jnp.asarray(2 * float(given) / 255)
-    if not bool(jnp.isfinite(level)):
-        raise InputError("--noise-level auto finds no 2 x 2 pixels that are all known: give a number.")
-    return level if known is None else level * jnp.sqrt(jnp.mean(known))  # missing pixels have no noise
+    return result, about

@@ -15,6 +15,7 @@ from jaxrestore.degrade import sheet
 from jaxrestore.derived import save_derived
 from jaxrestore.errors import InputError
 from jaxrestore.images import check_writable, write_png
+from jaxrestore.paths import Paths
 from jaxrestore.prior import Prior
 from jaxrestore.storage import load_prior, read_card
 from jaxrestore.training_data import Photographs, photographs
@@ -58,12 +59,12 @@ def is_shared(options: Any) -> bool:
     return options.album is not None or options.finetune_steps == 0
 
 
-def read_album(options: Any, problems: list[Any], shape: tuple[int, int, int]) -> Photographs | None:
+def read_album(options: Any, entries: list[Paths], shape: tuple[int, int, int]) -> Photographs | None:
     """The photographs of --album, but for the images that are to be restored; those left out are named."""
     if options.album is None:
         return None
     found = photographs(options.album, shape)
-    inputs = {problem.entry.input.resolve() for problem in problems}
+    inputs = {entry.input.resolve() for entry in entries}
     used = [item for item in found.items if item.path.resolve() not in inputs]
     for sentence in found.left_out + ["An image that is to be restored."] * (len(used) < len(found.items)):
         print(f"jaxrestore: left out of the album: {sentence}", file=sys.stderr)
@@ -73,29 +74,26 @@ def read_album(options: Any, problems: list[Any], shape: tuple[int, int, int]) -
     return found._replace(items=used, digest=chosen)
 
 
-def kept_folder(options: Any, problem: Any, several: bool) -> Path | None:
-    """Where --save-prior keeps the prior of a problem, or with None that of all."""
-    if options.save_prior is None or problem is None or not several:
+def kept_folder(options: Any, entry: Paths | None, several: bool) -> Path | None:
+    """Where --save-prior keeps the prior of an image, or with None that of all."""
+    if options.save_prior is None or entry is None or not several:
         return options.save_prior
-    return options.save_prior / problem.entry.output.stem
+    return options.save_prior / entry.output.stem
 
 
-def check_kept(options: Any, problems: list[Any]) -> None:
+def check_kept(options: Any, entries: list[Paths]) -> None:
     """InputError now, rather than after the work, for a folder of --save-prior that can't be made."""
     if options.save_prior is None:
         return
-    shared = is_shared(options)
-    for problem in [None] if shared else problems:
-        folder = kept_folder(options, problem, len(problems) > 1)
+    for entry in [None] if is_shared(options) else entries:
+        folder = kept_folder(options, entry, len(entries) > 1)
         assert folder is not None
         check_writable(folder)
         if folder.exists() and not (folder / "card.json").is_file():
             raise InputError(f"--save-prior {folder} exists already and is no prior: nothing is written over it.")
-        for other in problems:
-            if folder.resolve() in (other.entry.output.resolve(), *other.entry.output.resolve().parents):
-                raise InputError(
-                    f"--save-prior {folder} would hold {other.entry.output}: give the prior its own folder."
-                )
+        for other in entries:
+            if folder.resolve() in (other.output.resolve(), *other.output.resolve().parents):
+                raise InputError(f"--save-prior {folder} would hold {other.output}: give the prior its own folder.")
 
 
 def constrained_prior(
@@ -107,7 +105,7 @@ def constrained_prior(
     name, y, picture = "all", None, None
     if problem is not None:
         name, y, picture = problem.entry.output.stem, jnp.asarray(problem.y), problem.entry.album
-    folder = kept_folder(options, problem, several)
+    folder = kept_folder(options, None if problem is None else problem.entry, several)
     steps = settings.finetuning.steps if album is None else settings.personal_steps
     run = _digest(prior, settings, options.seed, y, album)
     if folder is not None and folder.exists():

@@ -27,8 +27,9 @@ def put_back(image: Any, y: Any, operator: Any) -> Any:
 
 
 def write(problem: Any, result: Restoration, about: dict[str, Any], uncertainty: bool = False) -> None:
-    """All files of one image (`job.Problem`)."""
-    entry, start, y, reference = problem
+    """All files of one image (`job.Problem`). The record is the last: an image without one isn't finished."""
+    entry, start, y, reference = problem[:4]
+    entry.record.unlink(missing_ok=True)  # of another run, whose image this one would be taken for
     image = np.asarray(result.image)
     if not np.all(np.isfinite(image)):
         raise ImageError(f"{entry.input}: the restoration failed, {result.sentences[0]}.")

@@ -9,10 +9,12 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array
 
 from jaxrestore.checkpoint import Checkpoints, fingerprint
 from jaxrestore.compiling import outermost
+from jaxrestore.devices import Devices, divided, everywhere, mesh_of
 from jaxrestore.errors import InputError, memory_advice
 from jaxrestore.operators.basic import Identity
 from jaxrestore.progress import progress_bar
@@ -33,6 +35,8 @@ def restore(
     stop: Stop | None = None,
     batch_size: int | None = None,
     chunk_size: int = 10,
+    devices: Devices | None = None,
+    divide_prior: bool = False,
     checkpoint: str | Path | None = None,
     progress: bool = False,
     callback: Callable[[int, Search], None] | None = None,
@@ -46,6 +50,9 @@ def restore(
       lowest `method.score`, "mean" with their mean image: the better estimate where one answer is one of many.
     - `stop`: see `Stop`. `iterations` (default: the method's) bound every search.
     - `batch_size`: searches that run at once (default: all); memory grows with it, speed hardly beyond a few on CPU.
+    - `devices`: "all" of this process, a number, a list, or a mesh of one axis: searches are divided among them, and a group
+      that they don't divide is filled up with searches that are left out of the result. The prior is copied to each, or
+      with `divide_prior` divided among them where it is too large. Default: where the method's arrays lie.
     - `checkpoint`: a folder. Saved every `chunk_size` iterations; the same call after a kill goes on from the last one and
       ends bit-equal on the same CPU (on a GPU: where XLA's deterministic kernels are on).
     - `callback(iteration, search)` is called after every chunk, whose arrays the next one takes: copy what you keep.
@@ -76,19 +83,25 @@ def restore(
     problems = jnp.tile(images, (restarts, *[1] * (images.ndim - 1)))  # restart by restart, as the keys
 
     size = min(batch_size or len(problems), len(problems))
+    mesh = None if devices is None else mesh_of(devices)
+    if mesh is not None:
+        size = -(-size // mesh.size) * mesh.size
+        method = everywhere(method, mesh, divide_prior)
     starts, results = range(0, len(problems), size), []
     with progress_bar(method.iterations * len(starts), "it", progress) as bar:
         for number, start in enumerate(starts):
             # a short last group repeats its last search: one program for all groups
             rows = np.minimum(np.arange(start, start + size), len(problems) - 1)
             folder = None if checkpoint is None else Path(checkpoint) / f"group-{number:04d}"
-            loop = _Loop(chunk_size, folder, bar, callback)
+            loop = _Loop(chunk_size, folder, bar, callback, mesh)
             with memory_advice(
                 f"The device's memory doesn't hold {size} searches at once: pass a smaller batch_size, "
                 'or compute in bfloat16 (load_prior(..., dtype="bfloat16")).'
             ):
                 results.append(_search(method, stop or Stop(), keys[rows], problems[rows], loop))
     joined = jax.tree.map(lambda *parts: jnp.concatenate(parts)[: len(problems)], *results)
+    if mesh is not None:
+        joined = jax.device_put(joined, mesh.devices.flat[0])
     result = _combine(jax.tree.map(lambda leaf: leaf.reshape(restarts, b, *leaf.shape[1:]), joined), combine)
     if batched:
         return result
@@ -112,6 +125,11 @@ class _Loop(NamedTuple):
     checkpoint: Path | None
     bar: Any
     callback: Callable[[int, Search], None] | None
+    mesh: Mesh | None
+
+    def place(self, tree: Any) -> Any:
+        """Arrays by search, where the searches run."""
+        return tree if self.mesh is None else divided(tree, self.mesh)
 
 
 _begin = outermost(begin)
@@ -121,18 +139,21 @@ _chunk = outermost(chunk, static_argnames="size", donate_argnames="search")
 
 def _search(method: Any, stop: Stop, keys: Array, y: Array, loop: _Loop) -> Restoration:
     """The search over one batch, chunk by chunk."""
+    keys, y = loop.place((keys, y))
     search, history, done = _begin(method, stop, keys, y), np.zeros((len(y), 0), np.float32), 0
-    search = jax.tree.map(jnp.copy, search)  # donated below: no buffer of the caller's may be among them
+    search = loop.place(jax.tree.map(jnp.copy, search))  # donated below: no buffer of the caller's may be among them
     with contextlib.ExitStack() as stack:
         checkpoints = None
         if loop.checkpoint is not None:
             checkpoints = Checkpoints(loop.checkpoint, fingerprint(method, stop, keys, y))
             stack.callback(checkpoints.close)
             done, search, history = checkpoints.load(search) or (done, search, history)
+            search = loop.place(search)
             loop.bar.update(done)
         while done < method.iterations and bool(jnp.any(search.status == Status.RUNNING)):
             count = min(loop.chunk_size, method.iterations - done)
             search, part = _chunk(method, stop, search, y, count, loop.chunk_size)
+            search = loop.place(search)  # nothing moves, unless the compiler chose another place
             done += count
             history = np.concatenate([history, np.asarray(part)[:, :count]], axis=1)
             loop.bar.update(count)

@@ -68,3 +68,23 @@ def test_training_commands_are_understood():
 def test_links_and_pictures_exist():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_a_compiled_restorer_runs_where_only_jax_is(tmp_path):
+    """The recipe of docs/scaling.md: written by one process, run by another that imports nothing of ours."""
+    text = (ROOT / "docs" / "scaling.md").read_text()
+    write, read = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert "jaxrestore" not in read
+    for code in (write, read):
+        done = subprocess.run(["python", "-c", code], cwd=tmp_path, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[0] == "(64, 64, 3)"
+
+
+def test_commands_of_several_hosts_are_understood():
+    import tyro
+
+    from jaxrestore.cli import Restore
+
+    (command,) = re.findall(r"^jaxrestore restore (.*)$", (ROOT / "docs" / "scaling.md").read_text(), re.MULTILINE)
+    assert tyro.cli(Restore, args=command.split()).hosts == 4
