@@ -9,6 +9,8 @@ from jaxtyping import install_import_hook
 
 install_import_hook("jaxrestore", "beartype.beartype")
 
+# Most of the time is XLA's compiling; .ci/run has the slow tests' programs optimised, as users have theirs.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 # One store of compiled programs for this run: its workers, and the commands that they start, inherit it.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="jaxrestore-programs-")

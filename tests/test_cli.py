@@ -118,6 +118,7 @@ def test_bad_degradations_get_one_sentence(command, photograph, tmp_path):
         assert not y.exists()
 
 
+@pytest.mark.slow
 def test_tuned_settings_of_a_blind_task(command, photograph, tmp_path):
     """With the embedded prior: kernels by alternating steps, several of them in one picture."""
     y, out = tmp_path / "y.png", tmp_path / "x.png"

@@ -35,6 +35,7 @@ def degraded(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_train_makes_a_prior_in_pieces(command, album, tmp_path):
     flags = [
         "--size",
@@ -75,6 +76,7 @@ def test_train_makes_a_prior_in_pieces(command, album, tmp_path):
     assert "lies among" in command("train", many, many / "inside", *flags)[2]
 
 
+@pytest.mark.slow
 def test_finetune_and_gen2res(monkeypatch, command, album, degraded, tiny_folder, tmp_path):
     code, said, complained = command("finetune", tiny_folder, album, tmp_path / "tuned", "--steps", 2)
     assert code == 0
@@ -110,6 +112,7 @@ def test_finetune_and_gen2res(monkeypatch, command, album, degraded, tiny_folder
     assert (tmp_path / "a.png").read_bytes() == first  # the kept prior restores the same
 
 
+@pytest.mark.slow
 def test_a_folder_shares_an_album(command, album, degraded, tiny_folder, tmp_path):
     """One fine-tuning for all, on the album without the images that are to be restored."""
     inputs = tmp_path / "inputs"

@@ -1,3 +1,4 @@
+import os
 import stat
 
 import jax
@@ -22,7 +23,9 @@ def configuration(monkeypatch, tmp_path):
 
 
 def test_programs_are_kept_in_a_folder_of_this_user_alone(configuration):
+    before = os.umask(0o002)  # as many systems have it
     folder = cache.keep_programs()
+    os.umask(before)
     assert folder is not None
     assert folder.parent == configuration
     assert jax.config.jax_compilation_cache_dir == str(folder)

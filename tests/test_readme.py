@@ -4,12 +4,15 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines()]
 
 
+@pytest.mark.slow
 def test_commands(tmp_path):
     """In their order, in one folder: some read what others have written."""
     (tmp_path / "jaxrestore").symlink_to(ROOT / "jaxrestore")
@@ -27,6 +30,7 @@ def test_commands(tmp_path):
             assert (tmp_path / "demo" / "strip.png").is_file()
 
 
+@pytest.mark.slow
 def test_python_examples(tmp_path):
     """One after the other, as they are read; both short."""
     examples = [block for kind, block in BLOCKS if kind == "python"]
@@ -70,6 +74,7 @@ def test_links_and_pictures_exist():
         assert (ROOT / target).exists(), target
 
 
+@pytest.mark.slow
 def test_a_compiled_restorer_runs_where_only_jax_is(tmp_path):
     """The recipe of docs/scaling.md: written by one process, run by another that imports nothing of ours."""
     text = (ROOT / "docs" / "scaling.md").read_text()

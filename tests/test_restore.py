@@ -173,6 +173,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_bit_equal(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
