@@ -68,7 +68,9 @@ def restored(name: str, prior: Any, typical: Any, y: np.ndarray) -> tuple[np.nda
     else:
         method, stop = jr.invert2restore(prior, typical, correction=CORRECTIONS[name]), None
         each = typical.steps * (2 + typical.refinements)
-    result = jr.restore(method, jnp.asarray(y), jax.random.key(0), stop=stop, chunk_size=1 if stop is None else 10)
+    result = jr.restore(
+        method, jnp.asarray(y), jax.random.key(0), stop=stop, chunk_size=1 if stop is None else 10, devices="all"
+    )
     images = np.asarray(result.image)
     return images, np.asarray(result.iterations) * each, (time.perf_counter() - began) / len(y)
 

@@ -190,7 +190,7 @@ def measure(settings: Sequence[Setting], images: dict[str, np.ndarray], out: Pat
             method = METHODS[setting.method](prior, operator, task=settings_name(setting.task), **own)
             began = time.perf_counter()
             combine = chosen.combine if restarts == chosen.restarts else "mean"
-            result = jr.restore(method, given.y, jax.random.key(0), restarts=restarts, combine=combine)
+            result = jr.restore(method, given.y, jax.random.key(0), restarts=restarts, combine=combine, devices="all")
             # as the command line does: what was measured without noise is put back
             final = put_back if setting.noise == "none" else lambda image, y, operator: image
             restored, first = (np.asarray(final(x, given.y, operator)) for x in (result.image, result.samples[0]))

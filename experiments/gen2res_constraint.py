@@ -137,7 +137,9 @@ def measure(mine: list[int], data: Path, out: Path, worker: str) -> None:
             seconds, results, shown = time.perf_counter() - began, {}, {}
             for noise_step in dict.fromkeys((settings.noise_step, *(WIDE if number < 5 else ()))):
                 method = regenerator(tuned, replace(settings, noise_step=noise_step))
-                drawn = jr.restore(method, jnp.asarray(subject.y), key, restarts=DRAWS, combine="mean", chunk_size=1000)
+                drawn = jr.restore(
+                    method, jnp.asarray(subject.y), key, restarts=DRAWS, combine="mean", chunk_size=1000, devices="all"
+                )
                 samples, truth = drawn.samples, jnp.broadcast_to(clean, drawn.samples.shape)
                 scores = (metrics.psnr, metrics.ssim, metrics.gradient_deviation)
                 results[noise_step] = [[float(v) for v in score(samples, truth)] for score in scores]

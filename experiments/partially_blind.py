@@ -138,7 +138,7 @@ def restored(task: str, method: str, given: Posed, prior: Any, typical: Any, wei
         restarts = theirs.restarts * (2 if method == "BIRD, restarts" else 1)
         iterations = budget // (1000 // theirs.skip * restarts)
         made = jr.bird(prior, given.start, task=name, iterations=iterations)
-        result = jr.restore(made, given.y, key, restarts=restarts, combine="mean", chunk_size=1000)
+        result = jr.restore(made, given.y, key, restarts=restarts, combine="mean", chunk_size=1000, devices="all")
         return result, iterations * (1000 // theirs.skip) * restarts
     first = FIRST.get(method, ours.origin)
     if first == "fresh" and ours.origin == "rectified":  # whose other settings are for that start
@@ -154,7 +154,7 @@ def restored(task: str, method: str, given: Posed, prior: Any, typical: Any, wei
     if first == "measurement":
         calm = jr.restore(blind, y, key, chunk_size=1)
         y, cost = calm.image, int(calm.iterations) * typical.steps * (2 + typical.refinements)
-    result = jr.restore(made, y, key, restarts=ours.restarts, combine="mean", chunk_size=1000)
+    result = jr.restore(made, y, key, restarts=ours.restarts, combine="mean", chunk_size=1000, devices="all")
     return result, made.iterations * each * ours.restarts + cost
 
 

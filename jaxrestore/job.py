@@ -21,6 +21,7 @@ from jaxrestore.inputs import read_measurement
 from jaxrestore.job_gen2res import check_kept, constrained_prior, constraint_of, is_shared, read_album
 from jaxrestore.job_settings import build_method, check_options, method_name, run_settings, settings_around, task_name
 from jaxrestore.methods.diip import early_stop
+from jaxrestore.metrics import data_residual
 from jaxrestore.operators import measure_shape
 from jaxrestore.outputs import plain, put_back, settings_of, write
 from jaxrestore.paths import Paths
@@ -221,8 +222,7 @@ def restore_batch(job: Job, prior: Prior, batch: list[Problem], width: int) -> t
         progress=True,
     )
     keep = options.noise_level == 0 if options.keep_known is None else options.keep_known
-    residual = jax.vmap(lambda operator, image, y: jnp.mean((operator(image) - y) ** 2))  # before anything is put back
-    data_term = residual(result.operator, result.image, y)
+    data_term = jax.vmap(data_residual)(result.operator, result.image, y)  # before anything is put back
     image = put_back(result.image, y, operator) if keep else result.image
     samples = jnp.moveaxis(result.samples, 0, 1)  # image by image
     result = dataclasses.replace(result, image=image, data_term=data_term, samples=samples)

@@ -1,5 +1,7 @@
 """How good a restoration is, and what an image says of its noise. Pure functions on images in [-1, 1]."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -47,6 +49,15 @@ def gradient_deviation(image: Float[Array, "*b h w c"], reference: Float[Array, 
     a, b, constant = magnitude(image), magnitude(reference), 170 / 255**2
     similarity = (2 * a * b + constant) / (a**2 + b**2 + constant)
     return jnp.std(similarity, axis=(-2, -1))
+
+
+def data_residual(operator: Any, image: Float[Array, "h w c"], y: Array) -> Array:
+    """The mean square of H(image) - y over all entries of y, in the square of the units of [-1, 1]: the searches' data term.
+
+    Needs no reference, and says nothing of what H hides. With noise in y the truth has the noise's variance, and less is no
+    better. Of a batch: `jax.vmap`.
+    """
+    return jnp.mean((operator(image) - y) ** 2)
 
 
 def registered(

@@ -5,6 +5,7 @@ import pytest
 from skimage import metrics as reference
 
 from jaxrestore import metrics
+from jaxrestore.operators import AveragePool
 
 
 @pytest.fixture
@@ -84,3 +85,15 @@ def test_kernel_similarity_knows_no_shift():
     np.testing.assert_allclose(found, wanted, rtol=1e-4)
     point = jnp.zeros((7, 7)).at[3, 3].set(1)
     assert metrics.kernel_similarity(kernel, point) < found
+
+
+def test_data_residual_of_the_truth_is_the_noise():
+    keys = jax.random.split(jax.random.key(0))
+    truth = jax.random.uniform(keys[0], (3, 32, 32, 3), minval=-1, maxval=1)
+    operator = AveragePool(2)
+    noise = 0.1 * jax.random.normal(keys[1], (3, 16, 16, 3))
+    found = jax.jit(jax.vmap(lambda image, y: metrics.data_residual(operator, image, y)))(
+        truth, operator(truth) + noise
+    )
+    np.testing.assert_allclose(found, 0.01, rtol=0.1)
+    np.testing.assert_allclose(metrics.data_residual(operator, truth[0], operator(truth[0])), 0)
