@@ -4,8 +4,8 @@
 
 Photographs of 128 x 96 pixels of the tuning half, restored with the 64-pixel prior in six tiles: heavy noise, and an unknown
 motion blur of 16 pixels, one kernel for the whole. Scores: PSNR, and how much larger steps across the tiles' borders are than
-elsewhere, against the same of the clean photograph (1 or less: no seam). Ten minutes on two cores. Writes a table into docs/scaling.md and
-docs/tiles.png. To expect: little between the two, and no seams in either.
+elsewhere, against the same of the clean photograph (1 or less: no seam). Ten minutes on two cores. Writes a table into
+docs/scaling.md, and docs/tiles.png. To expect: little between the two, and no seams in either.
 """
 
 from dataclasses import dataclass, field
