@@ -77,9 +77,9 @@ def spread(ratio: list[float] | None) -> str:
     return "not measured" if ratio is None else " / ".join(f"{value:.2f}" for value in ratio)
 
 
-def race_table(race: Race, first: str | None = None) -> list[str]:
-    """All contestants of a race; `first` is what they are compared with."""
-    compared = first or next(iter(race.rows))
+def race_table(race: Race) -> list[str]:
+    """All contestants of a race; they are compared with the first."""
+    compared = next(iter(race.rows))
     lines = []
     for name, row in race.rows.items():
         if "failed" in row:
