@@ -16,7 +16,7 @@ from checkpoints_convert.readers import read
 from checkpoints_convert.select import state_dict
 from checkpoints_convert.tensors import ConversionError, ReadError, Tensor
 from checkpoints_convert.torch_files import read_torch
-from jaxrestore.prior import Prior
+from jaxrestore.diffusion.prior import Prior
 
 __all__ = [
     "ConversionError",

@@ -2,7 +2,7 @@
 
 import tyro
 
-from jaxrestore.converting import Convert
+from jaxrestore.cli.convert import Convert
 
 if __name__ == "__main__":
     raise SystemExit(tyro.cli(Convert)())

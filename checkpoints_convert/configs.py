@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from checkpoints_convert.tensors import ConversionError, understood
-from jaxrestore import schedule
+from jaxrestore.diffusion import schedule
 from jaxrestore.networks import ARCHITECTURES
 
 DDPM = {"in_channels": "channels", "out_ch": "out_channels", "norm_groups": "groups"}

@@ -133,7 +133,7 @@ def network_arguments(config: dict[str, Any]) -> dict[str, Any]:
 
 def _scheduler(config: dict[str, Any]) -> tuple[np.ndarray, str]:
     """(alpha_bar, prediction) of a DDPM or DDIM scheduler's config."""
-    from jaxrestore import schedule
+    from jaxrestore.diffusion import schedule
 
     if (name := config.get("_class_name", SCHEDULERS[0])) not in SCHEDULERS:
         raise ConversionError(f"The scheduler {name!r} is not known; known: {', '.join(SCHEDULERS)}.")

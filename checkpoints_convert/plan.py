@@ -8,9 +8,9 @@ from checkpoints_convert.diffusers import Folder
 from checkpoints_convert.known import KNOWN, digest
 from checkpoints_convert.recognise import recognise
 from checkpoints_convert.tensors import ConversionError, understood
-from jaxrestore import schedule
+from jaxrestore.diffusion import schedule
+from jaxrestore.diffusion.prior import Prediction
 from jaxrestore.networks import ARCHITECTURES
-from jaxrestore.prior import Prediction
 
 WORDS = {"time_embedding": ("sin_cos", "cos_sin"), "downsample_padding": ("end", "both")}
 

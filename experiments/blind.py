@@ -10,11 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxrestore as jr
-from jaxrestore import corrections, metrics
-from jaxrestore.degradations import DEGRADATIONS
-from jaxrestore.methods.diip import early_stop
-from jaxrestore.rectify import correct
-from jaxrestore.typical import noise_of
+from jaxrestore.density import corrections
+from jaxrestore.density.rectification import correct
+from jaxrestore.density.typical import noise_of
+from jaxrestore.methods._diip import early_stop
+from jaxrestore import metrics
+from jaxrestore.simulate.degradations import DEGRADATIONS
 
 KINDS = ("clean", *DEGRADATIONS)
 CEILING = 60.0  # dB: an image that is left as it is has no PSNR

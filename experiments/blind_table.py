@@ -66,7 +66,7 @@ def report(rows: list[dict]) -> tuple[list[str], list[str]]:
 
 def write_picture(out: Path, path: Path) -> None:
     """A row a degradation; two photographs, each degraded, restored, clean."""
-    from jaxrestore.images import enlarge, strip, write_png
+    from jaxrestore.files.images import enlarge, strip, write_png
 
     rows = [np.load(out / f"{kind}.npy")[:2] for kind in blind.KINDS[1:]]
     strips = [strip([image for photograph in row for image in photograph]) for row in rows]

@@ -15,8 +15,8 @@ import numpy as np
 from flowers import reduced
 
 import jaxrestore as jr
-from jaxrestore.calibration import save_typical
-from jaxrestore.storage import prior_folder
+from jaxrestore.density.calibration import save_typical
+from jaxrestore.diffusion.storage import prior_folder
 
 
 def training_photographs(tar: Path, count: int) -> np.ndarray:

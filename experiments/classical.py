@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from flowers import Problem
 
-from jaxrestore.metrics import estimate_noise_level
+from jaxrestore.cli.tasks import kernels_of
+from jaxrestore.metrics.fidelity import estimate_noise_level
 from jaxrestore.operators import Mask, ParallelBeam
-from jaxrestore.tasks import kernels_of
 
 
 def classical(task: str, given: Problem) -> dict[str, np.ndarray]:

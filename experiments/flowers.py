@@ -47,7 +47,7 @@ class Setting(NamedTuple):
         import dataclasses
 
         import jaxrestore as jr
-        from jaxrestore.presets import settings_name
+        from jaxrestore.methods.settings import settings_name
 
         chosen = jr.preset(self.method, settings_name(self.task), self.preset or "flowers64")
         return dataclasses.replace(chosen, **dict(self.changes))
@@ -102,9 +102,9 @@ def problem(task: str, noise: str, name: str, image: np.ndarray, folder: Path) -
     import jax.numpy as jnp
 
     from jaxrestore import operators as ops
-    from jaxrestore.degrade import simulate
-    from jaxrestore.images import as_stored, write_png
-    from jaxrestore.tasks import DegradeOptions, TaskOptions, kernels_of, true_operator
+    from jaxrestore.cli.degrade import simulate
+    from jaxrestore.cli.tasks import DegradeOptions, TaskOptions, kernels_of, true_operator
+    from jaxrestore.files.images import as_stored, write_png
 
     number = zlib.crc32(name.encode())
     draw = np.random.default_rng(number)
@@ -137,9 +137,9 @@ def problem(task: str, noise: str, name: str, image: np.ndarray, folder: Path) -
 def shown(given: Problem) -> np.ndarray:
     """The measurement as an image of full size: missing pixels black, grey in three channels, a small image enlarged by
     Pillow's bicubic, a sinogram by filtered back projection."""
-    from jaxrestore.images import to_uint8
+    from jaxrestore.cli.tasks import view
+    from jaxrestore.files.images import to_uint8
     from jaxrestore.operators import Mask
-    from jaxrestore.tasks import view
 
     y = np.asarray(view(given.truth, given.y))
     if isinstance(given.truth, Mask):
@@ -155,8 +155,8 @@ def scores(blind: bool, image: np.ndarray, truth: np.ndarray) -> dict[str, float
     margin of 3; of a box, also with the known pixels put back."""
     import jax.numpy as jnp
 
+    from jaxrestore.files.images import as_stored
     from jaxrestore import metrics
-    from jaxrestore.images import as_stored
 
     pair = (jnp.asarray(as_stored(image)), jnp.asarray(truth))
     a, b = metrics.registered(*pair) if blind else pair
@@ -168,12 +168,12 @@ def measure(settings: Sequence[Setting], images: dict[str, np.ndarray], out: Pat
     import jax
 
     import jaxrestore as jr
-    from jaxrestore.images import write_png
-    from jaxrestore.job import put_back
+    from jaxrestore.cli.job import put_back
+    from jaxrestore.cli.tasks import kernels_of, task_operator
+    from jaxrestore.files.images import write_png
     from jaxrestore.methods import METHODS
-    from jaxrestore.metrics import kernel_similarity
-    from jaxrestore.presets import AROUND, settings_name
-    from jaxrestore.tasks import kernels_of, task_operator
+    from jaxrestore.methods.settings import AROUND, settings_name
+    from jaxrestore.metrics.fidelity import kernel_similarity
 
     jax.config.update("jax_compilation_cache_dir", str((out / "cache").absolute()))
     prior, done = jr.load_prior("flowers64"), {(row["setting"], row["about"], row["name"]) for row in read_rows(out)}

@@ -43,9 +43,9 @@ def corrected(name: str, noise: Any, energy: Any) -> Any:
     import jax
     import jax.numpy as jnp
 
-    from jaxrestore import corrections
-    from jaxrestore.density import from_patches, to_patches
-    from jaxrestore.rectify import correct, descend_objective
+    from jaxrestore.density import corrections
+    from jaxrestore.density.objective import from_patches, to_patches
+    from jaxrestore.density.rectification import correct, descend_objective
 
     ours = correct(noise, energy)
     patches = to_patches(noise, 8)
@@ -71,8 +71,8 @@ def one_stage(prior: Any, y: Any, weight: float, iterations: int = 100) -> Any:
     import jax.numpy as jnp
     import optax
 
-    from jaxrestore.ddim import unroll
-    from jaxrestore.density import objective
+    from jaxrestore.density.objective import objective
+    from jaxrestore.diffusion.ddim import unroll
 
     optimizer = optax.adam(optax.cosine_decay_schedule(0.05, iterations))
 
@@ -95,8 +95,8 @@ def measure(kinds: tuple[str, ...], images: np.ndarray, given: argparse.Namespac
     import jax.numpy as jnp
 
     import jaxrestore as jr
-    from jaxrestore.ddim import descend
-    from jaxrestore.schedule import partial_grid
+    from jaxrestore.diffusion.ddim import descend
+    from jaxrestore.diffusion.schedule import partial_grid
 
     jax.config.update("jax_compilation_cache_dir", str((given.out / "cache").absolute()))
     prior, done = jr.load_prior("flowers64"), {(row["kind"], row["name"]) for row in workers.read_rows(given.out)}

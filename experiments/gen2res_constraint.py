@@ -75,16 +75,17 @@ def degraded(name: str, clean: np.ndarray) -> np.ndarray:
     import jax.numpy as jnp
 
     from jaxrestore import operators as ops
-    from jaxrestore.images import as_stored, jpeg
+    from jaxrestore import simulate
+    from jaxrestore.files.images import as_stored, jpeg
 
     blurred = ops.Blur.create(ops.GaussianKernel.create(11, BLUR)(), "reflect")(jnp.asarray(clean))
-    noisy = ops.gaussian_noise(jax.random.key(zlib.crc32(name.encode())), blurred, NOISE / 255)
+    noisy = simulate.gaussian_noise(jax.random.key(zlib.crc32(name.encode())), blurred, NOISE / 255)
     return jpeg(as_stored(np.asarray(noisy)), QUALITY)
 
 
 def tuning_half(data: Path, shape: tuple[int, int, int]) -> Any:
     """Even positions of the sorted names."""
-    from jaxrestore.training_data import photographs
+    from jaxrestore.training.sources import photographs
 
     found = photographs(data, shape)
     return found._replace(items=found.items[::2])
@@ -96,7 +97,7 @@ def constrained(arm: str, prior: Any, subject: Subject, found: Any, settings: An
 
     import jax.numpy as jnp
 
-    from jaxrestore.constrain import constrain
+    from jaxrestore.solve.constraining import constrain
 
     if arm == "unconstrained":
         return prior, 0
@@ -118,7 +119,7 @@ def measure(mine: list[int], data: Path, out: Path, worker: str) -> None:
 
     import jaxrestore as jr
     from jaxrestore import metrics
-    from jaxrestore.constrain import constraint, regenerator
+    from jaxrestore.solve.constraining import constraint, regenerator
 
     jax.config.update("jax_compilation_cache_dir", str((out / "cache").absolute()))
     prior, settings = jr.load_prior("flowers64"), constraint(None, "flowers64")
@@ -197,7 +198,7 @@ def report(rows: list[dict], noise_step: int, shown: list[str]) -> list[str]:
 
 def write_pictures(out: Path, docs: Path, noise_step: int) -> None:
     """A row a photograph: degraded, every arm, clean. And a row for each K, degraded, unconstrained, personal, clean."""
-    from jaxrestore.images import enlarge, strip, write_png
+    from jaxrestore.files.images import enlarge, strip, write_png
 
     def stored(number: int, arm: str) -> Any:
         return np.load(out / f"{number}-{arm.replace(' ', '-')}.npz")
@@ -225,7 +226,7 @@ def main() -> None:
         measure(list(range(10))[index :: options.workers], options.data, options.out, str(index))
 
     workers.in_workers(work, options.out, options.workers)
-    from jaxrestore.constrain import constraint
+    from jaxrestore.solve.constraining import constraint
 
     settings = constraint(None, "flowers64")
     about = str((settings, BLUR, NOISE, QUALITY))

@@ -47,7 +47,7 @@ def main() -> None:
     import jax
 
     import jaxrestore as jr
-    from jaxrestore.images import enlarge, strip, write_png
+    from jaxrestore.files.images import enlarge, strip, write_png
 
     prior, training = jr.load_prior("flowers64"), training_images(options.train)
     noise = jax.random.normal(jax.random.key(0), (SAMPLES, *prior.shape))

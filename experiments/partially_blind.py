@@ -61,10 +61,10 @@ def posed(task: str, name: str, image: np.ndarray, folder: Path) -> Posed:
     import jax.numpy as jnp
 
     from jaxrestore import operators as ops
-    from jaxrestore.chains import parse
-    from jaxrestore.images import as_stored, jpeg
-    from jaxrestore.presets import preset
-    from jaxrestore.tasks import task_operator
+    from jaxrestore.cli.tasks import task_operator
+    from jaxrestore.files.images import as_stored, jpeg
+    from jaxrestore.methods.settings import preset
+    from jaxrestore.operators.chains import parse
 
     size = (flowers.SIZE, flowers.SIZE)
     if task in NOISES:
@@ -88,9 +88,9 @@ def posed(task: str, name: str, image: np.ndarray, folder: Path) -> Posed:
 
 def errors(found: Any, truth: Any) -> dict[str, float]:
     """Kernel similarity, and the codec's |log step / true step|: what there is of them."""
-    from jaxrestore import metrics
     from jaxrestore import operators as ops
-    from jaxrestore.tasks import kernels_of
+    from jaxrestore.cli.tasks import kernels_of
+    from jaxrestore import metrics
 
     made = {}
     for one, other in zip(getattr(found, "parts", (found,)), getattr(truth, "parts", (truth,)), strict=True):
@@ -123,7 +123,7 @@ def restored(task: str, method: str, given: Posed, prior: Any, typical: Any, wei
     import jax.numpy as jnp
 
     import jaxrestore as jr
-    from jaxrestore.presets import preset, settings_name
+    from jaxrestore.methods.settings import preset, settings_name
 
     name, key = settings_name(TASKS[task]), jax.random.key(0)
     blind = jr.invert2restore(prior, typical)
@@ -164,8 +164,9 @@ def measure(jobs: list[tuple[str, str, Any]], images: dict[str, np.ndarray], opt
     import jax.numpy as jnp
 
     import jaxrestore as jr
-    from jaxrestore import density, metrics
-    from jaxrestore.presets import preset, settings_name
+    from jaxrestore.density import objective as density
+    from jaxrestore.methods.settings import preset, settings_name
+    from jaxrestore import metrics
 
     jax.config.update("jax_compilation_cache_dir", str((options.out / "cache").absolute()))
     prior, typical = jr.load_prior("flowers64"), jr.load_typical("flowers64")
@@ -269,7 +270,7 @@ def write_figure(rows: list[dict], path: Path) -> None:
 
 def write_picture(out: Path, path: Path) -> None:
     """A row a task: degraded, by the methods of the brief table, the photograph."""
-    from jaxrestore.images import enlarge, strip, write_png
+    from jaxrestore.files.images import enlarge, strip, write_png
 
     strips = []
     for task in TASKS:
@@ -284,7 +285,7 @@ def main() -> None:
     parser.add_argument("--evaluations", type=int, default=140_000, help="budget of network evaluations")
     options = parser.parse_args()
     import jaxrestore as jr
-    from jaxrestore.presets import preset, settings_name
+    from jaxrestore.methods.settings import preset, settings_name
 
     def cost(task: str) -> int:
         return evaluations_of(

@@ -29,10 +29,10 @@ def corrections(typical: Any, index: int, patches: dict[int, Any]) -> dict[str, 
     import jax
     import jax.numpy as jnp
 
-    from jaxrestore import corrections as known
-    from jaxrestore import normality
-    from jaxrestore.density import to_patches
-    from jaxrestore.rectify import Strength, correct, descend_objective
+    from jaxrestore.density import corrections as known
+    from jaxrestore.density import normality
+    from jaxrestore.density.objective import to_patches
+    from jaxrestore.density.rectification import Strength, correct, descend_objective
 
     energy = typical.energy[index]
     fresh = jax.random.normal(jax.random.key(0), (64, 64, 3))
@@ -69,7 +69,7 @@ def measure(depths: tuple[int, ...], images: np.ndarray, options: Any, worker: i
     import jax.numpy as jnp
 
     import jaxrestore as jr
-    from jaxrestore.typical import deviation
+    from jaxrestore.density.typical import deviation
 
     jax.config.update("jax_compilation_cache_dir", str((options.out / "cache").absolute()))
     prior, done = (

@@ -24,8 +24,9 @@ def measure(kinds: tuple[str, ...], images: np.ndarray, options: Any, worker: in
     import jax.numpy as jnp
 
     import jaxrestore as jr
-    from jaxrestore import density, normality
-    from jaxrestore.typical import deviation
+    from jaxrestore.density import normality
+    from jaxrestore.density import objective as density
+    from jaxrestore.density.typical import deviation
 
     jax.config.update("jax_compilation_cache_dir", str((options.out / "cache").absolute()))
     prior, typical = jr.load_prior("flowers64"), jr.load_typical("flowers64")

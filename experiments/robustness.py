@@ -51,10 +51,10 @@ def posed(run: Run, name: str, image: np.ndarray, folder: Path) -> tuple[Any, An
     import jax.numpy as jnp
 
     from jaxrestore import operators as ops
-    from jaxrestore.degrade import simulate
-    from jaxrestore.images import as_stored
-    from jaxrestore.presets import preset
-    from jaxrestore.tasks import TaskOptions, task_operator
+    from jaxrestore.cli.degrade import simulate
+    from jaxrestore.cli.tasks import TaskOptions, task_operator
+    from jaxrestore.files.images import as_stored
+    from jaxrestore.methods.settings import preset
 
     if run.noise == "clean":
         return ops.Identity(), jnp.asarray(image), 0.0
@@ -75,9 +75,10 @@ def curves(run: Run, operator: Any, y: Any, level: float, image: np.ndarray, pri
     import jax
     import jax.numpy as jnp
 
-    from jaxrestore import Stop, metrics
+    from jaxrestore import Stop
     from jaxrestore.methods import METHODS
-    from jaxrestore.stopping import look, start_watch
+    from jaxrestore import metrics
+    from jaxrestore.solve.stopping import look, start_watch
 
     rules = {"discrepancy": Stop(discrepancy=1.0), "slope": Stop(slope=0.01), "variance": Stop(window=10)}
     method = METHODS[run.method](prior, operator, task=run.task, noise_level=level, **run.changes)

@@ -58,7 +58,7 @@ def in_processes(hosts: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as root:
         folder, environment = Path(root) / "in", {**os.environ, "XDG_CACHE_HOME": root}
         folder.mkdir()
-        sample = ["jaxrestore.cli", "degrade", "jaxrestore/data/flower.jpg", str(folder / "0.png"), "--task", "denoise"]
+        sample = ["jaxrestore.cli.commands", "degrade", "jaxrestore/data/flower.jpg", str(folder / "0.png"), "--task", "denoise"]
         subprocess.run(
             [sys.executable, "-m", *sample], check=True, capture_output=True, cwd=Path(__file__).parent.parent
         )
@@ -72,7 +72,7 @@ def in_processes(hosts: int) -> dict[str, float]:
             meet = [
                 ["--coordinator", f"localhost:{port}", "--hosts", str(hosts), "--host-id", str(i)] for i in range(hosts)
             ]
-            command = [sys.executable, "-m", "jaxrestore.cli", "restore", str(folder), str(Path(root) / out), *FLAGS]
+            command = [sys.executable, "-m", "jaxrestore.cli.commands", "restore", str(folder), str(Path(root) / out), *FLAGS]
             began = time.perf_counter()
             running = [
                 subprocess.Popen(
@@ -98,7 +98,7 @@ def pod() -> dict[str, float]:
 
     import jaxrestore as jr
     from jaxrestore.networks import DDPMUNet
-    from jaxrestore.profiling import flops
+    from jaxrestore.runtime.profiling import flops
 
     network = DDPMUNet(dtype="bfloat16")
     parameters = network.shapes()

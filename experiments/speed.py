@@ -139,9 +139,9 @@ def race(contestants: list[Contestant], rounds: int, minutes: float) -> list[dic
 # Prints when the driver's first iteration was under way: a program is called once it is compiled.
 WATCHED = """
 import sys, time
-import jaxrestore.restore
-from jaxrestore.cli import main
-driver = sys.modules["jaxrestore.restore"]
+import jaxrestore.solve.driver
+from jaxrestore.cli.commands import main
+driver = sys.modules["jaxrestore.solve.driver"]
 program = driver._chunk
 def first(*arguments):
     found = program(*arguments)
@@ -158,7 +158,7 @@ def start(runs: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         noisy = Path(folder) / "noisy.png"
         degrade = ["jaxrestore/data/flower.jpg", noisy, "--task", "denoise", "--noise-level", "30"]
-        subprocess.run([sys.executable, "-m", "jaxrestore.cli", "degrade", *degrade], check=True, cwd=HERE.parent)
+        subprocess.run([sys.executable, "-m", "jaxrestore.cli.commands", "degrade", *degrade], check=True, cwd=HERE.parent)
         restore = ["restore", noisy, noisy.with_name("out.png"), "--task", "denoise", "--iterations", "1"]
         environment = {**os.environ, "XDG_CACHE_HOME": folder}
         for _ in range(runs + 1):

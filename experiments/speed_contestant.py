@@ -88,8 +88,8 @@ def in_jax(given: Contestant) -> tuple[Callable[[], float], dict[str, Any]]:
     import jax.numpy as jnp
 
     import jaxrestore as jr
-    from jaxrestore.profiling import flops
-    from jaxrestore.search import begin, chunk
+    from jaxrestore.runtime.profiling import flops
+    from jaxrestore.solve.search import begin, chunk
 
     prior = prior_of(given)
     side = given.size or prior.shape[0]
@@ -143,8 +143,8 @@ def in_torch(given: Contestant) -> tuple[Callable[[], float], dict[str, Any]]:
     import speed_torch as st
     from speed_torch import torch
 
+    from jaxrestore.diffusion.schedule import grid_times
     from jaxrestore.operators import SoftmaxKernel
-    from jaxrestore.schedule import grid_times
 
     prior = prior_of(dataclasses.replace(given, dtype="float32", precision=None))
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -18,7 +18,7 @@ from classical import classical
 from flowers import Setting
 from report import insert
 
-from jaxrestore.tasks import TASKS
+from jaxrestore.cli.tasks import TASKS
 
 TOLD = [name for name in TASKS if name != "blind"]  # the rest stands in blind_table.py
 BLIND = [name for name, task in TASKS.items() if task.estimated]
@@ -122,7 +122,7 @@ def reference_rows(rows: list[dict], images: dict[str, np.ndarray], folder: Path
 
 def write_figure(images: dict[str, np.ndarray], out: Path, path: Path) -> None:
     """A row a task, all of the same photograph: input with BIRD's noise, the tuned restorations, truth."""
-    from jaxrestore.images import enlarge, read_image, strip, write_png
+    from jaxrestore.files.images import enlarge, read_image, strip, write_png
 
     name, strips = next(iter(images)), []
     for task in TOLD:

@@ -42,7 +42,7 @@ def photographs(tar: Path, count: int) -> dict[str, np.ndarray]:
 
 def seam(image: np.ndarray, clean: np.ndarray, overlap: int) -> float:
     """Mean step of brightness across the borders of tiles over that elsewhere, against the clean photograph's."""
-    from jaxrestore.tiles import starts
+    from jaxrestore.diffusion.tiling import starts
 
     def ratio(pixels: np.ndarray) -> float:
         steps = [np.abs(np.diff(pixels, axis=axis)).mean((1 - axis, 2)) for axis in (0, 1)]
@@ -63,9 +63,9 @@ def restore(task: str, way: str, y: Any, seed: int) -> np.ndarray:
 
     import jaxrestore as jr
     from jaxrestore import operators as ops
+    from jaxrestore._pytree import register
+    from jaxrestore.diffusion.tiling import blend, cut
     from jaxrestore.methods.descent import Descent
-    from jaxrestore.tiles import blend, cut
-    from jaxrestore.trees import register
 
     @register
     @dataclass(frozen=True)
@@ -95,9 +95,10 @@ def measure(data: Path, out: Path, index: int, count: int) -> None:
     import jax
     import jax.numpy as jnp
 
-    from jaxrestore import metrics
     from jaxrestore import operators as ops
-    from jaxrestore.images import as_stored, write_png
+    from jaxrestore import simulate
+    from jaxrestore.files.images import as_stored, write_png
+    from jaxrestore import metrics
 
     done = {(row["name"], row["task"], row["way"]) for row in workers.read_rows(out)}
     for number, (name, clean) in enumerate(photographs(data, PHOTOGRAPHS).items()):
@@ -105,7 +106,7 @@ def measure(data: Path, out: Path, index: int, count: int) -> None:
             continue
         for task, level in TASKS.items():
             key = jax.random.key(number)
-            kernel = ops.motion_kernel(jax.random.fold_in(key, 1), KERNEL, PATH)
+            kernel = simulate.motion_kernel(jax.random.fold_in(key, 1), KERNEL, PATH)
             degraded = jnp.asarray(clean) if task == "denoise" else ops.Blur.create(kernel)(jnp.asarray(clean))
             noise = jax.random.normal(key, clean.shape) * 2 * level / 255
             y = as_stored(np.asarray(degraded + noise))
@@ -124,7 +125,7 @@ def measure(data: Path, out: Path, index: int, count: int) -> None:
 
 
 def report(out: Path, docs: Path) -> None:
-    from jaxrestore.images import enlarge, read_image, strip, write_png
+    from jaxrestore.files.images import enlarge, read_image, strip, write_png
 
     rows, lines = workers.read_rows(out), []
     for task in TASKS:

@@ -28,9 +28,9 @@ def fresh(dtype: str) -> Any:
     """The prior before its training."""
     import jax
 
-    from jaxrestore import schedule
+    from jaxrestore.diffusion import schedule
+    from jaxrestore.diffusion.prior import Prior
     from jaxrestore.networks import DDPMUNet
-    from jaxrestore.prior import Prior
 
     network = DDPMUNet(
         image_size=64, ch=64, ch_mult=(1, 2, 2, 4), num_res_blocks=2, attn_resolutions=(16, 8), dtype=dtype
@@ -43,7 +43,7 @@ def held_out(prior: Any, data: Path) -> dict[str, Any]:
     import jax
     import jax.numpy as jnp
 
-    from jaxrestore.train import held_out_error
+    from jaxrestore.training.steps import held_out_error
 
     both = {
         **flowers.photographs(data, "tuning", PHOTOGRAPHS // 2),
@@ -74,11 +74,11 @@ def main() -> None:
     import jax
 
     import jaxrestore as jr
-    from jaxrestore.storage import prior_folder
-    from jaxrestore.train import Training
-    from jaxrestore.training import train
-    from jaxrestore.training_data import photographs
-    from jaxrestore.training_report import Report
+    from jaxrestore.diffusion.storage import prior_folder
+    from jaxrestore.training.loop import train
+    from jaxrestore.training.report import Report
+    from jaxrestore.training.sources import photographs
+    from jaxrestore.training.steps import Training
 
     if options.evaluate:
         print(json.dumps(held_out(jr.load_prior(options.evaluate), options.data), indent=1))

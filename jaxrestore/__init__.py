@@ -4,21 +4,22 @@ A diffusion model under deterministic DDIM sampling is a map G from Gaussian noi
 image y means finding the noise, and where it is unknown the degradation H, such that H(G(z)) explains y.
 """
 
-from jaxrestore import operators, schedule
-from jaxrestore.calibration import load_typical
-from jaxrestore.compiling import compiler_options
-from jaxrestore.constrain import Constraint, constrain, finetune
-from jaxrestore.ddim import invert, unroll
+from jaxrestore import operators, simulate
+from jaxrestore.density.calibration import load_typical
+from jaxrestore.density.typical import calibrate
+from jaxrestore.diffusion import schedule
+from jaxrestore.diffusion.ddim import invert, unroll
+from jaxrestore.diffusion.prior import Prior, gaussian_prior
+from jaxrestore.diffusion.storage import load_prior, read_card, save_prior
+from jaxrestore.diffusion.tiling import tiled
 from jaxrestore.errors import CheckpointError, InputError, OutOfMemory, PriorError
 from jaxrestore.methods import bird, diip, gen2res, invert2restore, partially_blind, shred
-from jaxrestore.presets import preset
-from jaxrestore.prior import Prior, gaussian_prior
-from jaxrestore.restore import restore
-from jaxrestore.search import Restoration, init, run, step
-from jaxrestore.stopping import Status, Stop
-from jaxrestore.storage import load_prior, read_card, save_prior
-from jaxrestore.tiles import tiled
-from jaxrestore.typical import calibrate
+from jaxrestore.methods.settings import preset
+from jaxrestore.runtime.compiling import compiler_options
+from jaxrestore.solve.constraining import Constraint, constrain, finetune
+from jaxrestore.solve.driver import restore
+from jaxrestore.solve.search import Restoration, init, run, step
+from jaxrestore.solve.stopping import Status, Stop
 
 __version__ = "0.1.0"
 

@@ -25,7 +25,7 @@ from hypothesis import settings  # noqa: E402
 from PIL import Image  # noqa: E402
 
 import jaxrestore as jr  # noqa: E402
-from jaxrestore.cli import main  # noqa: E402
+from jaxrestore.cli.commands import main  # noqa: E402
 from jaxrestore.networks import DDPMUNet  # noqa: E402
 
 # The same cases in every run: `--hypothesis-profile=default` looks for others.

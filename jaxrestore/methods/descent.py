@@ -13,16 +13,16 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
-from jaxrestore.corrections import sphere
-from jaxrestore.ddim import GradientMode, unroll
-from jaxrestore.density import objective
-from jaxrestore.methods.operator_step import for_any, gauss_newton
-from jaxrestore.methods.origin import Origin
+from jaxrestore._pytree import register
+from jaxrestore.density.corrections import sphere
+from jaxrestore.density.objective import objective
+from jaxrestore.diffusion.ddim import GradientMode, unroll
+from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.schedule import GridName
+from jaxrestore.methods.operator_steps import for_any, gauss_newton
+from jaxrestore.methods.origins import Origin
+from jaxrestore.methods.settings import AROUND, preset, preset_name
 from jaxrestore.operators.unknown import begin, combine, partition, penalty
-from jaxrestore.presets import AROUND, preset, preset_name
-from jaxrestore.prior import Prior
-from jaxrestore.schedule import GridName
-from jaxrestore.trees import register
 
 Loss = Literal["mean_square", "norm"]
 Decay = Literal["constant", "cosine"]

@@ -10,7 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jaxrestore.trees import register
+from jaxrestore._pytree import register
 
 Boundary = Literal["zero", "reflect", "circular"]
 Algorithm = Literal["direct", "fft"]

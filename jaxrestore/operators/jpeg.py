@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxrestore.density import dct_basis
-from jaxrestore.trees import register
+from jaxrestore._pytree import register
+from jaxrestore.density.objective import dct_basis
 
 BLOCK = 8
 Found = Literal["measurement", "gradient"]

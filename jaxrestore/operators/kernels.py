@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxrestore.trees import register
+from jaxrestore._pytree import register
 
 
 def check_size(size: int) -> None:

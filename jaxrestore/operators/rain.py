@@ -6,9 +6,9 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxrestore._pytree import register
 from jaxrestore.operators.blur import convolve
 from jaxrestore.operators.kernels import GaussianKernel, check_size
-from jaxrestore.trees import register
 
 
 @register

@@ -9,7 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jaxrestore.trees import register
+from jaxrestore._pytree import register
 
 
 @register

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxrestore.trees import register
+from jaxrestore._pytree import register
 
 DARKEST = 1e-3  # of [0, 1]: below it a gamma under 1 has too steep a slope
 

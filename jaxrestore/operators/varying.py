@@ -6,8 +6,8 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxrestore._pytree import register
 from jaxrestore.operators.blur import Boundary, convolve
-from jaxrestore.trees import register
 
 
 @register

@@ -1,0 +1,1 @@
+"""The command line: flags to a typed plan, plans to files."""

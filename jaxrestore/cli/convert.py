@@ -1,0 +1,50 @@
+"""The command ``jaxrestore convert``, which is also ``python -m checkpoints_convert``."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+
+@dataclasses.dataclass(frozen=True)
+class Convert:
+    """Convert a PyTorch checkpoint to a prior's folder. Nothing in the file is executed, and PyTorch isn't needed."""
+
+    source: Annotated[Path, tyro.conf.Positional]
+    """A torch file, a safetensors file, or a diffusers folder of a UNet2DModel."""
+    out: Annotated[Path, tyro.conf.Positional]
+    """The folder to make; it must not exist."""
+    config: Path | None = None
+    """JSON with what the tensors don't tell (the error names it); well-known files need none."""
+    key: str | None = None
+    """Which network of a file that holds several: the name it stands under."""
+    use_ema: bool = False
+    """The averaged weights of a file that holds both."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the stored parameters: bfloat16 halves the folder, and rounds to three digits."""
+    name: str | None = None
+    """The prior's name (default: the source's)."""
+    about: Path | None = None
+    """JSON with what the card should say of data, licence, attribution and measured numbers."""
+
+    def __call__(self) -> int:
+        from checkpoints_convert import convert, read_config, weights_file
+        from jaxrestore.diffusion.storage import file_sha256, read_card, refuse_existing, save_prior
+
+        try:
+            refuse_existing(self.out)  # before the work
+            config = None if self.config is None else read_config(self.config)
+            facts = json.loads(self.about.read_text()) if self.about else {}
+            chosen = {"key": self.key, "use_ema": self.use_ema, "dtype": self.dtype, "name": self.name}
+            prior = convert(self.source, config, **chosen)
+            weights = weights_file(self.source)
+            save_prior(prior, self.out, source={"file": weights.name, "sha256": file_sha256(weights)}, **facts)
+        except (OSError, ValueError, TypeError) as error:
+            print(f"jaxrestore convert: {error}", file=sys.stderr)
+            return 2
+        count = read_card(self.out)["parameter_count"]
+        print(f"{self.out}: {prior.name}, {prior.shape[0]} x {prior.shape[1]}, {count:,} parameters")
+        return 0

@@ -1,0 +1,1 @@
+"""How typical a noise is, and how to make it so."""

@@ -1,0 +1,125 @@
+"""What the noise of clean photographs has: the typical set as this prior's inversion sees it.
+
+Inverted clean photographs aren't white: plain regions leave too little energy, and few steps leave traces. What tells a
+degraded photograph is how its noise differs from theirs, so they, and not the ideal N(0, I), are the reference. A noise is
+looked at in opponent colours (brightness, and two differences) and in the DCT of its patches: of N(0, I) both are N(0, I)
+again. Everything here is about one noise ``[h, w, c]``, pure, for jit, vmap and grad.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxrestore._pytree import register
+from jaxrestore.density.objective import dct_basis, rings
+from jaxrestore.diffusion.ddim import ascend
+from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.schedule import partial_grid
+
+PATCH = 8
+OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [0.5, -1, 0.5]]) / np.sqrt([[3], [2], [1.5]])  # orthonormal
+
+
+@register
+@dataclass(frozen=True)
+class Typical:
+    """Statistics of clean photographs' noise at some depths, and how it was found. Made by `calibrate`, kept with a prior
+    (`load_typical`): they hold for that prior and those steps."""
+
+    depths: Any  # [depths] int32: times of the schedule, rising
+    energy: Any  # [depths, p, p, c]: mean square of each DCT coefficient of a patch
+    level: Any  # [depths, bands, c]: log2 of a photograph's energy in a band over that of all: its mean,
+    spread: Any  # [depths, bands, c]: and its deviation from one photograph to the next
+    steps: int = field(metadata={"static": True})  # of DDIM, at each depth
+    refinements: int = field(metadata={"static": True})  # of the inversion
+
+
+def noise_of(
+    prior: Prior, image: Float[Array, "h w c"], depth: Any, steps: int, refinements: int
+) -> Float[Array, "h w c"]:
+    """The noise in x_t to which an image inverts, t = `depth`: of x_t = sqrt(ab) image + sqrt(1 - ab) noise.
+
+    At t = T - 1 that is the noise of the whole unroll. Cost: steps (1 + refinements) network evaluations.
+    """
+    x = ascend(prior, image, partial_grid(prior.schedule, depth, steps), refinements=refinements)
+    alpha_bar = prior.schedule.alpha_bar[depth]
+    return (x - jnp.sqrt(alpha_bar) * image) / jnp.sqrt(1 - alpha_bar)
+
+
+def to_opponent(noise: Float[Array, "*b c"]) -> Float[Array, "*b c"]:
+    """Brightness and two colour differences of three channels, by a rotation; any other number of channels as it is."""
+    return jnp.asarray(noise @ OPPONENT.T.astype(noise.dtype)) if noise.shape[-1] == 3 else noise
+
+
+def from_opponent(noise: Float[Array, "*b c"]) -> Float[Array, "*b c"]:
+    """The inverse of `to_opponent`."""
+    return jnp.asarray(noise @ OPPONENT.astype(noise.dtype)) if noise.shape[-1] == 3 else noise
+
+
+def to_blocks(noise: Float[Array, "h w c"], size: int = PATCH) -> Float[Array, "y size x size c"]:
+    """The DCT of each patch, in opponent colours. ValueError if patches don't tile the noise."""
+    h, w, c = noise.shape
+    if h % size or w % size:
+        raise ValueError(f"Patches of {size} don't tile a noise of {h} x {w}: the size must divide both sides.")
+    split = to_opponent(noise).reshape(h // size, size, w // size, size, c)
+    return jnp.einsum("ki,yixjc,lj->ykxlc", dct_basis(size), split, dct_basis(size), precision="highest")
+
+
+def from_blocks(blocks: Float[Array, "y size x size c"]) -> Float[Array, "h w c"]:
+    """The inverse of `to_blocks`."""
+    y, size, x, _, c = blocks.shape
+    split = jnp.einsum("ki,ykxlc,lj->yixjc", dct_basis(size), blocks, dct_basis(size), precision="highest")
+    return from_opponent(split.reshape(y * size, x * size, c))
+
+
+def _level(noise: Float[Array, "h w c"], energy: Float[Array, "p p c"]) -> Float[Array, "bands c"]:
+    """log2 of the mean of squared coefficients over `energy`, in each band of the DCT and each (opponent) channel."""
+    ratio = jnp.mean(to_blocks(noise, energy.shape[0]) ** 2, axis=(0, 2)) / energy
+    flat = ratio.reshape(-1, ratio.shape[-1])
+    return jnp.log2(jnp.stack([flat[ring].mean(0) for ring in rings(energy.shape[0])]) + 1e-12)
+
+
+def deviation(noise: Float[Array, "h w c"], typical: Typical, index: Any) -> Float[Array, "bands c"]:
+    """z-scores of the noise's energies in bands against clean photographs', at the depth of that index.
+
+    About N(0, 1) for another clean photograph: above 2 something was added, below -2 something was taken away. Bands from
+    the lowest frequencies to the highest.
+    """
+    return (_level(noise, typical.energy[index]) - typical.level[index]) / typical.spread[index]
+
+
+def calibrate(
+    prior: Prior,
+    photographs: Float[Array, "n h w c"],
+    depths: tuple[int, ...] = (25, 50, 100, 200),
+    steps: int = 10,
+    refinements: int = 2,
+    patch: int = PATCH,
+) -> Typical:
+    """The statistics of clean photographs: a few dozen, of the prior's kind and in [-1, 1].
+
+    Cost: steps (1 + refinements) evaluations a photograph and depth. ValueError for fewer than 4 photographs, or depths
+    that don't rise within the schedule.
+    """
+    if len(photographs) < 4:
+        raise ValueError(f"{len(photographs)} photographs can't say how photographs differ: give some dozens.")
+    if list(depths) != sorted(set(depths)) or not depths or depths[0] < 1 or depths[-1] >= len(prior.schedule):
+        raise ValueError(f"Depths must rise from 1 to at most {len(prior.schedule) - 1}, not be {depths}.")
+
+    def at(depth: Array) -> tuple[Array, Array, Array]:
+        noise = jax.lax.map(
+            lambda photograph: noise_of(prior, photograph, depth, steps, refinements), photographs, batch_size=8
+        )
+        shifted = jnp.roll(noise, (patch // 2, patch // 2), (1, 2))
+        blocks = jax.vmap(lambda one: to_blocks(one, patch))(jnp.concatenate([noise, shifted]))
+        energy = jnp.mean(blocks**2, axis=(0, 1, 3))
+        level = jax.vmap(lambda one: _level(one, energy))(noise)
+        return energy, level.mean(0), level.std(0, ddof=1)
+
+    times = jnp.asarray(depths, jnp.int32)
+    energy, level, spread = jax.lax.map(at, times)
+    return Typical(times, energy, level, spread, steps, refinements)

@@ -1,0 +1,123 @@
+"""Deterministic DDIM sampling as a differentiable map G from noise to image, and its inverse (Song et al. 2021).
+
+Cost of G with S steps: S network evaluations. Of its derivative, beside that:
+
+- ``gradient="frozen"``: the noise predictions are constants for the derivative (what BIRD's published code does). The
+  backward pass evaluates no network, and keeps a few images a step, none of the network's activations.
+- ``"frozen_v"``: v = sqrt(ab) eps - sqrt(1 - ab) x0 is the constant instead, and clipping passes its derivative on: then
+  dG/dz is one number for all pixels, 0.88 for ten steps of the linear schedule. With "frozen" a pixel that the last step
+  clips has no derivative, and never comes back.
+- ``"frozen_x0"``: x0 is the constant (but in the last step, which would have no derivative left).
+- ``gradient="full"``: the exact derivative. Each step is evaluated again on the way back (rematerialised): 2 S evaluations
+  and S backward passes in all, memory of one step's activations plus one image a step.
+"""
+
+from functools import partial
+from typing import Literal, get_args
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.schedule import GridName, TimeGrid, time_grid
+
+GradientMode = Literal["frozen", "frozen_v", "frozen_x0", "full"]
+
+
+@partial(jax.jit, static_argnames=("skip", "grid", "clip", "gradient"))
+def unroll(
+    prior: Prior,
+    noise: Float[Array, "*b h w c"],
+    *,
+    skip: int = 100,
+    grid: GridName = "published",
+    clip: bool = True,
+    gradient: GradientMode = "frozen",
+    label: Array | None = None,
+) -> Float[Array, "*b h w c"]:
+    """The image G(noise), in [-1, 1] if `clip`: a skip-step DDIM chain with sigma = 0 (BIRD, algorithm 2).
+
+    With `clip`, every predicted x0 is clipped to [-1, 1] and the noise derived from it anew, as in BIRD's published code;
+    without, the map is smooth and invertible. `skip` and `grid` name the times (`schedule.grid_times`); `gradient` is
+    described above. One `lax.scan`: compile time does not grow with the steps. Pure; for jit, vmap and grad.
+    """
+    return descend(prior, noise, time_grid(prior.schedule, skip, grid), clip=clip, gradient=gradient, label=label)
+
+
+def descend(
+    prior: Prior,
+    x: Float[Array, "*b h w c"],
+    times: TimeGrid,
+    *,
+    clip: bool = True,
+    gradient: GradientMode = "frozen",
+    label: Array | None = None,
+) -> Float[Array, "*b h w c"]:
+    """The image to which DDIM leads from x at ``times.t[0]``, of pure noise or of a noisy image. See `unroll`. Pure."""
+    if gradient not in get_args(GradientMode):
+        raise ValueError(f"Unknown gradient mode {gradient!r}; known: {', '.join(get_args(GradientMode))}.")
+
+    def step(x, time):
+        t, alpha_bar, alpha_bar_next = time
+        if gradient == "full":
+            eps = prior.predict_noise(x, t, label)
+        else:  # on the input too: then nothing of the network is kept for the backward pass
+            eps = jax.lax.stop_gradient(prior.predict_noise(jax.lax.stop_gradient(x), t, label))
+        x0 = (x - jnp.sqrt(1 - alpha_bar) * eps) / jnp.sqrt(alpha_bar)
+        if gradient == "frozen_v":
+            x0 = _with_slope(x0, jnp.sqrt(alpha_bar), x)
+        elif gradient == "frozen_x0":
+            x0 = _with_slope(x0, jnp.where(alpha_bar_next == 1, 1 / jnp.sqrt(alpha_bar), 0), x)
+        if clip:
+            clipped = jnp.clip(x0, -1.0, 1.0)
+            x0 = x0 + jax.lax.stop_gradient(clipped - x0) if gradient == "frozen_v" else clipped
+        if clip or gradient in ("frozen_v", "frozen_x0"):
+            eps = (x - jnp.sqrt(alpha_bar) * x0) / jnp.sqrt(1 - alpha_bar)
+        return jnp.sqrt(alpha_bar_next) * x0 + jnp.sqrt(1 - alpha_bar_next) * eps, None
+
+    if gradient == "full":
+        step = jax.checkpoint(step, prevent_cse=False)  # inside a scan nothing can be merged across steps
+    return jax.lax.scan(step, x, times)[0]
+
+
+def _with_slope(value: Array, slope: Array, x: Array) -> Array:
+    """`value`, whose derivative in x is taken to be `slope`."""
+    return jax.lax.stop_gradient(value) + slope * (x - jax.lax.stop_gradient(x))
+
+
+@partial(jax.jit, static_argnames=("skip", "grid", "refinements"))
+def invert(
+    prior: Prior,
+    image: Float[Array, "*b h w c"],
+    *,
+    skip: int = 100,
+    grid: GridName = "published",
+    refinements: int = 0,
+    label: Array | None = None,
+) -> Float[Array, "*b h w c"]:
+    """The noise z with G(z) = image, for `unroll` with `clip=False` on the same grid. Cost: S (1 + refinements) evaluations.
+
+    A DDIM step from x_t to x_s is implicit in x_t when read backwards: x_t = a x_s + b eps(x_t, t). It is solved by
+    fixed-point iteration from x_t = x_s; `refinements` counts the iterations after the first. The error falls with the
+    size of the steps and geometrically with the refinements; check ``unroll(prior, z, clip=False)`` against the image.
+    """
+    return ascend(prior, image, time_grid(prior.schedule, skip, grid), refinements=refinements, label=label)
+
+
+def ascend(
+    prior: Prior, image: Float[Array, "*b h w c"], times: TimeGrid, *, refinements: int = 0, label: Array | None = None
+) -> Float[Array, "*b h w c"]:
+    """The x at ``times.t[0]`` from which `descend` without `clip` leads to the image. See `invert`. Pure."""
+
+    def step(x, time):
+        t, alpha_bar, alpha_bar_next = time
+        ratio = jnp.sqrt(alpha_bar / alpha_bar_next)
+
+        def iterate(_, guess):
+            eps = prior.predict_noise(guess, t, label)
+            return ratio * (x - jnp.sqrt(1 - alpha_bar_next) * eps) + jnp.sqrt(1 - alpha_bar) * eps
+
+        return jax.lax.fori_loop(0, 1 + refinements, iterate, x), None
+
+    return jax.lax.scan(step, image, times, reverse=True)[0]

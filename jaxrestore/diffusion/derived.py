@@ -1,0 +1,40 @@
+"""Keeping a fine-tuned prior: with what its base's card says, and the base's files that belong to it."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from jaxrestore.density.calibration import FILE as CALIBRATION
+from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.storage import prior_folder, read_card, refuse_existing, save_prior
+
+KEPT = ("data", "licence", "attribution", "limits", "source")  # of the base's card; what was measured was of the base
+
+
+def save_derived(prior: Prior, folder: Path, base: str | Path, **finetuned: Any) -> None:
+    """Write a prior that was fine-tuned from `base` (a name or folder) as a new folder that every method takes.
+
+    The card keeps the base's data, licence and attribution, and says how it was `finetuned`, and how its base was. The base's
+    calibration comes along, marked as the base's: it holds nearly; `jaxrestore calibrate` measures it anew. Raises what
+    `save_prior` raises.
+    """
+    source, card, folder = prior_folder(base), read_card(base), Path(folder)
+    refuse_existing(folder)
+    network: Any = prior.network
+    plain = dataclasses.replace(
+        prior, network=dataclasses.replace(network, dtype="float32", precision=None, remat=False)
+    )
+    before = {"finetuned": card["finetuned"]} if "finetuned" in card else {}
+    about = {name: card[name] for name in KEPT if name in card}
+    aside = folder.with_name(f".{folder.name}.kept")
+    shutil.rmtree(aside, ignore_errors=True)
+    save_prior(plain, aside, **{**about, "finetuned": {**finetuned, "base": {"name": card["name"], **before}}})
+    attribution = source / str(card.get("attribution", ""))
+    if attribution.is_file():
+        shutil.copyfile(attribution, aside / attribution.name)
+    if (source / CALIBRATION).is_file():
+        stored = json.loads((source / CALIBRATION).read_text())
+        (aside / CALIBRATION).write_text(json.dumps({**stored, "calibrated_for": card["name"]}) + "\n")
+    aside.rename(folder)

@@ -1,0 +1,95 @@
+"""The prior: a pre-trained diffusion model as a pytree, so that it is an argument of a program and never part of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxrestore._pytree import register
+from jaxrestore.diffusion.schedule import Schedule, linear
+
+Prediction = Literal["noise", "x0", "v"]
+
+
+@register
+@dataclass(frozen=True)
+class Prior:
+    """A denoising network with its weights, noise schedule and native image shape. Make one with `Prior.create`.
+
+    Leaves: `parameters` and `schedule`. Static: `network`, any pure function ``(parameters, x, t, label, key) -> output``
+    over ``x [b, h, w, c]`` and ``t []`` or ``[b]``; `shape` ``(h, w, c)``; what the network predicts; a name.
+    """
+
+    parameters: Any
+    schedule: Schedule
+    network: Callable = field(metadata={"static": True})
+    shape: tuple[int, int, int] = field(metadata={"static": True})
+    prediction: Prediction = field(default="noise", metadata={"static": True})
+    name: str = field(default="unnamed", metadata={"static": True})
+
+    @staticmethod
+    def create(
+        network: Callable,
+        parameters: Any,
+        schedule: Schedule,
+        shape: tuple[int, ...],
+        prediction: Prediction = "noise",
+        name: str = "unnamed",
+    ) -> "Prior":
+        """A prior from a function and parameters of your own. ValueError for a prediction type that is not known."""
+        if prediction not in get_args(Prediction):
+            known = ", ".join(get_args(Prediction))
+            raise ValueError(f"A network that predicts {prediction!r} can't be used; known prediction types: {known}.")
+        if len(shape) != 3 or any(side < 1 for side in shape):
+            raise ValueError(f"shape must be (height, width, channels), not {shape}.")
+        height, width, channels = shape
+        return Prior(parameters, schedule, network, (height, width, channels), prediction, name)
+
+    def apply(
+        self, x: Float[Array, "*b h w c"], t: Any, label: Array | None = None, key: Array | None = None
+    ) -> tuple[Float[Array, "*b h w c"], Float[Array, "*b h w c"] | None]:
+        """The predicted noise in x_t, and the network's raw variance output where it has one.
+
+        `t` counts 0..T-1, ``[]`` or ``[b]``. Predictions of x0 or of v = sqrt(ab) noise - sqrt(1 - ab) x0 are converted.
+        """
+        if x.ndim == 3:  # GroupNorm would take the rows of an unbatched image for images
+            noise, variance = self.apply(x[None], t, label, key)
+            return noise[0], None if variance is None else variance[0]
+        output = self.network(self.parameters, x, t, label, key)
+        channels = x.shape[-1]
+        if output.shape[-1] not in (channels, 2 * channels):
+            raise ValueError(f"The network gives {output.shape[-1]} channels for images of {channels}.")
+        prediction, variance = output[..., :channels], output[..., channels:]
+        alpha_bar = self.schedule.alpha_bar[t].reshape(-1, 1, 1, 1)
+        if self.prediction == "v":
+            prediction = jnp.sqrt(alpha_bar) * prediction + jnp.sqrt(1 - alpha_bar) * x
+        elif self.prediction == "x0":
+            prediction = (x - jnp.sqrt(alpha_bar) * prediction) / jnp.sqrt(1 - alpha_bar)
+        return prediction, variance if variance.size else None
+
+    def predict_noise(
+        self, x: Float[Array, "*b h w c"], t: Any, label: Array | None = None
+    ) -> Float[Array, "*b h w c"]:
+        """The noise part of `apply`."""
+        return self.apply(x, t, label)[0]
+
+
+def gaussian_prior(mean: Array, std: Array | float, schedule: Schedule | None = None) -> Prior:
+    """The exact prior of Gaussian data x0 ~ N(mean, diag(std^2)): no network, everything about it known in closed form.
+
+    `mean` is ``[h, w, c]``, `std` broadcasts against it. With E[noise | x_t] linear in x_t, the unclipped unroll is affine:
+    the prior on which the library's own tests run, and the first to try your code on.
+    """
+    schedule = schedule or linear()
+    mean = jnp.asarray(mean, jnp.float32)
+    parameters = {"mean": mean, "std": jnp.broadcast_to(jnp.float32(std), mean.shape), "alpha_bar": schedule.alpha_bar}
+    return Prior.create(_gaussian_noise, parameters, schedule, (*mean.shape,), name="gaussian")
+
+
+def _gaussian_noise(parameters, x, t, label=None, key=None):
+    """E[noise | x_t] = sqrt(1 - ab) (x_t - sqrt(ab) mean) / (ab std^2 + 1 - ab)."""
+    alpha_bar = parameters["alpha_bar"][t].reshape(-1, 1, 1, 1)
+    centred = x - jnp.sqrt(alpha_bar) * parameters["mean"]
+    return jnp.sqrt(1 - alpha_bar) * centred / (alpha_bar * parameters["std"] ** 2 + 1 - alpha_bar)

@@ -1,0 +1,204 @@
+"""Priors on disk: a folder with a readable card (`card.json`) and the parameters (`parameters/`, an Orbax checkpoint).
+
+Arrays are stored as NumPy arrays, without a trace of the devices they were on, and are read on any other. A folder is
+written beside its place and then renamed: a killed program leaves nothing that loads.
+"""
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.schedule import from_alpha_bar
+from jaxrestore.errors import PriorError
+
+EMBEDDED = Path(__file__).parent.parent / "priors"
+FORMAT = "jaxrestore prior 1"
+FIELDS = {  # of a card, that loading needs
+    "name": str,
+    "architecture": str,
+    "arguments": dict,
+    "alpha_bar": list,
+    "shape": list,
+    "prediction": str,
+    "files": dict,
+}
+
+OWN = {*FIELDS, "format", "range", "parameter_count", "sha256"}  # what a card says of the prior itself
+
+
+def embedded_priors() -> list[str]:
+    """Names of the priors that come with the package."""
+    return sorted(path.parent.name for path in EMBEDDED.glob("*/card.json"))
+
+
+def prior_folder(name: str | Path) -> Path:
+    """The folder of an embedded prior's name, or the path itself. PriorError if there is neither."""
+    if str(name) in embedded_priors():
+        return EMBEDDED / str(name)
+    if not Path(name).is_dir():
+        known = ", ".join(embedded_priors())
+        raise PriorError(f"There is no prior {name}: it is neither a folder nor an embedded prior ({known}).")
+    return Path(name).absolute()
+
+
+def read_card(name: str | Path) -> dict[str, Any]:
+    """The card of a prior, checked for what loading needs."""
+    path = prior_folder(name) / "card.json"
+    try:
+        card = json.loads(path.read_text())
+    except OSError as error:
+        raise PriorError(f"{path.parent} is not a prior: its {path.name} can't be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise PriorError(f"{path} is damaged: it is not JSON ({error}).") from error
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        raise PriorError(f"{path} is not the card of a prior: its format is not {FORMAT!r}.")
+    needed = FIELDS.keys() - card.keys()
+    if needed:
+        raise PriorError(f"{path} is incomplete: it lacks {', '.join(sorted(needed))}.")
+    wrong = [name for name, kind in FIELDS.items() if not isinstance(card[name], kind)]
+    if wrong:
+        raise PriorError(f"{path} is damaged: {', '.join(wrong)} can't be understood.")
+    return card
+
+
+def load_prior(name: str | Path, dtype: str | None = None, precision: str | None = None) -> Prior:
+    """An embedded prior by its name, or the prior in a folder. PriorError names the file that is missing or damaged.
+
+    `dtype` ("float32", "bfloat16") is that of the network's computation: bfloat16 halves activations and is fast on
+    accelerators, and slower on most CPUs. `precision` ("highest") is that of float32 products: without it GPUs use TF32
+    and TPUs bfloat16 passes, which inversion does not bear.
+    """
+    from orbax.checkpoint import v1 as ocp  # heavy, and only needed here
+
+    folder, card = prior_folder(name), read_card(name)
+    network = _network(card, folder / "card.json")
+    for file, size in card["files"].items():
+        path = folder / file
+        if not path.is_file():
+            raise PriorError(f"{path} is missing: the prior's folder is incomplete, copy it again.")
+        if path.stat().st_size != size:
+            raise PriorError(f"{path} is damaged: {path.stat().st_size} bytes, where the card says {size}.")
+    shapes = network.shapes()
+    try:
+        parameters = ocp.load(str(folder / "parameters"), jax.tree.map(lambda leaf: np.empty(0, leaf.dtype), shapes))
+    except Exception as error:  # Orbax raises what its storage raises; the first line says what it is about
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise PriorError(f"{folder / 'parameters'} can't be read: {reason[:200]}") from error
+    for (path, found), wanted in zip(
+        jax.tree_util.tree_leaves_with_path(parameters), jax.tree.leaves(shapes), strict=True
+    ):
+        if found.shape != wanted.shape:
+            name = jax.tree_util.keystr(path)
+            raise PriorError(
+                f"{folder / 'parameters'}: {name} is {found.shape}, but the card's network needs {wanted.shape}."
+            )
+    changes = {key: value for key, value in {"dtype": dtype, "precision": precision}.items() if value is not None}
+    network, parameters = dataclasses.replace(network, **changes), jax.tree.map(jax.numpy.asarray, parameters)
+    try:
+        schedule = from_alpha_bar(card["alpha_bar"])
+        return Prior.create(network, parameters, schedule, tuple(card["shape"]), card["prediction"], card["name"])
+    except (ValueError, TypeError) as error:
+        raise PriorError(f"{folder / 'card.json'} is damaged: {error}") from error
+
+
+def verify_prior(name: str | Path) -> int:
+    """How many files of a prior are as its card says, by their SHA-256. PriorError names one that is not, or is foreign."""
+    folder, card = prior_folder(name), read_card(name)
+    digests = card.get("sha256")
+    if not isinstance(digests, dict) or digests.keys() != card["files"].keys():
+        raise PriorError(f"{folder / 'card.json'} has no checksums to verify: save the prior again.")
+    there = {path.relative_to(folder).as_posix() for path in (folder / "parameters").rglob("*") if path.is_file()}
+    for file, digest in digests.items():
+        if file not in there:
+            raise PriorError(f"{folder / file} is missing: the prior's folder is incomplete, copy it again.")
+        if file_sha256(folder / file) != digest:
+            raise PriorError(f"{folder / file} is damaged: it is not the file of which the card has the checksum.")
+    if foreign := sorted(there - digests.keys()):
+        raise PriorError(f"{folder / foreign[0]} does not belong to the prior: the card doesn't name it.")
+    load_prior(folder)
+    return len(digests)
+
+
+def _network(card: dict[str, Any], path: Path) -> Any:
+    from jaxrestore.networks import ARCHITECTURES
+
+    if card["architecture"] not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise PriorError(f"{path} names the architecture {card['architecture']!r}; this version knows: {known}.")
+    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in card["arguments"].items()}
+    try:
+        network = ARCHITECTURES[card["architecture"]](**arguments)
+        network.shapes()
+    except (TypeError, ValueError) as error:
+        raise PriorError(f"{path} has arguments that the architecture doesn't take: {error}.") from error
+    if card["shape"] != [network.image_size, network.image_size, network.channels]:
+        raise PriorError(f"{path} is damaged: images of {card['shape']} are not those of its network.")
+    return network
+
+
+def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
+    """Write a prior as a new folder. `about` goes into the card: data, licence, attribution, source, numbers measured.
+
+    ValueError for a prior whose network is a function of your own (nothing on disk could name it), FileExistsError if the
+    folder exists. Not for jit: it writes files.
+    """
+    from orbax.checkpoint import v1 as ocp
+
+    from jaxrestore.networks import ARCHITECTURES
+
+    network: Any = prior.network
+    names = {known: name for name, known in ARCHITECTURES.items()}
+    if type(network) not in names:
+        raise ValueError(
+            f"The prior {prior.name!r} has a network of your own; only {', '.join(ARCHITECTURES)} can be saved."
+        )
+    if foreign := about.keys() & OWN:
+        raise ValueError(f"The card says {', '.join(sorted(foreign))} of the prior itself: leave it out of `about`.")
+    folder = Path(folder).absolute()
+    refuse_existing(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = folder.with_name(f".{folder.name}.writing")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    context = ocp.Context()  # a second copy of a large network is not made: neither in full nor compressed (by 7 %)
+    context.memory.deepcopy_host_arrays = False
+    context.array.saving.use_compression = False
+    with context:
+        ocp.save(str(aside / "parameters"), jax.tree.map(np.asarray, prior.parameters))
+    (aside / "parameters" / "commit_success.txt").unlink(missing_ok=True)  # names a path of this machine; never read
+    stored = {path.relative_to(aside).as_posix(): path for path in sorted((aside / "parameters").rglob("*"))}
+    stored = {name: path for name, path in stored.items() if path.is_file()}
+    card = {
+        "format": FORMAT,
+        "name": prior.name,
+        "architecture": names[type(network)],
+        "arguments": dataclasses.asdict(network),
+        "shape": list(prior.shape),
+        "range": [-1, 1],
+        "prediction": prior.prediction,
+        "parameter_count": sum(leaf.size for leaf in jax.tree.leaves(prior.parameters)),
+        **about,
+        "files": {name: path.stat().st_size for name, path in stored.items()},
+        "sha256": {name: file_sha256(path) for name, path in stored.items()},
+        "alpha_bar": [float(level) for level in np.asarray(prior.schedule.alpha_bar)],
+    }
+    (aside / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    aside.rename(folder)
+
+
+def refuse_existing(folder: Path) -> None:
+    if folder.exists():
+        raise FileExistsError(f"{folder} exists already; a prior is never written over.")
+
+
+def file_sha256(path: str | Path) -> str:
+    """The SHA-256 of a file, in hexadecimal, read in pieces."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,172 @@
+"""Gen2Res: restoration by generation (Ding et al., CVPR 2024, arXiv 2312.17161).
+
+Noise is added to the degraded image until what is wrong with it drowns, and the image is denoised again by ancestral
+sampling. That alone drifts to what the prior knows best; so the prior is first fine-tuned on an album of anchors
+(`constrain`), of the same subject, or made from the degraded image by the guided sampling that is here, too.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxrestore._pytree import register
+from jaxrestore.diffusion.ancestral import Variance, ancestral_step, predict
+from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.schedule import Schedule
+from jaxrestore.operators.basic import Identity
+
+
+@register
+@dataclass(frozen=True)
+class Guidance:
+    """Skip guidance: every so many steps the sample is drawn towards the degraded image, through the network.
+
+    - ``form="paper"`` (eq. 6): x_t - scale grad_{x_t} |y - x0hat|^2, before the step, which is evaluated there anew.
+    - ``form="published"``: the same gradient of the norm, not its square, taken from x_{t-1} after the step.
+
+    Guided are the steps of which (t + 1) is divisible by `every` (0: none), and those of the `last` times below T, the
+    noisiest; but none below `first`. Of a respaced chain `every` counts its own steps.
+    """
+
+    scale: Any = 0.3
+    every: int = field(default=10, metadata={"static": True})
+    last: int = field(default=0, metadata={"static": True})
+    first: int = field(default=0, metadata={"static": True})
+    form: Literal["paper", "published"] = field(default="published", metadata={"static": True})
+
+
+class Chain(NamedTuple):
+    """Where one image's sampling stands."""
+
+    x: Float[Array, "h w c"]
+    done: Array  # [] int32: steps
+    seed: Array  # [] uint32
+
+
+class Regeneration(NamedTuple):
+    image: Float[Array, "h w c"]  # the sample, on the way in the scale of images
+    noise: None
+    data_term: Array  # []: mean square of the image's distance from y
+
+
+@register
+@dataclass(frozen=True)
+class Gen2Res:
+    """Made by `gen2res`; a pytree with pure functions init and step, where a step is one of the sampler's."""
+
+    prior: Prior
+    guidance: Guidance | None
+    operator: Identity = field(default_factory=Identity)
+    noise_level: Any = 0.0
+    noise_step: int = field(default=200, metadata={"static": True})
+    variance: Variance = field(default="fixed_small", metadata={"static": True})
+    clip: bool = field(default=True, metadata={"static": True})
+    iterations: int = field(default=200, metadata={"static": True})
+    answer: str = field(default="last", metadata={"static": True})
+
+    def init(self, key: Array, y: Array) -> Chain:
+        """y_K = sqrt(ab) y + sqrt(1 - ab) noise at t = K - 1; with K = 0 pure noise, and all the way down."""
+        noise_key, seed_key = jax.random.split(key)
+        noise = jax.random.normal(noise_key, y.shape)
+        x = self.prior.schedule.diffuse(y, noise, self.noise_step - 1) if self.noise_step else noise
+        return Chain(x, jnp.int32(0), jax.random.bits(seed_key))
+
+    def step(self, state: Chain, y: Array) -> tuple[Chain, Regeneration]:
+        """From x_t to the next time's; one network evaluation, and twice that with its derivative where it is guided."""
+        times = chain_times(self.noise_step or len(self.prior.schedule), self.iterations)
+        prior, index = respaced(self.prior, times), len(times) - 1 - state.done
+        key, x = jax.random.fold_in(jax.random.key(state.seed), state.done), state.x
+        guidance = self.guidance
+        if guidance is not None and guidance.form == "paper":
+            x = x - self._pull(guidance, prior, x, times, index, y)
+        after = ancestral_step(prior, key, x[None], index, self.variance, self.clip)[0]
+        if guidance is not None and guidance.form == "published":
+            after = after - self._pull(guidance, prior, state.x, times, index, y)
+        image = jnp.clip(after / jnp.sqrt(jnp.where(index > 0, prior.schedule.alpha_bar[index - 1], 1.0)), -1, 1)
+        return Chain(after, state.done + 1, state.seed), Regeneration(image, None, jnp.mean((image - y) ** 2))
+
+    def _pull(self, guidance: Guidance, prior: Prior, x: Array, times: np.ndarray, index: Array, y: Array) -> Array:
+        """The guidance's move at this step, or zeros."""
+
+        def distance(x):
+            x0 = predict(prior, x[None], index, "fixed_small", self.clip).x0[0]
+            square = jnp.sum((y - x0) ** 2)
+            return square if guidance.form == "paper" else jnp.sqrt(jnp.maximum(square, 1e-12))
+
+        guided = jnp.asarray(guided_steps(guidance, times, len(self.prior.schedule)))[index]
+        # A loop of one or no iteration: under vmap a cond would take the derivative at every step.
+        pull = jax.lax.fori_loop(0, guided.astype(int), lambda _, x: jax.grad(distance)(x), x)
+        return jnp.where(guided, guidance.scale * pull, 0.0)
+
+    def score(self, iterate: Regeneration) -> Array:
+        """The data term; of samples of one restoration none is better than another for it."""
+        return iterate.data_term
+
+    def operator_at(self, iterate: Regeneration) -> Identity:
+        return self.operator
+
+
+def chain_times(noise_step: int, steps: int) -> np.ndarray:
+    """The times of a sampler from K = `noise_step` down, rising ``[steps]``: 0..K-1, or `steps` even ones of them, of which
+    the last is K-1. ValueError for more steps than that."""
+    if not 1 <= steps <= noise_step:
+        raise ValueError(f"A chain from step {noise_step} has 1 to {noise_step} steps, not {steps}.")
+    return np.round(np.linspace(noise_step - 1, 0, steps)).astype(int)[::-1]
+
+
+def guided_steps(guidance: Guidance, times: np.ndarray, length: int) -> np.ndarray:
+    """Which steps of rising `times` are guided, bool ``[steps]``; `length` is T."""
+    every = (np.arange(len(times)) + 1) % guidance.every == 0 if guidance.every else np.zeros(len(times), bool)
+    return (every | (times >= length - guidance.last)) & (times >= guidance.first)
+
+
+@dataclass(frozen=True)
+class _AtTimes:
+    """A network that is told times by their number."""
+
+    network: Any
+
+    def __call__(self, parameters, x, t, label=None, key=None):
+        return self.network(parameters["network"], x, parameters["times"][t], label, key)
+
+
+def respaced(prior: Prior, times: np.ndarray) -> Prior:
+    """The prior over a few of its times, rising: its t counts them, and its schedule is theirs (Nichol & Dhariwal 2021)."""
+    times_ = jnp.asarray(times, jnp.int32)
+    parameters = {"network": prior.parameters, "times": times_}
+    schedule = Schedule(prior.schedule.alpha_bar[times_])
+    return replace(prior, parameters=parameters, schedule=schedule, network=_AtTimes(prior.network))
+
+
+def gen2res(
+    prior: Prior,
+    *,
+    noise_step: int = 200,
+    steps: int | None = None,
+    variance: Variance | None = None,
+    guidance: Guidance | None = None,
+    clip: bool = True,
+) -> Gen2Res:
+    """Regeneration from step K = `noise_step` (0: from pure noise), fully blind; give it to `restore` or `run`.
+
+    `steps` respaces the chain: fewer network evaluations than K. `variance`: see `ancestral.predict`; default learned where
+    the network knows it, else fixed_small. `guidance` is for albums (`constrain.generative_album`) and None to restore
+    with a prior that was fine-tuned on one. The answer is a random draw; the mean of several is nearer to the truth.
+    ValueError for a K or for steps that the schedule doesn't have.
+    """
+    length = len(prior.schedule)
+    if not 0 <= noise_step <= length:
+        raise ValueError(f"noise_step must lie between 0 and the schedule's {length} steps, not {noise_step}.")
+    most = noise_step or length
+    if steps is not None and not 2 <= steps <= most:
+        raise ValueError(f"steps must lie between 2 and {most}, not {steps}.")
+    if variance is None:
+        shape = jax.ShapeDtypeStruct((1, *prior.shape), jnp.float32)
+        learned = jax.eval_shape(prior.apply, shape, jax.ShapeDtypeStruct((), jnp.int32))[1] is not None
+        variance = "learned" if learned else "fixed_small"
+    guidance = None if guidance is None else replace(guidance, scale=jnp.float32(guidance.scale))
+    return Gen2Res(prior, guidance, noise_step=noise_step, variance=variance, clip=clip, iterations=steps or most)

@@ -1,0 +1,36 @@
+"""How good an image is: against a reference, by a network's features, or as a set."""
+
+from jaxrestore.metrics.distributions import features_of, frechet_distance, kernel_distance, moments
+from jaxrestore.metrics.fidelity import (
+    data_residual,
+    estimate_noise_level,
+    gradient_deviation,
+    kernel_similarity,
+    psnr,
+    rank_correlation,
+    registered,
+    ssim,
+    uncertainty,
+)
+from jaxrestore.metrics.inception import inception_features, load_inception
+from jaxrestore.metrics.perceptual import Lpips, load_lpips
+
+__all__ = [
+    "Lpips",
+    "data_residual",
+    "estimate_noise_level",
+    "features_of",
+    "frechet_distance",
+    "gradient_deviation",
+    "inception_features",
+    "kernel_distance",
+    "kernel_similarity",
+    "load_inception",
+    "load_lpips",
+    "moments",
+    "psnr",
+    "rank_correlation",
+    "registered",
+    "ssim",
+    "uncertainty",
+]

@@ -1,0 +1,1 @@
+"""What runs on the host around compiled programs: compiling, devices, checkpoints, progress."""

@@ -1,0 +1,1 @@
+"""The driver: runs a method until it is done, and says how it ended."""

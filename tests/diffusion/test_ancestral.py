@@ -1,0 +1,105 @@
+"""Ancestral sampling against the published code's numbers, and against the closed-form prior."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from golden_files import arrays, channels_last, config, prior, relative_error
+
+import jaxrestore as jr
+from jaxrestore.diffusion import ancestral
+
+DATA = arrays("ancestral", "steps.npz")
+SCHEDULES = {"linear": jr.schedule.linear(), "cosine": jr.schedule.cosine()}
+
+
+@pytest.fixture(scope="module")
+def unet():
+    about = config("adm_uncond")
+    return prior(about, about["tensors"])
+
+
+@pytest.fixture(params=SCHEDULES)
+def named(request, unet):
+    def wanted(name):
+        array = DATA[f"{request.param}.{name}"]
+        return channels_last(array) if array.ndim == 4 else jnp.asarray(array)
+
+    return dataclasses.replace(unet, schedule=SCHEDULES[request.param]), wanted
+
+
+def test_schedules_are_the_published_ones():
+    for name, schedule in SCHEDULES.items():
+        np.testing.assert_allclose(schedule.alpha_bar, DATA[f"{name}.alphas_cumprod"], rtol=1e-6)
+
+
+def test_one_step(named):
+    prior, wanted = named
+    found = ancestral.predict(prior, wanted("x_nchw"), wanted("t"))
+    assert relative_error(found.mean, wanted("mean")) < 1e-4
+    assert relative_error(found.x0, wanted("pred_xstart")) < 1e-4
+    np.testing.assert_allclose(found.log_variance, wanted("log_variance"), atol=2e-3)
+
+
+def test_losses(named):
+    prior, wanted = named
+    found = ancestral.hybrid_loss(prior, wanted("train_x0"), wanted("train_noise"), wanted("t"))
+    np.testing.assert_allclose(found.mean_square, wanted("train_mse"), rtol=1e-4)
+    np.testing.assert_allclose(found.bound, wanted("train_vb"), rtol=2e-3)
+    np.testing.assert_allclose(found.total, wanted("train_loss"), rtol=2e-3)
+
+
+def test_ddim_and_its_published_inverse(named):
+    prior, wanted = named
+    image = wanted("ddim10_sample")
+    found = jr.unroll(prior, wanted("ddim10_noise"), skip=100, grid="published", clip=False)
+    assert relative_error(found, image) < 1e-4
+    times = np.sort(DATA["linear.ddim10_timesteps"])
+    np.testing.assert_array_equal(times[::-1], jr.schedule.grid_times(1000, 100, "published"))
+    x, levels = image, np.append(np.asarray(prior.schedule.alpha_bar)[times], 0.0)
+    for i, t in enumerate(times):  # it takes the image for x_0 and the noise predicted at the last time for the inverse
+        eps = prior.predict_noise(x, jnp.int32(t))
+        x0 = (x - np.sqrt(1 - levels[i]) * eps) / np.sqrt(levels[i])
+        x = np.sqrt(levels[i + 1]) * x0 + np.sqrt(1 - levels[i + 1]) * eps
+    assert relative_error(x, wanted("ddim10_reverse")) < 1e-4
+
+
+def test_steps_reach_the_data_of_a_closed_form_prior(gaussian):
+    """Ancestral sampling draws x0 from N(mean, std^2)."""
+    start = jax.random.normal(jax.random.key(0), (256, 8, 8, 3))
+
+    @jax.jit
+    def sample(x):
+        def step(i, x):
+            key = jax.random.fold_in(jax.random.key(1), i)
+            return ancestral.ancestral_step(gaussian, key, x, 999 - i, "fixed_small", clip=False)
+
+        return jax.lax.fori_loop(0, 1000, step, x)
+
+    images = sample(start)
+    standard = (images - gaussian.parameters["mean"]) / gaussian.parameters["std"]
+    assert abs(float(standard.mean())) < 0.02
+    assert abs(float(standard.std()) - 1) < 0.03
+
+
+def test_the_posterior_of_the_truth_is_where_the_process_was():
+    """x_{t-1} drawn from q(x_{t-1} | x_t, x_0) has the moments of q(x_{t-1} | x_0)."""
+    schedule, t = jr.schedule.linear(), jnp.asarray(300)
+    x0 = jnp.full((4096, 1, 1, 1), 0.3)
+    alpha_bar = schedule.alpha_bar[t]
+    x = jnp.sqrt(alpha_bar) * x0 + jnp.sqrt(1 - alpha_bar) * jax.random.normal(jax.random.key(0), x0.shape)
+    found = ancestral.posterior(schedule, x0, x, t)
+    previous = schedule.alpha_bar[t - 1]
+    assert abs(float(found.mean.mean()) - 0.3 * float(previous) ** 0.5) < 0.03
+    total = float(found.mean.var() + jnp.exp(found.log_variance).mean())
+    assert abs(total / (1 - float(previous)) - 1) < 0.06
+
+
+def test_what_a_network_cannot_give_is_refused(gaussian):
+    x = jnp.zeros((1, 8, 8, 3))
+    with pytest.raises(ValueError, match="no variance output"):
+        ancestral.predict(gaussian, x, jnp.asarray(3))
+    large, small = (ancestral.predict(gaussian, x, jnp.asarray(500), v) for v in ("fixed_large", "fixed_small"))
+    assert float(large.log_variance.squeeze()) > float(small.log_variance.squeeze())

@@ -1,0 +1,69 @@
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import jaxrestore as jr
+from jaxrestore.diffusion.tiling import blend, corners, cut, starts, tiled
+
+
+@given(st.integers(1, 9), st.integers(0, 8), st.integers(0, 40))
+def test_tiles_cover_a_side_and_overlap(tile, overlap, more):
+    overlap = min(overlap, tile - 1)
+    found = starts(tile + more, tile, overlap)
+    assert found[0] == 0
+    assert found[-1] == more
+    assert all(0 < after - before <= tile - overlap for before, after in pairwise(found))
+
+
+def test_blending_undoes_cutting_and_weighs_the_middle_most():
+    image = jax.random.normal(jax.random.key(0), (2, 20, 13, 3))
+    np.testing.assert_allclose(blend(cut(image, (8, 8), 3), (20, 13), 3), image, atol=1e-6)
+    two = jnp.stack([jnp.zeros((4, 6, 1)), jnp.ones((4, 6, 1))])
+    row = blend(two, (4, 9), 3)[0, :, 0]
+    assert jnp.all(jnp.diff(row) >= 0)
+    assert float(row[4]) == pytest.approx(0.5)
+
+
+@pytest.fixture(scope="module")
+def flat():
+    """A prior that sees pixel by pixel, alike everywhere: its tiles can't be told from the whole."""
+    return jr.gaussian_prior(jnp.full((8, 8, 3), 0.2), 0.3)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 64])
+def test_of_a_prior_that_sees_pixels_tiles_are_the_whole(flat, at_once):
+    whole = jr.gaussian_prior(jnp.full((14, 19, 3), 0.2), 0.3)
+    parts = tiled(flat, 14, 19, at_once=at_once)
+    assert parts.shape == whole.shape
+    noise = jax.random.normal(jax.random.key(1), (2, 14, 19, 3))
+    t = jnp.array([100, 700])
+    np.testing.assert_allclose(parts.predict_noise(noise, t), whole.predict_noise(noise, t), atol=1e-5)
+    one = jax.grad(lambda z: jnp.sum(jr.unroll(parts, z, gradient="full") ** 2))(noise[0])
+    np.testing.assert_allclose(
+        one, jax.grad(lambda z: jnp.sum(jr.unroll(whole, z, gradient="full") ** 2))(noise[0]), atol=1e-4
+    )
+
+
+def test_a_tiled_network_is_a_prior_as_any(tiny):
+    large = tiled(tiny, 24, 40)
+    assert len(corners((24, 40), (16, 16), 4)) == 6
+    assert tiled(tiny, 16, 16) is tiny
+    noise = jax.random.normal(jax.random.key(0), (2, 24, 40, 3))
+    both = jr.unroll(large, noise, skip=500)
+    np.testing.assert_allclose(jax.vmap(lambda z: jr.unroll(large, z, skip=500))(noise), both, atol=1e-4)
+    operator = jr.operators.Blur.create(jr.operators.SoftmaxKernel.create(3))
+    found = jr.restore(jr.bird(large, operator, iterations=2), operator(both), jax.random.key(0))
+    assert found.image.shape == noise.shape
+    assert found.operator.kernel.logits.shape == (2, 3, 3)  # one kernel for a whole photograph
+
+
+def test_what_cannot_be_tiled_is_named(tiny):
+    with pytest.raises(ValueError, match="smaller than the prior's 16 x 16"):
+        tiled(tiny, 15, 40)
+    with pytest.raises(ValueError, match="overlap must lie between 0 and 15"):
+        tiled(tiny, 20, 40, overlap=16)

@@ -1,0 +1,300 @@
+"""The command line, on a tiny prior: what it writes, and what it says when it can't."""
+
+import dataclasses
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+import jaxrestore as jr
+from jaxrestore.cli.paths import plan
+from jaxrestore.cli.tasks import TASKS, Task
+from jaxrestore.files.images import read_image
+
+
+@pytest.fixture(scope="module")
+def prior(tiny_folder):
+    return tiny_folder
+
+
+FAST = ("--iterations", 2, "--restarts", 2)
+
+
+SMALL = ("--scale", 4)
+CASES = {  # flags of both commands, of degrade, of restore; the measurement's sides
+    "denoise": ((), ("--noise-level", 20), ("--noise-level", "auto"), (16, 16)),
+    "inpaint": ((), ("--box", 5), ("--mask", "y_mask.png"), (16, 16)),
+    "compressed-sensing": ((), ("--fraction", 0.3), ("--mask", "y_mask.png"), (16, 16)),
+    "super-resolution": (SMALL, ("--noise", "poisson", "--noise-level", 5), (), (4, 4)),
+    "blind-super-resolution": (SMALL, ("--reduction", "stride"), ("--reduction", "stride"), (4, 4)),
+    "deblur": ((), ("--sigmas", 1.0, 0.7, "--noise", "bird"), ("--kernel", "y_kernel.npy"), (16, 16)),
+    "blind-deblur": (
+        ("--kernel-size", 5),
+        ("--offset", 0.5, 0.5),
+        ("--method", "shred", "--preset", "paper"),
+        (16, 16),
+    ),
+    "motion-deblur": ((), ("--length", 3), ("--kernel", "y_kernel.npy"), (16, 16)),
+    "blind-motion-deblur": ((), ("--noise", "speckle", "--noise-level", 5), (), (16, 16)),
+    "nonuniform-deblur": ((), ("--noise", "salt-and-pepper", "--noise-level", 9), ("--preset", "paper"), (16, 16)),
+    "jpeg": (("--quality", 20), (), ("--uncertainty",), (16, 16)),
+    "derain": ((), (), (), (16, 16)),
+    "exposure": (("--gamma", 1.3), ("--stops", -0.5), ("--method", "bird"), (16, 16)),
+    "operator": (("--operator", "y_chain.json"), (), (), (8, 8)),
+    "colorize": ((), (), ("--restarts", 2), (16, 16)),
+    "old-photo": ((), ("--reduction", "bicubic"), ("--reduction", "bicubic"), (8, 8)),
+    "tomography": (("--views", 5), ("--noise-level", 2), (), (16, 5)),
+    "blind": ((), ("--degradation", "jpeg"), ("--method", "diip", "--slope", 1e-9), (16, 16)),
+}
+KERNELS = {"blind-deblur", "blind-motion-deblur", "blind-super-resolution", "old-photo"}
+
+
+def test_every_task_is_tried():
+    assert CASES.keys() == TASKS.keys()
+
+
+@pytest.mark.parametrize("task", CASES)
+def test_degrade_then_restore(command, prior, photograph, tmp_path, task):
+    both, degrading, extra, shape = CASES[task]
+    both = [tmp_path / str(word) if str(word).startswith("y_") else word for word in both]
+    (tmp_path / "y_chain.json").write_text('[{"operator": "reduce", "factor": 2}, {"operator": "jpeg", "quality": 50}]')
+    y, out = tmp_path / ("y.npy" if task == "tomography" else "y.png"), tmp_path / "out" / "x.png"
+    assert command("degrade", photograph, y, "--task", task, "--size", 16, *both, *degrading)[0] == 0
+    assert (np.load(y) if task == "tomography" else read_image(y)).shape[:2] == shape
+    extra = (*both, *extra)
+    extra = [tmp_path / str(word) if str(word).startswith("y_") else word for word in extra]
+    code, said, _ = command(
+        "restore", y, out, "--task", task, "--prior", prior, "--reference", tmp_path / "y_clean.png", *FAST, *extra
+    )
+    assert code == 0
+    record = json.loads((out.parent / "run.json").read_text())
+    assert read_image(out).shape == (16, 16, 3)
+    assert read_image(out.parent / "x_strip.png").shape[0] == 256
+    assert (out.parent / "x_kernel.png").exists() == ("estimated_kernels" in record) == (task in KERNELS)
+    assert (record["options"]["task"], record["iterations_run"], record["restarts"], record["options"]["seed"]) == (
+        task,
+        2,
+        2,
+        0,
+    )
+    assert record["method"]["iterations"] == 2
+    assert record["result"] == "all 2 iterations were run"
+    assert record["versions"]["jaxrestore"] == jr.__version__
+    assert f"PSNR {record['psnr']:.2f} dB" in said
+    if task in ("inpaint", "compressed-sensing"):  # what was measured stays
+        known = read_image(tmp_path / "y_mask.png")[..., 0] < 0
+        np.testing.assert_allclose(read_image(out)[known], read_image(y)[known], atol=1e-6)
+
+
+def test_bad_degradations_get_one_sentence(command, photograph, tmp_path):
+    y = tmp_path / "y.png"
+    np.save(tmp_path / "y_kernel.npy", np.ones((3, 3)))
+    cases = {
+        "There is no task 'denose'": ("denose",),
+        "OUTPUT of tomography must be a .npy file": ("tomography",),
+        "--noise speckle needs --noise-level": ("denoise", "--noise", "speckle", "--noise-level", 0),
+        "--noise bird has the published levels": ("denoise", "--noise", "bird", "--noise-level", 9),
+        "--sigmas must be positive": ("deblur", "--sigmas", 0, 1),
+        "--sigmas must be positive and": ("blind-deblur", "--offset", "inf", 0),
+        "--kernel-size must be odd": ("motion-deblur", "--kernel-size", 4),
+        "--length must lie between 0 and 16": ("nonuniform-deblur", "--length", "nan"),
+        "The box's side must lie between 1 and 15": ("inpaint", "--box", 0),
+        "The fraction of known pixels": ("compressed-sensing", "--fraction", 0),
+        "--scale 0 doesn't divide": ("old-photo", "--scale", 0),
+        "y_kernel.npy is read, and would be written over": ("deblur", "--kernel", tmp_path / "y_kernel.npy"),
+    }
+    for sentence, (task, *extra) in cases.items():
+        code, _, errors = command("degrade", photograph, y, "--task", task, "--size", 16, *extra)
+        assert code == 2, sentence
+        assert sentence in errors
+        assert errors.strip().count("\n") == 0, errors
+        assert not y.exists()
+
+
+@pytest.mark.slow
+def test_tuned_settings_of_a_blind_task(command, photograph, tmp_path):
+    """With the embedded prior: kernels by alternating steps, several of them in one picture."""
+    y, out = tmp_path / "y.png", tmp_path / "x.png"
+    assert command("degrade", photograph, y, "--task", "nonuniform-deblur", "--length", 6)[0] == 0
+    assert command("restore", y, out, "--task", "nonuniform-deblur", "--iterations", 4)[0] == 0
+    record = json.loads((tmp_path / "run.json").read_text())
+    kernels = np.asarray(record["estimated_kernels"])
+    assert kernels.shape == (4, 11, 11)
+    assert not np.allclose(kernels[0], kernels[1])
+    assert read_image(tmp_path / "x_kernel.png").shape == (8 * 13, 4 * 8 * 13, 3)
+
+
+def test_a_new_task_is_one_operator_and_one_line(command, prior, photograph, tmp_path, monkeypatch):
+    """The example of docs/tasks.md, as it stands there."""
+    blocks = re.findall(
+        r"```text\n(.*?)```", (Path(__file__).parent.parent.parent / "docs" / "tasks.md").read_text(), re.DOTALL
+    )
+    names = {"jax": jax, "jnp": jnp, "dataclass": dataclasses.dataclass, "Any": Any, "Task": Task}
+    exec(blocks[0], names)
+    monkeypatch.setitem(TASKS, "vignette", eval("{" + blocks[1] + "}", names)["vignette"])
+    y = tmp_path / "y.png"
+    assert command("degrade", photograph, y, "--task", "vignette", "--size", 16)[0] == 0
+    assert read_image(y)[0, 0].mean() < read_image(tmp_path / "y_clean.png")[0, 0].mean()
+    assert command("restore", y, tmp_path / "x.png", "--task", "vignette", "--prior", prior, *FAST)[0] == 0
+    assert "vignette\n    known: its shape; estimated: its strength" in command("tasks")[1]
+
+
+def test_a_folder_is_restored_but_for_its_bad_image(command, prior, photograph, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    picture = Image.open(photograph).resize((16, 16))
+    picture.save(folder / "a.png")
+    picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(folder / "b.jpg")
+    (folder / "c.png").write_text("no image")
+    (folder / "notes.txt").write_text("not looked at")
+    arguments = ("--task", "denoise", "--prior", prior, *FAST)
+    code, _, errors = command("restore", folder, out, *arguments)
+    assert code == 1
+    assert errors.startswith(f"jaxrestore: {folder / 'c.png'} is not an image")
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.png", "runs", "strips"]
+    picture.save(folder / "a.bmp")  # beside a.png, which keeps its name
+    assert [entry.output.name for entry in plan(folder, out, None, None)] == ["a.bmp.png", "a.png", "b.png", "c.png"]
+    assert json.loads((out / "runs" / "b.json").read_text())["input"].endswith("b.jpg")
+    assert command("restore", folder / "a.png", tmp_path / "alone.png", *arguments)[0] == 0
+    np.testing.assert_allclose(read_image(tmp_path / "alone.png"), read_image(out / "a.png"), atol=0.01)
+
+
+def test_sizes_are_fitted_on_request_and_said(command, prior, photograph, tmp_path):
+    arguments = ("restore", photograph, tmp_path / "x.png", "--task", "denoise", "--prior", prior, *FAST)
+    code, _, errors = command(*arguments)
+    assert code == 2
+    assert "40 x 48 pixels where 16 x 16 are needed: pass --fit" in errors
+    code, _, errors = command(*arguments, "--fit", "crop")
+    assert code == 0
+    assert "taken as 16 x 16 pixels (--fit crop)" in errors
+
+
+def test_bad_input_gets_one_sentence_and_leaves_nothing(command, prior, photograph, tmp_path):
+    y = tmp_path / "y.png"
+    Image.open(photograph).resize((16, 16)).save(y)
+    Image.new("L", (16, 16), 255).save(tmp_path / "white.png")
+    Image.new("L", (8, 8)).save(tmp_path / "small.png")
+    np.save(tmp_path / "even.npy", np.ones((4, 4)))
+    np.save(tmp_path / "nan.npy", np.full((3, 3), np.nan))
+    comb = np.tile(np.array([[0, 255], [255, 255]], np.uint8), (8, 8))
+    Image.fromarray(comb).save(tmp_path / "comb.png")
+    np.savez(tmp_path / "several.npz", a=np.ones((3, 3)), b=np.ones((5, 5)))
+    (tmp_path / "file").write_text("in the way")
+    x = tmp_path / "x.png"
+    cases = {
+        "There is no file or folder": ("none.png", x, "denoise"),
+        "There is no prior nobody": (y, x, "denoise", "--prior", "nobody"),
+        "The task needs --mask FILE": (y, x, "inpaint"),
+        "every pixel is missing": (y, x, "inpaint", "--mask", tmp_path / "white.png"),
+        "small.png is 8 x 8 pixels where 16 x 16 are needed": (y, x, "inpaint", "--mask", tmp_path / "small.png"),
+        "odd sides of at most 16": (y, x, "deblur", "--kernel", tmp_path / "even.npy"),
+        "not finite": (y, x, "deblur", "--kernel", tmp_path / "nan.npy"),
+        "There is no file": (y, x, "deblur", "--kernel", tmp_path / "none.npy"),
+        "must be odd and at most 16": (y, x, "blind-deblur", "--kernel-size", 4),
+        "There is no task 'denose'; there are: denoise, inpaint": (y, x, "denose"),
+        "The task blind-deblur takes no --kernel": (y, x, "blind-deblur", "--kernel", tmp_path / "nan.npy"),
+        "holds several arrays: say which": (y, x, "deblur", "--kernel", tmp_path / "several.npz"),
+        "must be a .npy file (16, 20)": (y, x, "tomography"),
+        "the task takes finite numbers of shape (16, 20, 3)": (tmp_path / "nan.npy", x, "tomography"),
+        "can't tell noise from detail": (y, x, "compressed-sensing", "--noise-level", "auto"),
+        "--regions must lie between 1 and 8": (y, x, "nonuniform-deblur", "--method", "shred", "--regions", 0),
+        "--views must be at least 1": (y, x, "tomography", "--views", 0),
+        "doesn't divide": (y, x, "super-resolution", "--scale", 5),
+        "--restarts must be at least 1, not 0": (y, x, "denoise", "--restarts", 0),
+        "--iterations must be at least 1, not -3": (y, x, "denoise", "--iterations", -3),
+        "--noise-level must be a number": (y, x, "denoise", "--noise-level", "nan"),
+        "--window must be 0 or at least 2": (y, x, "denoise", "--window", 1),
+        "no 2 x 2 pixels that are all known": (
+            y,
+            x,
+            "inpaint",
+            "--mask",
+            tmp_path / "comb.png",
+            "--noise-level",
+            "auto",
+        ),
+        "--discrepancy needs --noise-level": (y, x, "denoise", "--discrepancy", 1, "--noise-level", 0),
+        "Unknown preset 'papper'": (y, x, "denoise", "--preset", "papper"),
+        "is read, and would be written over": (y, x, "denoise", "--reference", x),
+        "OUTPUT must be a .png file": (y, tmp_path / "x.jpg", "denoise"),
+        "OUTPUT is INPUT": (y, y, "denoise"),
+        "can't be written": (y, tmp_path / "file" / "x.png", "denoise", *FAST),
+    }
+    before = y.read_bytes()
+    for sentence, (given, out, task, *extra) in cases.items():
+        chosen = () if "--prior" in extra else ("--prior", prior)
+        code, _, errors = command("restore", given, out, "--task", task, *chosen, *extra)
+        assert code == 2, sentence
+        assert sentence in errors
+        assert errors.strip().count("\n") == 0, errors
+        assert "Traceback" not in errors
+        assert not x.exists()
+    assert y.read_bytes() == before
+
+
+def test_sample_and_priors(command, prior, tmp_path):
+    code, said, _ = command("sample", tmp_path / "sheet.png", "--prior", prior, "--number", 3, "--skip", 250)
+    assert code == 0
+    assert "3 samples of tiny" in said
+    assert read_image(tmp_path / "sheet.png").shape == (256, 256, 3)
+    code, said, _ = command("priors")
+    assert "flowers64: 64 x 64 x 3, ddpm" in said
+    code, said, _ = command("priors", prior)
+    assert json.loads(said)["data"] == "nothing"
+    assert command("priors", "nobody")[0] == 2
+
+
+def test_tasks_are_listed_with_what_they_take(command):
+    code, said, _ = command("tasks")
+    assert code == 0
+    for name, task in TASKS.items():
+        assert f"{name}\n    known: {task.known}" in said
+        assert task.flags in said
+
+
+@pytest.mark.parametrize("name", ["restore", "degrade", "tasks", "sample", "priors", "calibrate", "demo"])
+def test_help_explains_every_argument(command, name):
+    code, said, _ = command(name, "--help")
+    assert code == 0
+    assert "usage: jaxrestore" in said
+    assert len(said.splitlines()) > 4
+
+
+def test_blind_restoration_is_told_nothing(command, prior, photograph, tmp_path):
+    folder, clean = tmp_path / "prior", tmp_path / "clean"
+    shutil.copytree(prior, folder)
+    y, out = tmp_path / "y.png", tmp_path / "x.png"
+    assert command("degrade", photograph, y, "--task", "blind", "--degradation", "noise", "--size", 16)[0] == 0
+    code, _, said = command("restore", y, out, "--task", "blind", "--prior", folder)
+    assert code == 2
+    assert "has not been calibrated" in said
+    clean.mkdir()
+    code, _, said = command("calibrate", folder, clean)
+    assert code == 2
+    for seed in range(5):
+        pixels = np.random.default_rng(seed).integers(0, 255, (16, 16, 3), np.uint8)
+        Image.fromarray(pixels).save(clean / f"{seed}.png")
+    code, said, _ = command("calibrate", folder, clean)
+    assert code == 0
+    assert "5 photographs at depths 25, 50, 100, 200" in said
+    code, said, _ = command(
+        "restore", y, out, "--task", "blind", "--prior", folder, "--reference", tmp_path / "y_clean.png"
+    )
+    assert code == 0
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["options"]["method"] == "invert2restore"
+    assert 1 <= record["iterations_run"] <= 4
+    for wrong, sentence in (
+        (("--iterations", 3), "no use for --iterations"),
+        (("--method", "bird"), "give invert2restore or diip"),
+    ):
+        code, _, said = command("restore", y, out, "--task", "blind", "--prior", folder, *wrong)
+        assert code == 2
+        assert sentence in said

@@ -1,0 +1,122 @@
+"""Gen2Res on the closed-form prior: the sampler's distribution, the guidance written out, and what a step costs."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxrestore as jr
+from jaxrestore.diffusion import ancestral
+from jaxrestore.methods._gen2res import Guidance, chain_times, guided_steps, respaced
+from jaxrestore.solve.constraining import Constraint, constrain, constraint, generative_album
+from jaxrestore.training.steps import Training
+
+KEY = jax.random.key(0)
+Y = jnp.linspace(0.6, -0.6, 192).reshape(8, 8, 3)
+
+
+@pytest.mark.parametrize("steps", [None, 60])
+def test_samples_have_the_distribution_of_clean_images_behind_the_noisy_one(gaussian, steps):
+    """p(x0 | y_K) of Gaussian data is known; averaged over the noise that was added to y."""
+    method = jr.gen2res(gaussian, noise_step=300, steps=steps, clip=False)
+    keys = jax.random.split(jax.random.key(0), 2000)
+    end = jax.jit(jax.vmap(lambda key: final(method, key)))(keys)
+    alpha_bar = float(gaussian.schedule.alpha_bar[299])
+    mean, std = gaussian.parameters["mean"], gaussian.parameters["std"]
+    gain = alpha_bar * std**2 / (alpha_bar * std**2 + 1 - alpha_bar)  # of y against the prior's mean
+    spread = std**2 * (1 - gain) + gain**2 * (1 - alpha_bar) / alpha_bar
+    np.testing.assert_allclose(end.mean(0), mean + gain * (Y - mean), atol=0.06)
+    ratio = float((end.var(0) / spread).mean())  # fixed_small is a lower bound (Ho et al. 2020), nearer for more steps
+    assert 0 < 1 - ratio < (0.04 if steps is None else 0.12)
+
+
+def final(method, key):
+    """The last sample, unclipped."""
+    state = method.init(key, Y)
+    return jax.lax.fori_loop(0, method.iterations, lambda _, state: method.step(state, Y)[0], state).x
+
+
+@pytest.mark.parametrize("form", ["paper", "published"])
+def test_guidance_is_what_the_formulas_say(gaussian, form):
+    guidance = Guidance(0.05, every=3, last=0, first=0, form=form)
+    method = jr.gen2res(gaussian, noise_step=7, guidance=guidance)
+    state = method.init(jax.random.key(0), Y)
+    for t in range(6, -1, -1):
+        x, key = state.x, jax.random.fold_in(jax.random.key(state.seed), 6 - t)
+
+        def distance(x, t=t):
+            return jnp.linalg.norm(Y - ancestral.predict(gaussian, x[None], jnp.asarray(t), "fixed_small").x0[0])
+
+        gradient = jax.grad(lambda x: distance(x) ** (2 if form == "paper" else 1))(x) * ((t + 1) % 3 == 0)
+        start = x - 0.05 * gradient if form == "paper" else x
+        wanted = ancestral.ancestral_step(gaussian, key, start[None], jnp.asarray(t), "fixed_small")[0]
+        wanted = wanted if form == "paper" else wanted - 0.05 * gradient
+        state, shown = jr.step(method, state, Y)
+        np.testing.assert_allclose(state.x, wanted, atol=1e-5)
+    np.testing.assert_allclose(shown.image, jnp.clip(wanted, -1, 1), atol=1e-5)
+    assert float(shown.data_term) == pytest.approx(float(jnp.mean((shown.image - Y) ** 2)), rel=1e-4)
+
+
+def test_guided_steps_are_the_published_ones():
+    """Its defaults at K = 200 guide every tenth step; from pure noise the noisiest 200, too; `first` ends it early."""
+    published = Guidance(every=10, last=200)
+    assert np.flatnonzero(guided_steps(published, chain_times(200, 200), 1000)).tolist() == list(range(9, 200, 10))
+    from_noise = guided_steps(published, chain_times(1000, 1000), 1000)
+    assert from_noise[800:].all()
+    assert from_noise[:800].sum() == 80
+    assert not guided_steps(Guidance(every=0, last=0), chain_times(200, 200), 1000).any()
+    assert guided_steps(Guidance(every=10, first=100), chain_times(200, 200), 1000).sum() == 10
+
+
+def test_a_respaced_prior_tells_the_network_the_true_times(gaussian):
+    times = chain_times(200, 40)
+    few, x = respaced(gaussian, times), Y[None]
+    np.testing.assert_allclose(few.schedule.alpha_bar, gaussian.schedule.alpha_bar[times])
+    for i in (0, 17, 39):
+        same = few.predict_noise(x, jnp.asarray(i)), gaussian.predict_noise(x, jnp.asarray(times[i]))
+        np.testing.assert_allclose(*same, rtol=1e-6)
+
+
+def test_an_album_is_a_batch_of_single_restorations(gaussian):
+    settings = Constraint(3, Guidance(0.1, every=2), Training(), 1, noise_step=8)
+    album = generative_album(gaussian, Y, jax.random.key(5), settings)
+    method = jr.gen2res(gaussian, noise_step=8, guidance=Guidance(0.1, every=2))
+    keys = [jax.random.key(5), *(jax.random.fold_in(jax.random.key(5), i) for i in (1, 2))]
+    single = jax.jit(jr.run)
+    for image, key in zip(album, keys, strict=True):
+        np.testing.assert_allclose(image, single(method, Y, key).image, atol=1e-5)
+    assert float(jnp.abs(album[0] - album[1]).max()) > 0.01
+
+
+def test_guidance_draws_samples_towards_the_degraded_image(gaussian):
+    near = [
+        float(jax.jit(jr.run)(jr.gen2res(gaussian, noise_step=300, steps=30, guidance=guidance), Y, KEY).data_term)
+        for guidance in (None, Guidance(0.3, every=3))
+    ]
+    assert near[1] < 0.9 * near[0]
+
+
+def test_a_prior_is_constrained_to_its_album(affine_prior):
+    """Its only weights are the mean of its data: fine-tuned on an album, they are the album's."""
+    tuning = Training(steps=120, batch_size=4, learning_rate=0.05, warmup=0, anneal="linear", average=0.0, flip=False)
+    settings = Constraint(4, Guidance(0.1), tuning, 120, noise_step=20)
+    album = np.broadcast_to(np.asarray(Y), (5, 8, 8, 3)).copy()
+    tuned, made = constrain(affine_prior, jax.random.key(0), settings, album=album)
+    np.testing.assert_allclose(tuned.parameters["mean"], Y, atol=0.05)
+    assert made is None
+    generated, made = constrain(affine_prior, jax.random.key(0), settings, y=Y)
+    np.testing.assert_allclose(generated.parameters["mean"], made.mean(0), atol=0.1)
+    with pytest.raises(ValueError, match="one of the two"):
+        constrain(affine_prior, jax.random.key(0), settings)
+
+
+def test_settings_that_cannot_be_meant(gaussian):
+    for wrong in ({"noise_step": 1001}, {"noise_step": -1}, {"noise_step": 20, "steps": 21}):
+        with pytest.raises(ValueError, match="must lie between"):
+            jr.gen2res(gaussian, **wrong)
+    with pytest.raises(ValueError, match="Unknown preset"):
+        constraint("mine", "flowers64")
+    assert constraint(None, "no such prior") is constraint("paper", "flowers64")
+    assert dataclasses.replace(jr.gen2res(gaussian), noise_step=0).init(jax.random.key(0), Y).x.std() > 0.9

@@ -1,0 +1,117 @@
+"""Invert2Restore with an operator: noise and parameters found together."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+import jaxrestore as jr
+from jaxrestore.density import objective as density
+from jaxrestore.density.objective import to_patches
+from jaxrestore import metrics
+
+KEY = jax.random.key(0)
+SHAPE = (16, 16, 3)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Twice:
+    """H(image) = the image, and beside it the image times an unknown gain."""
+
+    gain: jax.Array
+    unknown = ("gain",)
+
+    def __call__(self, image):
+        return jnp.concatenate([image, self.gain * image], axis=-1)
+
+
+@pytest.fixture(scope="module")
+def prior():
+    return jr.gaussian_prior(jnp.zeros(SHAPE), 0.3)
+
+
+@pytest.fixture(scope="module")
+def image(prior):
+    return jr.unroll(prior, jax.random.normal(jax.random.key(9), SHAPE), clip=False)
+
+
+@pytest.mark.parametrize("every", [0, 5], ids=["by Adam", "by Gauss-Newton steps"])
+def test_noise_and_gain_reach_the_closed_form(prior, image, every):
+    """Of a noisy pair (y1, y2) the least squares in image and gain are the best matrix of rank one: total least squares."""
+    noise = 0.1 * jax.random.normal(KEY, (*SHAPE[:2], 6))
+    y = Twice(jnp.float32(0.7))(image) + noise
+    settings = {"gradient": "full", "noise_lr": 0.1, "operator_lr": 0.03, "decay": "cosine", "density": None}
+    alternating = {"operator_every": every, "operator_from": 0.1, "damping": 0.0} if every else {}
+    method = jr.partially_blind(
+        prior, Twice(jnp.float32(0.1)), preset="paper", iterations=400, clip=False, **settings, **alternating
+    )
+    found = jax.jit(jr.run)(method, y, KEY)
+    rows = np.stack([np.ravel(y[..., :3]), np.ravel(y[..., 3:])])
+    left, values, right = np.linalg.svd(rows, full_matrices=False)
+    np.testing.assert_allclose(found.operator.gain, left[1, 0] / left[0, 0], rtol=2e-3)
+    np.testing.assert_allclose(np.ravel(found.image), left[0, 0] * values[0] * right[0], atol=5e-3)
+
+
+def test_density_and_rectification_bring_the_noise_to_the_typical_set(prior, image):
+    y = image + 0.4 * jax.random.normal(KEY, SHAPE)  # what a free noise reproduces
+    settings = {"iterations": 60, "noise_lr": 0.1, "gradient": "full", "clip": False}
+
+    def noise_of(**changes):
+        method = jr.partially_blind(prior, jr.operators.Identity(), preset="paper", **settings, **changes)
+        return jax.jit(jr.run)(method, y, KEY).noise
+
+    free, weighted = noise_of(density=None), noise_of(density=0.05, density_decay="cosine")
+    assert density.objective(weighted) < 0.2 * density.objective(free)
+    rectified = noise_of(density=None, rectify_every=1)
+    np.testing.assert_allclose(jnp.mean(to_patches(rectified, 8) ** 2, axis=-1), 1, rtol=1e-5)
+
+
+def test_weights_and_operator_starts_are_batched(prior, image):
+    """A vmap over weights, and restarts from different starts of noise and operator in one program, equal runs alone."""
+    operator = jr.operators.Tone.create(unknown=("stops", "log_gamma"))
+    y = jr.operators.Tone.create(-0.5, gamma=1.2)(image)
+    method = jr.partially_blind(prior, operator, preset="paper", iterations=4, spread=0.2, density=0.0)
+    axes = dataclasses.replace(jax.tree.map(lambda _: None, method), density=0)
+    weights = jnp.array([0.0, 1e-2])
+    many = jax.jit(jax.vmap(lambda method: jr.run(method, y, KEY).image, (axes,)))(
+        dataclasses.replace(method, density=weights)
+    )
+    alone = jax.jit(jr.run)(dataclasses.replace(method, density=weights[1]), y, KEY)
+    np.testing.assert_allclose(many[1], alone.image, atol=1e-5)
+    method, keys = dataclasses.replace(method, density=None), jax.random.split(KEY, 2)
+    starts = [method.init(key, y).unknown for key in keys]
+    assert abs(starts[0].stops - starts[1].stops) > 1e-3
+    assert starts[0].log_balance is None
+    restarts = jax.jit(jax.vmap(jr.run, (None, None, 0)))(method, y, keys)
+    np.testing.assert_allclose(restarts.image[1], jax.jit(jr.run)(method, y, keys[1]).image, atol=1e-5)
+    best = jr.restore(method, y, KEY, restarts=3)
+    assert best.score == jnp.min(jnp.abs(best.data_term))  # of weight 0, chosen without the truth
+
+
+def test_the_search_starts_at_the_rectified_noise(prior, image):
+    """Of a clean measurement, enlarged where it is small, the start already is the image; fresh noise moves it."""
+    photographs = 0.3 * jax.random.normal(jax.random.key(3), (24, *SHAPE))
+    typical = jax.jit(jr.calibrate, static_argnames="depths")(prior, photographs, depths=(50, 100))
+    settings = {"preset": "paper", "clip": False}
+    method = jr.partially_blind(prior, jr.operators.Identity(), typical, **settings)
+    start = jax.jit(lambda method: method.generate(method.init(KEY, image).noise))
+    assert float(metrics.psnr(start(method), image)) > 35
+    mixed = jr.partially_blind(prior, jr.operators.Identity(), typical, fresh=0.5, **settings)
+    assert 10 < float(metrics.psnr(start(mixed), image)) < 30
+    small = jr.partially_blind(prior, jr.operators.AveragePool(2), typical, **settings)
+    noise = jax.jit(lambda y: small.init(KEY, y).noise)(jr.operators.AveragePool(2)(image))
+    assert noise.shape == SHAPE
+    grey = jr.partially_blind(prior, jr.operators.Grayscale(), typical, **settings)
+    assert jnp.all(jnp.isfinite(jax.jit(lambda y: grey.init(KEY, y).noise)(jr.operators.Grayscale()(image))))
+
+
+def test_uncertainty_and_its_rank_correlation():
+    samples = jax.random.normal(KEY, (500, 4, 5, 3)) * jnp.linspace(0.1, 1, 20).reshape(4, 5, 1)
+    found = metrics.uncertainty(samples)
+    np.testing.assert_allclose(found, jnp.linspace(0.1, 1, 20).reshape(4, 5), rtol=0.15)
+    a, b = jnp.asarray(np.random.default_rng(0).random((2, 40), np.float32))
+    np.testing.assert_allclose(metrics.rank_correlation(a, b), spearmanr(a, b).statistic, rtol=1e-4)
