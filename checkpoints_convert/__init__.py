@@ -65,7 +65,7 @@ def convert(
         raise ConversionError(f"{source} can't be converted. {error}") from error
     network = made.network
     shape = (network.image_size, network.image_size, network.channels)
-    return Prior.create(network, parameters, made.schedule, shape, made.prediction, name or source.stem)
+    return Prior(network, parameters, made.schedule, shape, made.prediction, name or source.stem)
 
 
 def weights_file(source: str | Path) -> Path:

@@ -13,6 +13,7 @@ import ml_dtypes
 import numpy as np
 
 from checkpoints_convert.tensors import Region, Tensor, span
+from jaxrestore.errors import InputError
 
 LONGEST = 2**23  # bytes of a pickle; that of a large network with its optimiser has less than a million
 LONGEST_NAME = 300
@@ -38,7 +39,7 @@ GLOBALS = {
 }
 
 
-class PickleError(ValueError):
+class PickleError(InputError):
     """What a pickle holds that no file of tensors does."""
 
 

@@ -37,7 +37,7 @@ def plan(tensors: Mapping[str, Any], config: dict[str, Any] | None = None, folde
         given = {**(known.arguments if known else {}), **(folder.arguments if folder else {}), **said}
         _ask(architecture, given, text is not None or from_folder is not None)
         network = _network(architecture, told, given)
-    made = noise_schedule(text) if from_folder is None else schedule.from_alpha_bar(from_folder)
+    made = noise_schedule(text) if from_folder is None else schedule.Schedule(from_folder)
     if architecture == "adm" and len(made) != 1000 and published.get("rescale_timesteps") is not False:
         raise ConversionError(
             f"A network of {len(made)} steps may have been told its times in units of a thousandth: if it was not, say "

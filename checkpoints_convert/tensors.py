@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxrestore.errors import InputError
 
-class ReadError(ValueError):
+
+class ReadError(InputError):
     """A file that can't be read; the message names the file and the reason."""
 
 
-class ConversionError(ValueError):
+class ConversionError(InputError):
     """Tensors that don't make up a network, or a network that can't be told from them; the message lists what is wrong."""
 
 

@@ -1,7 +1,6 @@
 """What the experiments on fully blind restoration share: degraded photographs, the controls, and the scores."""
 
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -10,12 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxrestore as jr
-from jaxrestore.density import corrections
-from jaxrestore.density.rectification import correct
-from jaxrestore.density.typical import noise_of
-from jaxrestore.methods._diip import early_stop
 from jaxrestore import metrics
-from jaxrestore.simulate.degradations import DEGRADATIONS
+from jaxrestore.density import correct, noise_of, sphere
+from jaxrestore.density.rectification import Correction
+from jaxrestore.methods.settings import values_of
+from jaxrestore.simulate import DEGRADATIONS
 
 KINDS = ("clean", *DEGRADATIONS)
 CEILING = 60.0  # dB: an image that is left as it is has no PSNR
@@ -25,7 +23,7 @@ def degraded(kind: str, images: np.ndarray) -> np.ndarray:
     """The photographs ``[n, h, w, 3]`` with one degradation, drawn anew for each."""
     if kind == "clean":
         return images
-    return np.stack([DEGRADATIONS[kind](seed, image) for seed, image in enumerate(images)])
+    return np.stack([DEGRADATIONS[kind](image, seed) for seed, image in enumerate(images)])
 
 
 @partial(jax.jit, static_argnames=("steps", "refinements"))
@@ -41,7 +39,7 @@ def no_change(noise: Any, energy: Any, strength: Any) -> Any:
 
 def whole_sphere(noise: Any, energy: Any, strength: Any) -> Any:
     """The whole noise at the norm that clean photographs' has."""
-    return corrections.sphere(noise) * jnp.sqrt(jnp.mean(energy))
+    return sphere(noise) * jnp.sqrt(jnp.mean(energy))
 
 
 def random_move(noise: Any, energy: Any, strength: Any) -> Any:
@@ -51,7 +49,7 @@ def random_move(noise: Any, energy: Any, strength: Any) -> Any:
     return noise + direction * length / jnp.linalg.norm(direction)
 
 
-CORRECTIONS: dict[str, Callable] = {
+CORRECTIONS: dict[str, Correction] = {
     "no rectification": no_change,
     "whole sphere": whole_sphere,
     "random move": random_move,
@@ -60,18 +58,27 @@ CORRECTIONS: dict[str, Callable] = {
 METHODS = (*list(CORRECTIONS)[:3], "DIIP", "Invert2Restore")
 
 
-def restored(name: str, prior: Any, typical: Any, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Images, network evaluations of each, and seconds an image, with compilation."""
-    began = time.perf_counter()
+def settings(name: str, prior: jr.Prior) -> dict[str, Any]:
+    """What a method of that name is run with: the prior's settings, and where it inverts."""
     if name == "DIIP":
-        method, stop = jr.diip(prior), early_stop("flowers64")
-        each = 1000 // method.skip
+        return values_of(jr.settings_for("diip", "any", prior))
+    clean = prior.statistics
+    assert clean is not None
+    grid = {"depths": clean.depths.tolist(), "steps": clean.steps, "refinements": clean.refinements}
+    return values_of(jr.settings_for("invert2restore-blind", "any", prior)) | grid
+
+
+def restored(name: str, prior: jr.Prior, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Images, network evaluations of each, and seconds an image, with compilation."""
+    began, clean = time.perf_counter(), prior.statistics
+    assert clean is not None
+    if name == "DIIP":
+        method, chunk_size = jr.diip(prior), 10
+        each = 1000 // method.unroll.skip
     else:
-        method, stop = jr.invert2restore(prior, typical, correction=CORRECTIONS[name]), None
-        each = typical.steps * (2 + typical.refinements)
-    result = jr.restore(
-        method, jnp.asarray(y), jax.random.key(0), stop=stop, chunk_size=1 if stop is None else 10, devices="all"
-    )
+        method, chunk_size = jr.invert2restore(prior, correction=CORRECTIONS[name]), 1
+        each = clean.steps * (2 + clean.refinements)
+    result = jr.restore(method, jnp.asarray(y), jax.random.key(0), chunk_size=chunk_size, devices="all")
     images = np.asarray(result.image)
     return images, np.asarray(result.iterations) * each, (time.perf_counter() - began) / len(y)
 

@@ -2,7 +2,7 @@
 
     python experiments/calibrate.py --data train.tar
 
-A minute and a half on one core.
+A minute and a half on one core. To expect: the file as it is in the repository, to the last digits that it holds.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import numpy as np
 from flowers import reduced
 
 import jaxrestore as jr
-from jaxrestore.density.calibration import save_typical
+from jaxrestore.diffusion.statistics import write_statistics
 from jaxrestore.diffusion.storage import prior_folder
 
 
@@ -32,11 +32,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="train.tar")
     parser.add_argument("--count", type=int, default=64)
     parser.add_argument("--prior", default="flowers64")
-    given = parser.parse_args()
-    typical = jax.jit(jr.calibrate)(
-        jr.load_prior(given.prior), jnp.asarray(training_photographs(given.data, given.count))
-    )
-    print(save_typical(typical, prior_folder(given.prior), photographs=given.count))
+    options = parser.parse_args()
+    photographs = jnp.asarray(training_photographs(options.data, options.count))
+    statistics = jax.jit(jr.calibrate)(jr.load_prior(options.prior), photographs)
+    print(write_statistics(statistics, prior_folder(options.prior), photographs=options.count))
 
 
 if __name__ == "__main__":

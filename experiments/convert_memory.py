@@ -52,11 +52,11 @@ def main() -> None:
                 write(source, dict(about["tensors"]))
                 began = time.perf_counter()
                 command = [sys.executable, "-m", "checkpoints_convert", str(source), str(out), "--dtype", dtype]
-                found = peak(command)
+                most = peak(command)
                 seconds = time.perf_counter() - began
                 sizes = [source.stat().st_size, sum(path.stat().st_size for path in out.rglob("*") if path.is_file())]
             row = {"shapes": name, "parameters": about["parameters"], "dtype": dtype, "source_bytes": sizes[0]}
-            row |= {"result_bytes": sizes[1], "peak_bytes": found, "ratio": found / max(sizes), "seconds": seconds}
+            row |= {"result_bytes": sizes[1], "peak_bytes": most, "ratio": most / max(sizes), "seconds": seconds}
             rows.append(row)
             print(json.dumps(row), flush=True)
     (options.docs / "convert.json").write_text("\n".join(map(json.dumps, rows)) + "\n")

@@ -35,8 +35,7 @@ def nearest(images: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """For each image the number of the nearest, and the root mean square distance."""
     flat, others = images.reshape(len(images), -1), among.reshape(len(among), -1)
     square = (flat**2).sum(1)[:, None] + (others**2).sum(1) - 2 * flat @ others.T
-    found = square.argmin(1)
-    return found, np.sqrt(square.min(1).clip(0) / flat.shape[1])
+    return square.argmin(1), np.sqrt(square.min(1).clip(0) / flat.shape[1])
 
 
 def main() -> None:
@@ -47,27 +46,27 @@ def main() -> None:
     import jax
 
     import jaxrestore as jr
-    from jaxrestore.files.images import enlarge, strip, write_png
+    from jaxrestore.files.images import enlarge, strip, write_image
 
-    prior, training = jr.load_prior("flowers64"), training_images(options.train)
+    prior, training = flowers.prior(), training_images(options.train)
     noise = jax.random.normal(jax.random.key(0), (SAMPLES, *prior.shape))
-    samples = np.asarray(jr.unroll(prior, noise, skip=20, grid="respaced"))
+    samples = np.asarray(jr.unroll(prior, noise, skip=20, grid="linspace"))
     held = np.stack(list(flowers.photographs(options.data, "tuning", 64).values()))
     parts, rows = [], []
     for title, change in (("as they are", lambda images: images), ("standardised", standardised)):
         among = change(training)
-        found, of_samples = nearest(change(samples), among)
+        numbers, of_samples = nearest(change(samples), among)
         of_held = nearest(change(held), among)[1]
         scale = 127.5 if title == "as they are" else 1.0
         parts.append(
             f"{title}: samples {scale * np.median(of_samples):.2f} (least {scale * of_samples.min():.2f}), "
             f"held-out photographs {scale * np.median(of_held):.2f} (least {scale * of_held.min():.2f})"
         )
-        rows.append(training[found])
+        rows.append(training[numbers])
     triples = [strip([sample, *(row[i] for row in rows)]) for i, sample in enumerate(samples)]
     pad = [np.pad(triple, ((0, 6), (0, 8), (0, 0)), constant_values=1) for triple in triples]
     columns = [np.concatenate(pad[start : start + 4]) for start in range(0, SAMPLES, 4)]
-    write_png(options.docs / "memorisation.png", enlarge(np.concatenate(columns, axis=1), 2))
+    write_image(options.docs / "memorisation.png", enlarge(np.concatenate(columns, axis=1), 2))
     sentence = f"Median distance to the nearest of {len(training) // 2} training photographs and their mirror images, "
     insert(options.docs / "gen2res.md", "memorisation", [sentence + "; ".join(parts) + "."])
 

@@ -3,29 +3,33 @@
     python experiments/partially_blind.py --data eval.tar
 
 Motion blur with BIRD's noise; 4x reduction after an unknown Gaussian blur, without and with that noise; a real codec of
-quality 5 to 25; Gaussian blur and then a codec. A budget of network evaluations (`--evaluations`) says how many photographs.
-Then the weight of the density objective over four decades. Writes tables into `docs/invert2restore.md` and the README,
-`docs/density_weight.png` and `docs/partially_blind.png`. Under an hour on two cores; resumes. To expect: all above the input,
-the parameters nearer than where they started.
+quality 5 to 25; Gaussian blur and then a codec (`partially_blind_problems.py`). A budget of network evaluations
+(`--evaluations`) says how many photographs. Then the weight of the density objective over four decades. Writes tables into
+`docs/invert2restore.md` and the README, `docs/density_weight.png` and `docs/partially_blind.png`
+(`partially_blind_report.py`). Under an hour on two cores; resumes. To expect: all above the input, the parameters nearer than
+where they started.
 """
 
-import zlib
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import flowers
+import jax
+import jax.numpy as jnp
 import numpy as np
+import partially_blind_report as reporting
 import workers
-from report import insert, table
+from partially_blind_problems import SHIFTED, TASKS, Posed, errors, posed
+from report import insert
+from workers import Row
 
-TASKS = {
-    "motion": "blind-motion-deblur",
-    "reduction": "blind-super-resolution",
-    "noisy reduction": "blind-super-resolution",
-    "jpeg": "jpeg",
-    "mixture": "operator",
-}
-NOISES = {"motion": "bird", "reduction": "none", "noisy reduction": "bird"}
+import jaxrestore as jr
+from jaxrestore import metrics
+from jaxrestore.density import objective
+from jaxrestore.methods.settings import values_of
+
 SHARES = {"motion": 2, "reduction": 2}  # of the photographs; 1 for the others
 METHODS = (
     "BIRD",
@@ -37,279 +41,147 @@ METHODS = (
     "rectified first",
     "operator known",
 )
-FIRST = {
-    "from fresh noise": "fresh",
-    "from rectified noise": "rectified",
-    "rectified first": "measurement",
-}  # of the variants
-BRIEF = ("BIRD", "fully blind", "partially blind", "operator known")
-WEIGHTS = (None, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
+# Of the variants that are named by it: from which noise a search starts, or that the measurement is rectified before.
+FIRST = {"from fresh noise": "fresh", "from rectified noise": "rectified", "rectified first": "measurement"}
+WEIGHTS = (None, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)  # of the density objective; None: without it
 SWEPT = ("motion",)
-SHIFTED = ("motion", "reduction", "noisy reduction", "mixture")  # an unknown kernel's centre is the image's
+TUNED = "tuned"  # the weight of all other rows
 
 
-class Posed(NamedTuple):
-    """A degraded photograph: by what, where the search starts, and what was measured."""
-
-    truth: Any
-    start: Any
-    y: Any
+def round_cost(prior: jr.Prior) -> int:
+    """Network evaluations of one round of the fully blind method."""
+    assert prior.statistics is not None
+    return prior.statistics.steps * (2 + prior.statistics.refinements)
 
 
-def posed(task: str, name: str, image: np.ndarray, folder: Path) -> Posed:
-    """As `flowers.problem` degrades it; qualities and the mixture's blur are drawn from the name's hash, too."""
-    import jax.numpy as jnp
-
-    from jaxrestore import operators as ops
-    from jaxrestore.cli.tasks import task_operator
-    from jaxrestore.files.images import as_stored, jpeg
-    from jaxrestore.methods.settings import preset
-    from jaxrestore.operators.chains import parse
-
-    size = (flowers.SIZE, flowers.SIZE)
-    if task in NOISES:
-        given = flowers.problem(TASKS[task], NOISES[task], name, image, folder)
-        settings = preset("invert2restore", TASKS[task], "flowers64")
-        return Posed(given.truth, task_operator(TASKS[task], size, settings, given.given), given.y)
-    draw = np.random.default_rng(zlib.crc32(name.encode()))
-    if task == "jpeg":
-        quality = int(draw.integers(5, 26))
-        return Posed(ops.Jpeg.create(quality), ops.Jpeg.create(30, known=False), jnp.asarray(jpeg(image, quality)))
-    sigmas, angle = np.exp(draw.uniform(np.log(0.7), np.log(2.6), 2)).tolist(), float(draw.uniform(0, 180))
-    quality = int(draw.integers(10, 41))
-    blur = {"operator": "blur", "size": 11, "sigmas": sigmas, "angle": angle}
-    truth = parse([blur, {"operator": "jpeg", "quality": quality}], size)
-    start = parse(
-        [{"operator": "blur", "size": 11, "kernel": "unknown"}, {"operator": "jpeg", "quality": "unknown"}], size
-    )
-    blurred = as_stored(np.asarray(truth.parts[0](jnp.asarray(image))))
-    return Posed(truth, start, jnp.asarray(jpeg(blurred, quality)))
-
-
-def errors(found: Any, truth: Any) -> dict[str, float]:
-    """Kernel similarity, and the codec's |log step / true step|: what there is of them."""
-    from jaxrestore import operators as ops
-    from jaxrestore.cli.tasks import kernels_of
-    from jaxrestore import metrics
-
-    made = {}
-    for one, other in zip(getattr(found, "parts", (found,)), getattr(truth, "parts", (truth,)), strict=True):
-        if isinstance(one, ops.Blur):
-            made["kernel"] = float(metrics.kernel_similarity(kernels_of(one)[0], kernels_of(other)[0]))
-        if isinstance(one, ops.Jpeg):
-            made["quality"] = abs(float(one.log_scale - other.log_scale))
-    return made
-
-
-def first_cost(first: str, chosen: Any, typical: Any) -> int:
+def first_cost(first: str, settings: jr.Settings, prior: jr.Prior) -> int:
     """Network evaluations of what is rectified first: all rounds and an inversion with four refinements for a start
-    (`methods.origin`), in each restart; two rounds for a measurement, as the noise of these tasks takes."""
-    each = typical.steps * (2 + typical.refinements)
-    start = len(typical.depths) * each + 5 * (1000 // chosen.skip)
-    return {"fresh": 0, "rectified": start * chosen.restarts, "measurement": 2 * each}[first]
+    (`methods.origins`), in each restart; two rounds for a measurement, as the noise of these tasks takes."""
+    assert prior.statistics is not None
+    start = len(prior.statistics.depths) * round_cost(prior) + 5 * (1000 // settings.skip)
+    return {"fresh": 0, "rectified": start * settings.restarts, "measurement": 2 * round_cost(prior)}[first]
 
 
-def evaluations_of(chosen: Any, typical: Any) -> int:
-    """Of the tuned default."""
-    search = chosen.iterations * (1000 // chosen.skip) * chosen.restarts
-    return search + first_cost(chosen.origin, chosen, typical)
+def budget(task: str, prior: jr.Prior) -> int:
+    """Network evaluations of the tuned default."""
+    tuned = jr.settings_for("invert2restore", TASKS[task], prior)
+    return tuned.iterations * (1000 // tuned.skip) * tuned.restarts + first_cost(tuned.origin, tuned, prior)
 
 
-def restored(task: str, method: str, given: Posed, prior: Any, typical: Any, weight: Any = ()) -> tuple[Any, int]:
-    """The restoration, and its network evaluations: at most those of the tuned default, but for the fully blind."""
-    import dataclasses
-
-    import jax
-    import jax.numpy as jnp
-
-    import jaxrestore as jr
-    from jaxrestore.methods.settings import preset, settings_name
-
-    name, key = settings_name(TASKS[task]), jax.random.key(0)
-    blind = jr.invert2restore(prior, typical)
+def settings_of(task: str, method: str, weight: Any, prior: jr.Prior) -> Any:
+    """With which a variant is run: the prior's, and as many iterations as the budget allows."""
     if method == "fully blind":
-        y = jax.image.resize(given.y, prior.shape, "cubic")
-        result = jr.restore(blind, y, key, chunk_size=1)
-        return result, int(result.iterations) * typical.steps * (2 + typical.refinements)
-    ours = preset("invert2restore", name, "flowers64")
-    budget = evaluations_of(ours, typical)
+        return jr.settings_for("invert2restore-blind", "any", prior)
     if method.startswith("BIRD"):
-        theirs = preset("bird", name, "flowers64")
-        restarts = theirs.restarts * (2 if method == "BIRD, restarts" else 1)
-        iterations = budget // (1000 // theirs.skip * restarts)
-        made = jr.bird(prior, given.start, task=name, iterations=iterations)
-        result = jr.restore(made, given.y, key, restarts=restarts, combine="mean", chunk_size=1000, devices="all")
-        return result, iterations * (1000 // theirs.skip) * restarts
-    first = FIRST.get(method, ours.origin)
+        bird = jr.settings_for("bird", TASKS[task], prior)
+        restarts = bird.restarts * (2 if method == "BIRD, restarts" else 1)
+        iterations = budget(task, prior) // (1000 // bird.skip * restarts)
+        return replace(bird, iterations=iterations, restarts=restarts, combine="mean")
+    ours = jr.settings_for("invert2restore", TASKS[task], prior)
+    first = FIRST.get(method) or ours.origin
     if first == "fresh" and ours.origin == "rectified":  # whose other settings are for that start
-        name, ours = "any", preset("invert2restore", "any", "flowers64")
-    cost, each = first_cost(first, ours, typical), 1000 // ours.skip
-    operator = given.truth if method == "operator known" else given.start
-    fresh = 0.5 if ours.restarts > 1 else 0.0  # for restarts to differ
-    made = jr.partially_blind(prior, operator, typical if first == "rectified" else None, task=name, fresh=fresh)
-    made = dataclasses.replace(made, iterations=max(10, (budget - cost) // ours.restarts // each))
-    if weight != ():
-        made = dataclasses.replace(made, density=None if weight is None else jnp.float32(weight))
-    y = given.y
-    if first == "measurement":
+        ours = jr.settings_for("invert2restore", "any", prior)
+    left = budget(task, prior) - first_cost(first, ours, prior)
+    ours = replace(
+        ours,
+        iterations=max(10, left // ours.restarts // (1000 // ours.skip)),
+        combine="mean",
+        origin="rectified" if first == "rectified" else "fresh",
+        fresh=0.5 if ours.restarts > 1 else 0.0,  # for restarts to differ
+    )
+    return ours if weight == TUNED else replace(ours, density=weight)
+
+
+def restored(method: str, settings: Any, problem: Posed, prior: jr.Prior) -> tuple[jr.Restoration, int]:
+    """The restoration, and its network evaluations: at most those of the tuned default, but for the fully blind."""
+    key, blind = jax.random.key(0), jr.invert2restore(prior)
+    if method == "fully blind":
+        y = jax.image.resize(problem.y, prior.shape, "cubic")
+        result = jr.restore(blind, y, key, chunk_size=1)
+        return result, int(result.iterations) * round_cost(prior)
+    y, operator = problem.y, problem.truth if method == "operator known" else problem.start
+    if method.startswith("BIRD"):
+        search, cost = jr.bird(prior, operator, settings=settings), 0
+    else:
+        search = jr.invert2restore(prior, operator, settings=settings)
+        cost = first_cost(settings.origin, settings, prior)
+    if FIRST.get(method) == "measurement":
         calm = jr.restore(blind, y, key, chunk_size=1)
-        y, cost = calm.image, int(calm.iterations) * typical.steps * (2 + typical.refinements)
-    result = jr.restore(made, y, key, restarts=ours.restarts, combine="mean", chunk_size=1000, devices="all")
-    return result, made.iterations * each * ours.restarts + cost
+        y, cost = calm.image, int(calm.iterations) * round_cost(prior)
+    result = jr.restore(search, y, key, chunk_size=1000, devices="all")
+    return result, settings.iterations * (1000 // settings.skip) * settings.restarts + cost
 
 
-def measure(jobs: list[tuple[str, str, Any]], images: dict[str, np.ndarray], options: Any, worker: int) -> None:
-    """Each (task, method, weight) on the photographs, but what `out` holds already."""
-    import jax
-    import jax.numpy as jnp
-
-    import jaxrestore as jr
-    from jaxrestore.density import objective as density
-    from jaxrestore.methods.settings import preset, settings_name
-    from jaxrestore import metrics
-
-    jax.config.update("jax_compilation_cache_dir", str((options.out / "cache").absolute()))
-    prior, typical = jr.load_prior("flowers64"), jr.load_typical("flowers64")
-    done = {(row["task"], row["method"], row["weight"], row["name"]) for row in workers.read_rows(options.out)}
-    for task, method, weight in jobs:
-        default = preset("invert2restore", settings_name(TASKS[task]), "flowers64").origin
-        if FIRST.get(method) == default or (task not in SHARES and method in ("BIRD, restarts", "rectified first")):
-            continue  # the tuned default itself, or a variant that is tried on the two main tasks
-        if method == "rectified first" and task != "motion":
-            continue  # there is no image to rectify
-        count = options.photographs * SHARES.get(task, 1) if weight == () else (options.photographs + 1) // 2
-        for name in list(images)[:count]:
-            if (task, method, str(weight), name) in done:
-                continue
-            given, truth = posed(task, name, images[name], options.out / "given"), jnp.asarray(images[name])
-            seen = jax.image.resize(given.y, truth.shape, "cubic")
-            result, evaluations = restored(task, method, given, prior, typical, weight)
-            shift = task in SHIFTED
-            pair = metrics.registered(result.image, truth) if shift else (result.image, truth)
-            before = metrics.registered(seen, truth) if shift else (seen, truth)
-            row: dict[str, Any] = {"task": task, "method": method, "weight": str(weight), "name": name}
-            row |= {"input": float(metrics.psnr(*before)), "psnr": float(metrics.psnr(*pair))}
-            row |= {"ssim": float(metrics.ssim(*pair)), "evaluations": evaluations}
-            if method != "fully blind":
-                row["density"] = float(density.objective(result.noise))
-            if method not in ("fully blind", "operator known"):
-                row |= {"start": errors(given.start, given.truth), "found": errors(result.operator, given.truth)}
-            if method == "partially blind" and result.samples.shape[0] > 1:
-                error = jnp.mean(jnp.abs(result.samples.mean(0) - truth), axis=-1)
-                row["rank"] = float(metrics.rank_correlation(metrics.uncertainty(result.samples), error))
-            workers.append(options.out / f"results-{worker}.jsonl", row)
-            if name == next(iter(images)) and weight == ():
-                np.save(options.out / f"{task}-{METHODS.index(method)}.npy", np.stack([seen, result.image, truth]))
+def is_tried(task: str, method: str, prior: jr.Prior) -> bool:
+    """Not the tuned default under another name, nor on minor tasks what is tried on the two main ones."""
+    default = jr.settings_for("invert2restore", TASKS[task], prior).origin
+    if FIRST.get(method) == default or (method == "BIRD, restarts" and task not in SHARES):
+        return False
+    return method != "rectified first" or task == "motion"  # of the others there is no image to rectify
 
 
-def report(rows: list[dict]) -> tuple[list[str], list[str]]:
-    """The whole table, and the README's few lines of it."""
-    cells, brief = [], []
-    for task in TASKS:
-        here = {method: [row for row in rows if (row["task"], row["method"]) == (task, method)] for method in METHODS}
-        for method, group in here.items():
-            if not group:
-                continue
-
-            def mean(key: str, form: str = ".2f", within: str = "", group: list[dict] = group) -> str:
-                found = [row.get(within, {}) if within else row for row in group]
-                values = [row[key] for row in found if key in row]
-                return format(np.mean(values), form) if values else ""
-
-            def parameter(key: str, mean: Any = mean) -> str:
-                first, last = mean(key, ".3f", "start"), mean(key, ".3f", "found")
-                return f"{first} → {last}" if first else ""
-
-            gains = np.array([row["psnr"] - row["input"] for row in group])
-            line = [
-                task,
-                method,
-                mean("input"),
-                mean("psnr"),
-                f"{gains.mean():+.2f} ± {gains.std() / len(gains) ** 0.5:.2f}",
-            ]
-            line += [mean("ssim", ".3f"), parameter("kernel"), parameter("quality"), mean("rank")]
-            cells.append([*line, mean("evaluations", ".0f")])
-        values = [f"{np.mean([row['psnr'] for row in here[method]]):.2f}" for method in BRIEF]
-        brief.append([task, f"{np.mean([row['input'] for row in here['BIRD']]):.2f}", *values])
-    head = [
-        "task",
-        "method",
-        "input",
-        "PSNR",
-        "gain",
-        "SSIM",
-        "kernel similarity",
-        "codec's error",
-        "rank",
-        "evaluations",
+def planned(jobs: Iterable[tuple[str, str, Any]], images: list[str], photographs: int, prior: jr.Prior) -> list[Row]:
+    """Each (task, method, weight) that is tried, on its share of the photographs."""
+    return [
+        {"task": task, "method": method, "weight": weight, "name": name, "settings": values}
+        for task, method, weight in jobs
+        if is_tried(task, method, prior)
+        for values in [values_of(settings_of(task, method, weight, prior))]
+        for name in images[: photographs * SHARES.get(task, 1) if weight == TUNED else (photographs + 1) // 2]
     ]
-    return table(head, cells), table(["task", "input", *BRIEF], brief)
 
 
-def write_figure(rows: list[dict], path: Path) -> None:
-    """PSNR and the density objective over its weight."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 3.5), layout="constrained")
-    axes = figure.subplots()
-    right = axes.twinx()
-    places = [1e-8 if weight is None else weight for weight in WEIGHTS]
-    for task, colour in zip(SWEPT, ("tab:blue", "tab:orange"), strict=False):
-        groups = [[row for row in rows if (row["task"], row["weight"]) == (task, str(weight))] for weight in WEIGHTS]
-        axes.plot(
-            places, [np.mean([r["psnr"] - r["input"] for r in g]) for g in groups], "o-", color=colour, label=task
-        )
-        right.plot(places, [np.mean([row["density"] for row in g]) for g in groups], "x--", color=colour)
-    axes.set(xscale="log", xlabel="weight of the density objective (leftmost: none)", ylabel="gain in PSNR (dB), solid")
-    right.set(yscale="log", ylabel="density objective of the noise (dashed)")
-    right.axhline(5, color="grey", linewidth=0.5)
-    axes.legend()
-    figure.savefig(path, dpi=100)
-
-
-def write_picture(out: Path, path: Path) -> None:
-    """A row a task: degraded, by the methods of the brief table, the photograph."""
-    from jaxrestore.files.images import enlarge, strip, write_png
-
-    strips = []
-    for task in TASKS:
-        found = [np.load(out / f"{task}-{METHODS.index(method)}.npy") for method in BRIEF]
-        row = strip([found[0][0], *(one[1] for one in found), found[0][2]])
-        strips.append(np.pad(row, ((0, 2), (0, 0), (0, 0)), constant_values=1.0))
-    write_png(path, enlarge(np.concatenate(strips), 2))
+def measure(plan: list[Row], images: dict[str, np.ndarray], prior: jr.Prior, out: Path, worker: int) -> None:
+    """The rows of a plan, but what `out` holds already."""
+    workers.keep_programs(out)
+    for entry in workers.unmeasured(plan, out):
+        task, method, weight, name = (entry[key] for key in ("task", "method", "weight", "name"))
+        problem, truth = posed(task, name, images[name], prior, out / "given"), jnp.asarray(images[name])
+        seen = jax.image.resize(problem.y, truth.shape, "cubic")
+        result, evaluations = restored(method, settings_of(task, method, weight, prior), problem, prior)
+        assert result.restarts is not None
+        image, samples = result.image, result.restarts.image
+        pair, before = (metrics.registered(x, truth) if task in SHIFTED else (x, truth) for x in (image, seen))
+        row = {**entry, "input": float(metrics.psnr(*before)), "psnr": float(metrics.psnr(*pair))}
+        row |= {"ssim": float(metrics.ssim(*pair)), "evaluations": evaluations}
+        if method != "fully blind":
+            row["density"] = float(objective(jr.best(result).noise))
+        if method not in ("fully blind", "operator known"):
+            row["start"] = errors(problem.start, problem.truth)
+            row["found"] = errors(result.operator, problem.truth)
+        if method == "partially blind" and len(samples) > 1:
+            error = jnp.mean(jnp.abs(samples.mean(0) - truth), axis=-1)
+            row["rank"] = float(metrics.rank_correlation(metrics.uncertainty(samples), error))
+        workers.append(out / f"results-{worker}.jsonl", row)
+        if name == next(iter(images)) and weight == TUNED:
+            np.save(out / f"{task}-{method}.npy", np.stack([seen, image, truth]))
 
 
 def main() -> None:
     parser = workers.parser(__doc__, "out/partially_blind")
     parser.add_argument("--evaluations", type=int, default=140_000, help="budget of network evaluations")
     options = parser.parse_args()
-    import jaxrestore as jr
-    from jaxrestore.methods.settings import preset, settings_name
+    prior = flowers.prior()
+    each = sum(budget(task, prior) * SHARES.get(task, 1) for task in TASKS) * (len(METHODS) - 1)
+    each += sum(budget(task, prior) * len(WEIGHTS) for task in SWEPT) / 2
+    photographs = int(np.clip(options.evaluations / each, 2, 10))
+    images = flowers.photographs(options.data, "test", photographs * max(SHARES.values()))
+    main_jobs = [(task, method, TUNED) for task in TASKS for method in METHODS]
+    swept_jobs = [(task, "partially blind", weight) for task in SWEPT for weight in WEIGHTS]
 
-    def cost(task: str) -> int:
-        return evaluations_of(
-            preset("invert2restore", settings_name(TASKS[task]), "flowers64"), jr.load_typical("flowers64")
-        )
-
-    swept = [(task, "partially blind", weight) for task in SWEPT for weight in WEIGHTS]
-    each = sum(cost(task) * SHARES.get(task, 1) for task in TASKS) * (len(METHODS) - 1)
-    each += sum(cost(task) for task, *_ in swept) / 2
-    options.photographs = int(np.clip(options.evaluations / each, 2, 10))
-    images = flowers.photographs(options.data, "test", options.photographs * max(SHARES.values()))
-    jobs = [(task, method, ()) for task in TASKS for method in METHODS] + swept
+    def rows_of(jobs: list[tuple[str, str, Any]]) -> list[Row]:
+        return workers.complete(planned(jobs, list(images), photographs, prior), options.out)
 
     def work(index: int) -> None:
-        measure(jobs[index :: options.workers], images, options, index)
+        jobs = (main_jobs + swept_jobs)[index :: options.workers]
+        measure(planned(jobs, list(images), photographs, prior), images, prior, options.out, index)
 
     workers.in_workers(work, options.out, options.workers)
-    rows = [row for row in workers.read_rows(options.out) if row["name"] in images]
-    main_rows = [row for row in rows if row["weight"] == "()"]
-    whole, brief = report(main_rows)
+    whole, brief = reporting.report(rows_of(main_jobs), METHODS)
     insert(options.docs / "invert2restore.md", "partially blind", whole)
-    insert(Path("README.md"), "partially blind", brief)
-    write_figure([row for row in rows if row["weight"] != "()"], options.docs / "density_weight.png")
-    write_picture(options.out, options.docs / "partially_blind.png")
+    insert(options.docs.parent / "README.md", "partially blind", brief)
+    reporting.write_figure(rows_of(swept_jobs), WEIGHTS, options.docs / "density_weight.png")
+    reporting.write_picture(options.out, list(TASKS), options.docs / "partially_blind.png")
 
 
 if __name__ == "__main__":

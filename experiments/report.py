@@ -1,7 +1,9 @@
-"""Puts measured tables into documents, between markers, so that no number is typed by hand."""
+"""Puts measured tables into documents, between markers, so that no number is typed by hand; and pictures beside them."""
 
 import re
 from pathlib import Path
+
+import numpy as np
 
 
 def insert(path: Path, name: str, lines: list[str]) -> None:
@@ -17,3 +19,11 @@ def insert(path: Path, name: str, lines: list[str]) -> None:
 def table(head: list[str], rows: list[list[str]]) -> list[str]:
     """A Markdown table after an empty line."""
     return ["", *(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))]
+
+
+def write_rows(path: Path, rows: list[list[np.ndarray]]) -> None:
+    """A picture of rows of images ``[h, w, 3]`` in [-1, 1], two pixels apart, each pixel doubled."""
+    from jaxrestore.files.images import enlarge, strip, write_image
+
+    strips = [np.pad(strip(row), ((0, 2), (0, 0), (0, 0)), constant_values=1.0) for row in rows]
+    write_image(path, enlarge(np.concatenate(strips), 2))

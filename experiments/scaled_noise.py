@@ -2,7 +2,7 @@
 
     python experiments/scaled_noise.py
 
-Writes `docs/scaled_noise.png`. A minute.
+Writes `docs/scaled_noise.png` and prints the images' mean brightness. A minute.
 """
 
 import argparse
@@ -22,10 +22,10 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--docs", type=Path, default=Path("docs"))
-    given = parser.parse_args()
+    options = parser.parse_args()
     prior = jr.load_prior("flowers64")
     noise = jax.random.normal(jax.random.key(3), (3, *prior.shape))
-    images = np.stack([np.asarray(jr.unroll(prior, scale * noise, skip=20, grid="respaced")) for scale in SCALES])
+    images = np.stack([np.asarray(jr.unroll(prior, scale * noise, skip=20, grid="linspace")) for scale in SCALES])
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.4, 1))
     side = prior.shape[1]
@@ -40,9 +40,9 @@ def main() -> None:
         right.plot(radius, -d * (radius**2 - 1) / 2, "--", label=f"N(0, I) itself, {words}")
     right.set(ylim=(-400, 400), xlabel="norm / sqrt(d)", ylabel="log density against z")
     right.legend(fontsize=7)
-    figure.savefig(given.docs / "scaled_noise.png", dpi=100)
+    figure.savefig(options.docs / "scaled_noise.png", dpi=100)
     print(
-        f"{given.docs / 'scaled_noise.png'}: mean brightness",
+        f"{options.docs / 'scaled_noise.png'}: mean brightness",
         {scale: round(float(jnp.mean(image)), 3) for scale, image in zip(SCALES, images, strict=True)},
     )
 

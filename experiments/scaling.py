@@ -24,7 +24,8 @@ from report import insert, table
 from speed_report import processor
 
 IMAGES = 16
-FLAGS = ["--task", "denoise", "--noise-level", "30", "--iterations", "10", "--preset", "paper"]
+PROGRAM = [sys.executable, "-m", "jaxrestore"]
+FLAGS = ["--task", "denoise", "--noise-level", "30", "--iterations", "10", "--preset", "published"]
 # A TPU v5e chip, as its maker publishes it: bytes of memory, operations a second in bfloat16.
 POD = {"chips": 256, "memory": 16 * 2**30, "peak": 197e12}
 
@@ -34,13 +35,13 @@ import jax, jax.numpy as jnp
 import jaxrestore as jr
 devices, images = map(int, sys.argv[1:])
 prior = jr.load_prior("flowers64")
-method = jr.bird(prior, jr.operators.Identity(), task="denoise", preset="paper", iterations=10)
+method = jr.bird(prior, jr.Identity(), settings=jr.published("bird", "denoise"), iterations=10)
 y = jax.random.uniform(jax.random.key(0), (images, *prior.shape), minval=-1, maxval=1)
 seconds = []
 for _ in range(3):
     began = time.perf_counter()
-    found = jr.restore(method, y, jax.random.key(1), devices=None if devices == 1 else devices)
-    jax.block_until_ready(found.image)
+    result = jr.restore(method, y, jax.random.key(1), devices=None if devices == 1 else devices)
+    jax.block_until_ready(result.image)
     seconds.append(time.perf_counter() - began)
 print(json.dumps({"images_per_s": images / min(seconds[1:])}))
 """
@@ -58,10 +59,8 @@ def in_processes(hosts: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as root:
         folder, environment = Path(root) / "in", {**os.environ, "XDG_CACHE_HOME": root}
         folder.mkdir()
-        sample = ["jaxrestore.cli.commands", "degrade", "jaxrestore/data/flower.jpg", str(folder / "0.png"), "--task", "denoise"]
-        subprocess.run(
-            [sys.executable, "-m", *sample], check=True, capture_output=True, cwd=Path(__file__).parent.parent
-        )
+        degrade = ["degrade", "jaxrestore/data/flower.jpg", str(folder / "0.png"), "--task", "denoise"]
+        subprocess.run([*PROGRAM, *degrade], check=True, capture_output=True, cwd=Path(__file__).parent.parent)
         (folder / "0_clean.png").unlink()
         for i in range(1, IMAGES):
             (folder / f"{i}.png").write_bytes((folder / "0.png").read_bytes())
@@ -72,7 +71,7 @@ def in_processes(hosts: int) -> dict[str, float]:
             meet = [
                 ["--coordinator", f"localhost:{port}", "--hosts", str(hosts), "--host-id", str(i)] for i in range(hosts)
             ]
-            command = [sys.executable, "-m", "jaxrestore.cli.commands", "restore", str(folder), str(Path(root) / out), *FLAGS]
+            command = [*PROGRAM, "restore", str(folder), str(Path(root) / out), *FLAGS]
             began = time.perf_counter()
             running = [
                 subprocess.Popen(
@@ -105,7 +104,7 @@ def pod() -> dict[str, float]:
     x = jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32)
 
     def unroll(parameters: Any, x: Any) -> Any:
-        prior = jr.Prior.create(network, parameters, jr.schedule.linear(), (256, 256, 3))
+        prior = jr.Prior(network, parameters, jr.schedule.linear(), (256, 256, 3))
         return jr.unroll(prior, x)
 
     def evaluate(parameters: Any, x: Any) -> Any:

@@ -51,7 +51,7 @@ def races(accelerator: bool, torch: bool, small: bool) -> dict[str, list[Contest
     half = [replace(frozen, dtype="bfloat16"), *(replace(frozen, dtype="bfloat16", framework=f) for f in eager)]
     exact = beside([replace(frozen, precision="highest")], eager) if accelerator else []
     four = replace(frozen, batch=4)
-    made = {
+    all_races = {
         "flowers64": [
             replace(frozen, what="network"),
             *beside([frozen], other),
@@ -84,11 +84,11 @@ def races(accelerator: bool, torch: bool, small: bool) -> dict[str, list[Contest
             one += [*wide, *beside([replace(short, precision="highest")], eager)]
         else:
             one += [replace(short, batch=4)] * (network == "celeba_hq")
-        made[network] = [
+        all_races[network] = [
             *one,
             *(replace(p, dtype=d) for p in PEAKS for d in ("float32", "bfloat16")[: 1 + accelerator]),
         ]
-    return made
+    return all_races
 
 
 class Process:
@@ -140,13 +140,13 @@ def race(contestants: list[Contestant], rounds: int, minutes: float) -> list[dic
 WATCHED = """
 import sys, time
 import jaxrestore.solve.driver
-from jaxrestore.cli.commands import main
+from jaxrestore.__main__ import main
 driver = sys.modules["jaxrestore.solve.driver"]
 program = driver._chunk
 def first(*arguments):
-    found = program(*arguments)
+    search = program(*arguments)
     print("first", time.time(), flush=True)
-    return found
+    return search
 driver._chunk = first
 main(sys.argv[1:])
 """
@@ -158,7 +158,7 @@ def start(runs: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         noisy = Path(folder) / "noisy.png"
         degrade = ["jaxrestore/data/flower.jpg", noisy, "--task", "denoise", "--noise-level", "30"]
-        subprocess.run([sys.executable, "-m", "jaxrestore.cli.commands", "degrade", *degrade], check=True, cwd=HERE.parent)
+        subprocess.run([sys.executable, "-m", "jaxrestore", "degrade", *degrade], check=True, cwd=HERE.parent)
         restore = ["restore", noisy, noisy.with_name("out.png"), "--task", "denoise", "--iterations", "1"]
         environment = {**os.environ, "XDG_CACHE_HOME": folder}
         for _ in range(runs + 1):

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-KERNEL = 11
+KERNEL, WIDTH = 11, 11 / 6  # pixels: side, and deviation at the start
 MEMORY = Path("/proc/self")
 
 
@@ -64,15 +64,15 @@ def prior_of(given: Contestant) -> Any:
     if given.network == "flowers64":
         return jr.load_prior("flowers64", given.dtype, given.precision)
     numbers: dict[str, Any] = {"dtype": given.dtype, "precision": given.precision}
-    made = {
+    network = {
         "celeba_hq": lambda: DDPMUNet(**numbers),
         "imagenet256": lambda: ADMUNet(**numbers),
         "tiny": lambda: DDPMUNet(
             image_size=16, ch=32, ch_mult=(1, 2), num_res_blocks=1, attn_resolutions=(8,), **numbers
         ),
     }[given.network]()
-    shape = (made.image_size, made.image_size, 3)
-    return jr.Prior.create(made, made.init(jax.random.key(0)), jr.schedule.linear(), shape, name=given.network)
+    shape = (network.image_size, network.image_size, 3)
+    return jr.Prior(network, network.init(jax.random.key(0)), jr.schedule.linear(), shape, name=given.network)
 
 
 def problem(given: Contestant, side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -95,13 +95,16 @@ def in_jax(given: Contestant) -> tuple[Callable[[], float], dict[str, Any]]:
     side = given.size or prior.shape[0]
     prior = dataclasses.replace(prior, shape=(side, side, 3))
     noise, y = map(jnp.asarray, problem(given, side))
-    operator = jr.operators.Blur.create(jr.operators.SoftmaxKernel.create(KERNEL), "zero")
-    gradient: Any = "full" if given.what == "full" else "frozen"
-    method: Any = jr.bird(
-        prior, operator, task="blind-deblur", preset="paper", gradient=gradient, skip=given.skip, operator_lr=2e-4
+    operator = jr.Blur(jr.SoftmaxKernel(KERNEL, WIDTH), "zero")
+    method = jr.bird(
+        prior,
+        operator,
+        settings=jr.published("bird", "blind-deblur"),
+        gradient="full" if given.what == "full" else "frozen",
+        skip=given.skip,
     )
-    keys, stop = jax.random.split(jax.random.key(0), given.batch), jr.Stop()
-    search = begin(method, stop, keys, y)._replace(state=jax.vmap(method.init_from)(noise))
+    keys = jax.random.split(jax.random.key(0), given.batch)
+    search = begin(method, y, keys)._replace(state=jax.vmap(method.init_from)(noise))
     search = jax.tree.map(jnp.copy, search)
     operations = flops(jax.jit(lambda prior, x: prior.predict_noise(x, jnp.int32(0))).lower(prior, noise))
     if given.what == "full":  # evaluated again on the way back, and back
@@ -121,7 +124,7 @@ def in_jax(given: Contestant) -> tuple[Callable[[], float], dict[str, Any]]:
     else:
         settings: dict[str, Any] = {"donate_argnames": "search", "compiler_options": jr.compiler_options()}
         program = jax.jit(partial(chunk, size=given.iterations), **settings)  # as the driver's
-        arguments = (method, stop, search, y, given.iterations)
+        arguments = (method, search, y, given.iterations)
     began = time.perf_counter()
     compiled: Any = program.lower(*arguments).compile()
     facts = {"compile_s": time.perf_counter() - began, "operations": operations * given.evaluations * given.iterations}
@@ -131,7 +134,7 @@ def in_jax(given: Contestant) -> tuple[Callable[[], float], dict[str, Any]]:
     held = [search]
 
     def iterate() -> float:
-        held[0], history = compiled(method, stop, held[0], y, given.iterations)
+        held[0], history = compiled(method, held[0], y, given.iterations)
         return float(history[:, 0].mean())
 
     return iterate, facts
@@ -159,14 +162,12 @@ def in_torch(given: Contestant) -> tuple[Callable[[], float], dict[str, Any]]:
     evaluate: Any = lambda x, t: network(weights, x.to(dtype), t)  # noqa: E731
     if given.framework == "compile":
         evaluate = torch.compile(evaluate)
-    made = problem(given, given.size or prior.shape[0])
-    kernel = np.asarray(SoftmaxKernel.create(KERNEL).logits)
-    tensors = {
-        name: torch.from_numpy(a.transpose(0, 3, 1, 2).copy()) for name, a in zip(("noise", "y"), made, strict=True)
-    }
+    arrays_of = dict(zip(("noise", "y"), problem(given, given.size or prior.shape[0]), strict=True))
+    kernel = np.asarray(SoftmaxKernel(KERNEL, WIDTH).logits)
+    tensors = {name: torch.from_numpy(array.transpose(0, 3, 1, 2).copy()) for name, array in arrays_of.items()}
     tensors["logits"] = torch.from_numpy(np.tile(kernel, (given.batch, 1, 1)))
     levels = torch.from_numpy(np.asarray(prior.schedule.alpha_bar).copy()).to(device)
-    times = [int(t) for t in grid_times(1000, given.skip, "published")]
+    times = [int(t) for t in grid_times(1000, given.skip, "leading")]
     on_device = {name: tensor.to(device) for name, tensor in tensors.items()}
     loop = st.Loop(evaluate, prior.prediction == "v", levels, times, on_device, given.what == "full")
     return loop.iterate, {}

@@ -35,7 +35,7 @@ def fresh(dtype: str) -> Any:
     network = DDPMUNet(
         image_size=64, ch=64, ch_mult=(1, 2, 2, 4), num_res_blocks=2, attn_resolutions=(16, 8), dtype=dtype
     )
-    return Prior.create(network, network.init(jax.random.key(0)), schedule.linear(), (64, 64, 3), "v", "flowers64")
+    return Prior(network, network.init(jax.random.key(0)), schedule.linear(), (64, 64, 3), "v", "flowers64")
 
 
 def held_out(prior: Any, data: Path) -> dict[str, Any]:

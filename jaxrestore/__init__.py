@@ -4,58 +4,150 @@ A diffusion model under deterministic DDIM sampling is a map G from Gaussian noi
 image y means finding the noise, and where it is unknown the degradation H, such that H(G(z)) explains y.
 """
 
-from jaxrestore import operators, simulate
-from jaxrestore.density.calibration import load_typical
-from jaxrestore.density.typical import calibrate
-from jaxrestore.diffusion import schedule
-from jaxrestore.diffusion.ddim import invert, unroll
-from jaxrestore.diffusion.prior import Prior, gaussian_prior
-from jaxrestore.diffusion.storage import load_prior, read_card, save_prior
-from jaxrestore.diffusion.tiling import tiled
-from jaxrestore.errors import CheckpointError, InputError, OutOfMemory, PriorError
-from jaxrestore.methods import bird, diip, gen2res, invert2restore, partially_blind, shred
-from jaxrestore.methods.settings import preset
+from jaxrestore import density, diffusion, metrics, operators, simulate
+from jaxrestore._pytree import register
+from jaxrestore.density import calibrate
+from jaxrestore.diffusion import (
+    NoiseStatistics,
+    Prior,
+    Schedule,
+    gaussian_prior,
+    invert,
+    load_prior,
+    read_card,
+    save_prior,
+    schedule,
+    tiled,
+    unroll,
+)
+from jaxrestore.errors import CheckpointError, ImageError, InputError, OutOfMemory, PriorError
+from jaxrestore.files.images import read_image, write_image
+from jaxrestore.files.inputs import read_kernel, read_mask, read_measurement
+from jaxrestore.files.record import write_restoration
+from jaxrestore.methods import (
+    BlindSettings,
+    Constraint,
+    Guidance,
+    JointSettings,
+    Method,
+    Settings,
+    bird,
+    diip,
+    gen2res,
+    invert2restore,
+    published,
+    settings_for,
+    shred,
+)
+from jaxrestore.operators import (
+    AveragePool,
+    Bicubic,
+    Blur,
+    Compose,
+    GaussianKernel,
+    GeneratedKernel,
+    Grayscale,
+    Identity,
+    Jpeg,
+    Mask,
+    Operator,
+    ParallelBeam,
+    RainLayer,
+    SoftmaxKernel,
+    Stride,
+    Tone,
+    VaryingBlur,
+    put_back,
+)
 from jaxrestore.runtime.compiling import compiler_options
-from jaxrestore.solve.constraining import Constraint, constrain, finetune
-from jaxrestore.solve.driver import restore
-from jaxrestore.solve.search import Restoration, init, run, step
-from jaxrestore.solve.stopping import Status, Stop
+from jaxrestore.simulate import box_mask, measure, motion_kernel, random_mask, text_mask
+from jaxrestore.solve import Restoration, best, constrain, finetune, init, mean_image, restore, run, step
+from jaxrestore.stopping import Rule, Status, any_of, discrepancy, flat_variance, less_sharp, never, plateau
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
+    "AveragePool",
+    "Bicubic",
+    "BlindSettings",
+    "Blur",
     "CheckpointError",
+    "Compose",
     "Constraint",
+    "GaussianKernel",
+    "GeneratedKernel",
+    "Grayscale",
+    "Guidance",
+    "Identity",
+    "ImageError",
     "InputError",
+    "JointSettings",
+    "Jpeg",
+    "Mask",
+    "Method",
+    "NoiseStatistics",
+    "Operator",
     "OutOfMemory",
+    "ParallelBeam",
     "Prior",
     "PriorError",
+    "RainLayer",
     "Restoration",
+    "Rule",
+    "Schedule",
+    "Settings",
+    "SoftmaxKernel",
     "Status",
-    "Stop",
+    "Stride",
+    "Tone",
+    "VaryingBlur",
+    "any_of",
+    "best",
     "bird",
+    "box_mask",
     "calibrate",
     "compiler_options",
     "constrain",
+    "density",
+    "diffusion",
     "diip",
+    "discrepancy",
     "finetune",
+    "flat_variance",
     "gaussian_prior",
     "gen2res",
     "init",
     "invert",
     "invert2restore",
+    "less_sharp",
     "load_prior",
-    "load_typical",
+    "mean_image",
+    "measure",
+    "metrics",
+    "motion_kernel",
+    "never",
     "operators",
-    "partially_blind",
-    "preset",
+    "plateau",
+    "published",
+    "put_back",
+    "random_mask",
     "read_card",
+    "read_image",
+    "read_kernel",
+    "read_mask",
+    "read_measurement",
+    "register",
     "restore",
     "run",
     "save_prior",
     "schedule",
+    "settings_for",
     "shred",
+    "simulate",
     "step",
+    "text_mask",
     "tiled",
     "unroll",
+    "write_image",
+    "write_restoration",
 ]

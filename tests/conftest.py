@@ -28,6 +28,8 @@ import jaxrestore as jr  # noqa: E402
 from jaxrestore.cli.commands import main  # noqa: E402
 from jaxrestore.networks import DDPMUNet  # noqa: E402
 
+collect_ignore = ["runtime/forced_devices.py"]  # a process of its own, and no module with examples
+
 # The same cases in every run: `--hypothesis-profile=default` looks for others.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
@@ -47,7 +49,7 @@ def tiny():
         image_size=16, ch=8, ch_mult=(1, 2), num_res_blocks=1, attn_resolutions=(4,), patch_size=2, groups=4
     )
     parameters = network.init(jax.random.key(0))
-    return jr.Prior.create(network, parameters, jr.schedule.linear(), (16, 16, 3), name="tiny")
+    return jr.Prior(network, parameters, jr.schedule.linear(), (16, 16, 3), name="tiny")
 
 
 def mean_prior():
@@ -58,7 +60,7 @@ def mean_prior():
         return (x - jnp.sqrt(alpha_bar) * parameters["mean"]) / jnp.sqrt(1 - alpha_bar)
 
     schedule = jr.schedule.linear()
-    return jr.Prior.create(network, {"mean": jnp.zeros((8, 8, 3))}, schedule, (8, 8, 3))
+    return jr.Prior(network, {"mean": jnp.zeros((8, 8, 3))}, schedule, (8, 8, 3))
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ def made_prior(tensors, made) -> jr.Prior:
     network = dataclasses.replace(made.network, precision="highest")
     parameters = parameters_from(tensors, network)
     shape = (network.image_size, network.image_size, network.channels)
-    return jr.Prior.create(network, parameters, made.schedule, shape, made.prediction)
+    return jr.Prior(network, parameters, made.schedule, shape, made.prediction)
 
 
 def channels_last(array: np.ndarray) -> jax.Array:

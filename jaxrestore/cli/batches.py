@@ -8,28 +8,28 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
-from jaxrestore.cli.paths import Paths
+from jaxrestore.cli.paths import Entry
 
 Read = TypeVar("Read")
 
 
 class Batch(NamedTuple):
-    entries: list[Paths]
+    entries: list[Entry]
     width: int  # images that its program is made for: those of the largest batch beside it
 
 
-def batches(entries: list[Paths], size: int) -> list[Batch]:
+def batches(entries: list[Entry], size: int) -> list[Batch]:
     """Neighbours among the sorted files that share a mask, at most `size` at a time and about as many in each: the same
     whatever has been restored before."""
-    made = []
+    planned = []
     for _, group in itertools.groupby(entries, lambda entry: entry.mask):
         files = list(group)
         width = -(-len(files) // -(-len(files) // size))
-        made += [Batch(files[start : start + width], width) for start in range(0, len(files), width)]
-    return made
+        planned += [Batch(files[start : start + width], width) for start in range(0, len(files), width)]
+    return planned
 
 
-def run_of(entry: Paths, *settings: Any) -> str:
+def run_of(entry: Entry, *settings: Any) -> str:
     """A digest of all that decides what becomes of an image: settings, its file, its mask."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
     for path in (entry.input, entry.mask):
@@ -38,13 +38,13 @@ def run_of(entry: Paths, *settings: Any) -> str:
     return digest.hexdigest()[:16]
 
 
-def is_finished(entry: Paths, run: str) -> bool:
+def is_finished(entry: Entry, run: str) -> bool:
     """Whether this very run has restored it before: the record is what is written last."""
     try:
-        record = json.loads(entry.record.read_text())
+        record = json.loads(entry.files.record.read_text())
     except (OSError, ValueError):
         return False
-    return isinstance(record, dict) and record.get("run") == run and entry.output.is_file()
+    return isinstance(record, dict) and record.get("run") == run and entry.files.image.is_file()
 
 
 def pipeline(

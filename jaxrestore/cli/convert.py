@@ -1,21 +1,22 @@
 """The command ``jaxrestore convert``, which is also ``python -m checkpoints_convert``."""
 
-import dataclasses
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import tyro
+from jaxrestore.cli.flags import File
+from jaxrestore.diffusion.storage import file_sha256, read_card, refuse_existing, save_prior
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Convert:
     """Convert a PyTorch checkpoint to a prior's folder. Nothing in the file is executed, and PyTorch isn't needed."""
 
-    source: Annotated[Path, tyro.conf.Positional]
+    source: File
     """A torch file, a safetensors file, or a diffusers folder of a UNet2DModel."""
-    out: Annotated[Path, tyro.conf.Positional]
+    out: File
     """The folder to make; it must not exist."""
     config: Path | None = None
     """JSON with what the tensors don't tell (the error names it); well-known files need none."""
@@ -32,7 +33,6 @@ class Convert:
 
     def __call__(self) -> int:
         from checkpoints_convert import convert, read_config, weights_file
-        from jaxrestore.diffusion.storage import file_sha256, read_card, refuse_existing, save_prior
 
         try:
             refuse_existing(self.out)  # before the work

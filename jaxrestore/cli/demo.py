@@ -1,52 +1,62 @@
-"""The demonstration: a bundled photograph, ruined in two ways and restored."""
+"""The command ``jaxrestore demo``: a bundled photograph, ruined in two ways and restored."""
 
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrestore import operators
-from jaxrestore.cli.degrade import simulate
-from jaxrestore.density.calibration import load_typical
-from jaxrestore.diffusion.storage import load_prior
-from jaxrestore.files.images import enlarge, read_image, strip, write_png
-from jaxrestore.methods import bird, invert2restore
 from jaxrestore import metrics
-from jaxrestore.simulate.degradations import DEGRADATIONS
-from jaxrestore.solve.driver import restore
+from jaxrestore.cli.plan import grey_levels
+from jaxrestore.diffusion.storage import load_prior
+from jaxrestore.files.images import PHOTOGRAPH, enlarge, read_image, strip, write_image
+from jaxrestore.methods import bird, invert2restore
+from jaxrestore.operators import Mask
+from jaxrestore.simulate import DEGRADATIONS, box_mask, measure
+from jaxrestore.solve import restore
 
-PHOTOGRAPH = Path(__file__).parent.parent / "data" / "flower.jpg"
-NOISE_LEVEL = 25.0  # grey levels
+NOISE_LEVEL = 25  # grey levels
 BOX = 14  # pixels
 
 
-def demo(folder: Path) -> str:
+@dataclass(frozen=True)
+class Demo:
+    """Degrade a bundled photograph (noise and an erased box; heavy noise, told nothing), restore it, and say how well."""
+
+    output: Path = Path("demo")
+    """The folder for the pictures."""
+
+    def __call__(self) -> int:
+        began = time.perf_counter()
+        print(demonstrate(self.output))
+        print(f"{time.perf_counter() - began:.0f} s in all")
+        return 0
+
+
+def demonstrate(folder: Path) -> str:
     """Degrade, restore, write `strip.png` (degraded, restored, clean; a row each) and its parts; the sentences to print."""
     prior = load_prior("flowers64")
-    size = prior.shape[:2]
-    clean = jnp.asarray(read_image(PHOTOGRAPH, size, "crop"))
-    operator = operators.Mask.create(simulate.box_mask(size, BOX))
-    y = simulate(jax.random.key(1), clean, operator, NOISE_LEVEL)
-    y = jnp.clip(y, -1, 1)  # as an 8-bit file holds it
-    method = bird(prior, operator, task="denoise")
-    result = restore(method, y, jax.random.key(0), restarts=2, combine="mean", progress=True)
-    noisy = jnp.asarray(DEGRADATIONS["noise"](0, np.asarray(clean)))
-    calm = restore(invert2restore(prior, load_typical("flowers64")), noisy, jax.random.key(0))  # told nothing
-    rows = {"": (y, result.image), "blind_": (noisy, calm.image)}
+    clean = jnp.asarray(read_image(PHOTOGRAPH, prior, "crop"))
+    operator = Mask(box_mask(prior.shape[:2], BOX))
+    y = jnp.clip(measure(operator, clean, jax.random.key(1), grey_levels(NOISE_LEVEL)), -1, 1)  # as a file holds it
+    method = bird(prior, operator, kind="denoise", restarts=2, combine="mean")
+    result = restore(method, y, jax.random.key(0), keep_known=False, progress=True)
+    noisy = jnp.asarray(DEGRADATIONS["noise"](np.asarray(clean), 0))
+    calm = restore(invert2restore(prior), noisy, jax.random.key(0))  # told nothing
     strips, scores = [], []
-    for name, pair in rows.items():
-        degraded, restored = (np.asarray(image) for image in pair)
-        write_png(folder / f"{name}degraded.png", degraded)
-        write_png(folder / f"{name}restored.png", restored)
-        strips.append(strip([degraded, restored, np.asarray(clean)]))
-        scores.append([float(metrics.psnr(image, clean)) for image in pair])
-    write_png(folder / "clean.png", np.asarray(clean))
+    for name, degraded, restored in (("", y, result.image), ("blind_", noisy, calm.image)):
+        write_image(folder / f"{name}degraded.png", degraded)
+        write_image(folder / f"{name}restored.png", restored)
+        strips.append(strip([np.asarray(image) for image in (degraded, restored, clean)]))
+        scores.append([float(metrics.psnr(image, clean)) for image in (degraded, restored)])
+    write_image(folder / "clean.png", clean)
     seam = np.ones((2, *strips[0].shape[1:]), np.float32)
-    write_png(folder / "strip.png", enlarge(np.concatenate([strips[0], seam, strips[1]]), 4))
+    write_image(folder / "strip.png", enlarge(np.concatenate([strips[0], seam, strips[1]]), 4))
     (before, after), (blind_before, blind_after) = scores
-    where = folder / "strip.png"
     return (
         f"Noise and a hole: PSNR {before:.2f} dB degraded, {after:.2f} dB restored.\n"
-        f"Heavy noise, told nothing: PSNR {blind_before:.2f} dB degraded, {blind_after:.2f} dB restored; see {where}."
+        f"Heavy noise, told nothing: PSNR {blind_before:.2f} dB degraded, {blind_after:.2f} dB restored; see "
+        f"{folder / 'strip.png'}."
     )

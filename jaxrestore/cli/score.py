@@ -1,20 +1,34 @@
 """The command ``jaxrestore score``: what the metrics say of two images, or of two folders."""
 
-import dataclasses
 import json
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal, NamedTuple
 
-import tyro
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxrestore import metrics
+from jaxrestore.cli.flags import File
+from jaxrestore.errors import InputError
+from jaxrestore.files.images import list_images, read_image
+from jaxrestore.metrics import Lpips
+from jaxrestore.stopping import sharpness
+
+COLUMNS = ("psnr", "ssim", "gradient_deviation", "sharpness", "lpips")
+NOT_MEASURED = "not measured"
+Row = dict[str, float | None]  # by column; None: not measured
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Score:
     """Score a restored image against its reference, or a folder against a folder of references by the same names."""
 
-    restored: Annotated[Path, tyro.conf.Positional]
+    restored: File
     """An image, or a folder of them."""
-    reference: Annotated[Path, tyro.conf.Positional]
+    reference: File
     """The clean image, or a folder."""
     lpips: tuple[Path, Path] | None = None
     """torchvision's file of the backbone and LPIPS's of its channels: their distance is scored, too."""
@@ -26,69 +40,78 @@ class Score:
     """Markdown, or JSON."""
 
     def __call__(self) -> int:
-        result = scored(self)
+        pairs = matched(self.restored, self.reference)
+        try:
+            distance = None if self.lpips is None else metrics.load_lpips(self.backbone, *self.lpips)
+            network = None if self.inception is None else metrics.load_inception(self.inception)
+        except ValueError as error:  # of the converter's readers
+            raise InputError(str(error)) from error
+        images, features = {}, Features([], [])
+        for name, (path, other) in pairs.items():
+            reference = jnp.asarray(read_image(other))
+            image = jnp.asarray(read_image(path, reference))
+            images[name] = scores(image, reference, distance)
+            if network is not None:
+                for rows, one in zip(features, (image, reference), strict=True):
+                    rows.append(metrics.features_of(partial(metrics.inception_features, network), one[None], 1)[0])
+        found = Scores(images, mean_of([*images.values()]), *distances(features))
         if self.format == "json":  # which has no infinity, the PSNR of equal images
-            print(json.dumps(result, indent=1).replace(": Infinity", ': "infinite"'))
+            print(json.dumps(found._asdict(), indent=1).replace(": Infinity", ': "infinite"'))
         else:
-            print("\n".join(table(result)))
+            print("\n".join(table(found)))
         return 0
 
 
-COLUMNS = ("psnr", "ssim", "gradient_deviation", "sharpness", "lpips")
-SETS = ("fid", "kid")
-NOT_MEASURED = "not measured"
+class Features(NamedTuple):
+    """Inception's, a row an image."""
+
+    restored: list[np.ndarray]
+    reference: list[np.ndarray]
 
 
-def scored(options: Any) -> dict[str, Any]:
-    """``{"images": {name: {score: number}}, "mean": {...}, "fid": ..., "kid": ...}``; None where nothing was measured."""
-    import jax
-    import jax.numpy as jnp
-    import numpy as np
+class Scores(NamedTuple):
+    """What is written: of each image, of their mean, and of the two sets."""
 
-    from jaxrestore.errors import InputError
-    from jaxrestore.files.images import read_image
-    from jaxrestore import metrics
-    from jaxrestore.metrics.distributions import features_of, frechet_distance, kernel_distance, moments
-    from jaxrestore.metrics.inception import inception_features, load_inception
-    from jaxrestore.metrics.perceptual import Lpips, load_lpips
-    from jaxrestore.solve import stopping
+    images: dict[str, Row]
+    mean: Row
+    fid: float | None
+    kid: float | None
 
-    lpips = jax.jit(Lpips.__call__)
-    pairs = matched(options.restored, options.reference)
-    try:
-        distance = None if options.lpips is None else load_lpips(options.backbone, *options.lpips)
-        inception = None if options.inception is None else load_inception(options.inception)
-    except ValueError as error:  # of the converter's readers
-        raise InputError(str(error)) from error
-    images, features = {}, {"restored": [], "reference": []}
-    for name, (path, other) in pairs.items():
-        reference = read_image(other)
-        image, reference = jnp.asarray(read_image(path, reference.shape[:2])), jnp.asarray(reference)
-        row: dict[str, float | None] = {
-            score: float(getattr(metrics, score)(image, reference)) for score in COLUMNS[:3]
-        }
-        row["sharpness"] = float(stopping.sharpness(image) / stopping.sharpness(reference))
-        row["lpips"] = None if distance is None else float(lpips(distance, image, reference))
-        images[name] = row
-        if inception is not None:
-            for which, one in (("restored", image), ("reference", reference)):
-                features[which].append(features_of(lambda x: inception_features(inception, x), one[None], 1)[0])
-    result: dict[str, Any] = {"images": images, "mean": {}, "fid": None, "kid": None}
-    for score in COLUMNS:
-        values = [row[score] for row in images.values()]
-        result["mean"][score] = None if None in values else float(np.mean(values))
-    if inception is not None and len(pairs) > 1:
-        one, other = (np.stack(features[which]) for which in ("restored", "reference"))
-        result["fid"] = frechet_distance(moments(one), moments(other))
-        result["kid"] = float(kernel_distance(jnp.asarray(one), jnp.asarray(other)))
-    return result
+
+_distance = jax.jit(Lpips.__call__)
+
+
+def scores(image: jax.Array, reference: jax.Array, distance: Lpips | None) -> Row:
+    """Of one image."""
+    return {
+        "psnr": float(metrics.psnr(image, reference)),
+        "ssim": float(metrics.ssim(image, reference)),
+        "gradient_deviation": float(metrics.gradient_deviation(image, reference)),
+        "sharpness": float(sharpness(image) / sharpness(reference)),
+        "lpips": None if distance is None else float(_distance(distance, image, reference)),
+    }
+
+
+def mean_of(rows: list[Row]) -> Row:
+    """Column by column."""
+    columns = {column: [row[column] for row in rows] for column in COLUMNS}
+    return {
+        column: None if None in values else float(np.mean([value for value in values if value is not None]))
+        for column, values in columns.items()
+    }
+
+
+def distances(features: Features) -> tuple[float | None, float | None]:
+    """FID and KID of two sets; of one image there are none."""
+    if len(features.restored) < 2:
+        return None, None
+    one, other = np.stack(features.restored), np.stack(features.reference)
+    fid = metrics.frechet_distance(metrics.moments(one), metrics.moments(other))
+    return fid, float(metrics.kernel_distance(jnp.asarray(one), jnp.asarray(other)))
 
 
 def matched(restored: Path, reference: Path) -> dict[str, tuple[Path, Path]]:
     """The pairs by name; InputError for an image without a reference."""
-    from jaxrestore.errors import InputError
-    from jaxrestore.files.images import list_images
-
     for path in (restored, reference):
         if not path.exists():
             raise InputError(f"There is no file or folder {path}.")
@@ -97,23 +120,28 @@ def matched(restored: Path, reference: Path) -> dict[str, tuple[Path, Path]]:
     if restored.is_file():
         return {restored.name: (restored, reference)}
     others = {path.stem: path for path in list_images(reference)}
-    found = {path.name: (path, others.get(path.stem)) for path in list_images(restored)}
-    missing = [name for name, (_, other) in found.items() if other is None]
+    images = list_images(restored)
+    missing = [path.name for path in images if path.stem not in others]
     if missing:
-        raise InputError(f"{reference} has no image named as {missing[0]} ({len(missing)} of {len(found)} have none).")
-    return {name: (path, other) for name, (path, other) in found.items() if other is not None}
+        raise InputError(f"{reference} has no image named as {missing[0]} ({len(missing)} of {len(images)} have none).")
+    return {path.name: (path, others[path.stem]) for path in images}
 
 
-def table(result: dict[str, Any]) -> list[str]:
+def table(found: Scores) -> list[str]:
     """Markdown: a line an image, their mean, and the distances of the sets."""
     head = ("image", "PSNR (dB)", "SSIM", "gradient deviation", "sharpness", "LPIPS")
 
-    def cells(row: dict[str, Any]) -> list[str]:
-        return [NOT_MEASURED if row[score] is None else f"{row[score]:.4f}" for score in COLUMNS]
+    def cells(row: Row) -> list[str]:
+        return [_number(row[column]) for column in COLUMNS]
 
-    rows = [head, ("---",) * len(head), *((name, *cells(row)) for name, row in result["images"].items())]
-    rows += [("mean", *cells(result["mean"]))] * (len(result["images"]) > 1)
-    sets = ", ".join(
-        f"{name.upper()} {NOT_MEASURED if result[name] is None else f'{result[name]:.4f}'}" for name in SETS
-    )
-    return [*(f"| {' | '.join(row)} |" for row in rows), "", sets]
+    rows = [head, ("---",) * len(head), *((name, *cells(row)) for name, row in found.images.items())]
+    rows += [("mean", *cells(found.mean))] * (len(found.images) > 1)
+    return [
+        *(f"| {' | '.join(row)} |" for row in rows),
+        "",
+        f"FID {_number(found.fid)}, KID {_number(found.kid)}",
+    ]
+
+
+def _number(value: float | None) -> str:
+    return NOT_MEASURED if value is None else f"{value:.4f}"

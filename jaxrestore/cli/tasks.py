@@ -1,205 +1,260 @@
-"""The tasks of the command line, one line each: how a task degrades an image, what a restoration knows, what it estimates.
+"""The tasks of the command line, one object each: how a task degrades an image, what a restoration knows and estimates.
 
-A new task is one line in `TASKS`: a function (building.py) from flags to the operator that degrades, and one to the operator
-that is restored with, in which what is known stands and what is not is an unknown leaf. See docs/tasks.md.
+A new task is one line in `TASKS`: a function (truths.py) from flags to the operator that degrades, and one (starts.py) to
+the operator that a restoration starts from. See docs/tasks.md.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
-
-import jax.numpy as jnp
+from dataclasses import KW_ONLY, dataclass
 
 from jaxrestore import operators as ops
-from jaxrestore.cli import building
-from jaxrestore.cli.building import Size
+from jaxrestore.cli import choices, starts, truths
+from jaxrestore.cli.choices import CHOICES, Choice
+from jaxrestore.cli.flags import OperatorFlags, as_flag
+from jaxrestore.cli.starts import Given, Start
+from jaxrestore.cli.truths import Truth
 from jaxrestore.errors import InputError
 from jaxrestore.files.images import Fit
-from jaxrestore.files.inputs import read_mask
+from jaxrestore.methods import Settings
+from jaxrestore.operators import Operator, kind_of
+from jaxrestore.operators.chains import Size
+
+FILES = ("mask", "kernel", "operator", "quality")  # flags for some tasks alone
 
 
-@dataclass(frozen=True, kw_only=True)
-class TaskOptions:
-    """Flags that `restore` and `degrade` share."""
+@dataclass(frozen=True)
+class Task:
+    """A kind of degradation, to make and to undo."""
 
-    kernel: Path | None = None
-    """A blur kernel with odd sides: .npy, FILE.npz:NAME, or a grey image."""
-    kernel_size: int | None = None
-    """Side of an estimated or a drawn kernel, odd. Default: 41 at 256 pixels, in proportion."""
-    mask: Path | None = None
-    """inpaint, compressed-sensing: an image whose white pixels are missing; for a folder, one mask, or a folder of masks
-    by name."""
-    scale: int | None = None
-    """Reduction in each direction. Default: 8; 4 in blind-super-resolution, 2 in old-photo."""
-    reduction: ops.ReductionName = "average"
-    """How the image was reduced: blocks averaged, pixels left out, or bicubic with antialiasing."""
-    views: int = 20
-    """tomography: number of angles, evenly over half a turn."""
-    regions: int = 2
-    """nonuniform-deblur: kernels along each side, blended from one to the next."""
-    quality: int | None = None
-    """jpeg: the codec's quality, 1 to 99. A restoration without it estimates it; degrade's default is 10."""
-    operator: Path | None = None
-    """In the place of --task: a JSON file with a chain of operators of known and unknown parameters (docs/tasks.md)."""
-    gamma: float = 1.0
-    """exposure: the exponent of brightness in [0, 1]."""
-    seed: int = 0
-    """Of everything drawn at random: the same files, seed and settings give the same result."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DegradeOptions(TaskOptions):
-    """Flags of `degrade` alone."""
-
-    box: int | None = None
-    """inpaint: side of the missing box, in the middle. Default: 80 at 256 pixels, in proportion."""
-    text: str | None = None
-    """inpaint: text that is written over the image, instead of a box."""
-    fraction: float = 0.05
-    """compressed-sensing: share of the pixels that are known."""
-    sigmas: tuple[float, float] | None = None
-    """Standard deviations of a Gaussian kernel along its axes, in pixels. Default: 8 and 5 at 256 pixels, in proportion."""
-    angle: float = 30.0
-    """Turn of the Gaussian's axes, in degrees."""
-    offset: tuple[float, float] = (0.0, 0.0)
-    """The Gaussian's centre, in pixels down and right of the middle."""
-    length: float | None = None
-    """Length of the camera's path in a motion blur, in pixels. Default: 32 at 256 pixels, in proportion."""
-    curvature: float = 1.0
-    """How far that path turns, in radians; 0 is a straight line."""
-    stops: float = -1.0
-    """exposure: brighter by so many powers of two."""
-    balance: tuple[float, float] = (1.2, 0.8)
-    """exposure: how much stronger red and blue are than green."""
-
-
-class Task(NamedTuple):
-    """One line of the table. The first two are ``(options, size, settings) -> operator`` for images of `size`."""
-
-    restore: Callable[[Any, Size, Any], Any]
-    degrade: Callable[[Any, Size, Any], Any]
+    name: str
+    _: KW_ONLY
+    restore: Start  # for the operator that a restoration starts from; see `start`
+    degrade: Truth  # for the operator that degrades
     known: str
-    estimated: str
-    papers: str
-    flags: str
-    method: str = "bird"  # unless another is asked for
+    estimated: str = ""
+    papers: str = ""  # whose task it is
+    flags: str = ""  # that it takes, beside those of all
+    method: Choice = choices.BIRD  # unless another is asked for
+    says_kind: bool = False  # the kind of problem is what the operator says; else the task's name
+    blind: bool = False  # nothing is told of the operator
+    sparse: bool = False  # measurements in which noise can't be told from detail
+    noise_level: float = 0.0  # grey levels, of `jaxrestore degrade` where none is given
+    without_kernel: str | None = None  # the task that this is where no kernel is given
+
+    def choice(self, name: str | None) -> Choice:
+        """The method of a name that serves this task, or the task's own; InputError for one that doesn't serve it."""
+        suited = [choice for choice in CHOICES if choice.blind == self.blind]
+        for choice in suited:
+            if choice.name == (name or self.method.name):
+                return choice
+        raise InputError(
+            f"The task {self.name} is not one of --method {name}: give {' or '.join(one.name for one in suited)}."
+        )
+
+    def start(self, flags: OperatorFlags, size: Size, settings: Settings, fit: Fit = "exact") -> Operator:
+        """The operator that a restoration of images of `size` (height, width) starts from; InputError for flags that can't be
+        meant. The method's `settings` say how an unknown kernel is parametrised and how a blur treats the border."""
+        return ops.Identity() if settings.identity else self.restore(Given(flags, size, settings, fit))
+
+    def kind_for(self, flags: OperatorFlags, size: Size) -> str:
+        """The kind of problem, by which settings are chosen."""
+        return kind_of(self.start(flags, size, Settings())) if self.says_kind else self.name
+
+    def check(self, flags: OperatorFlags) -> None:
+        """InputError for a file or a quality that the task doesn't take."""
+        for name in FILES:
+            if getattr(flags, name) is not None and as_flag(name) not in self.flags.split():
+                raise InputError(f"The task {self.name} takes no {as_flag(name)}: see `jaxrestore tasks`.")
 
 
-def named_task(options: Any) -> str:
-    """The task of --task, or that of --operator; InputError unless it is one of the two."""
-    if (options.task is None) == (options.operator is None) and options.task != "operator":
+def named_task(name: str | None, flags: OperatorFlags) -> Task:
+    """The task of --task, or that of --operator; InputError unless it is one of the two, and in the table."""
+    if (name is None) == (flags.operator is None) and name != "operator":
         raise InputError("Give --task NAME (see `jaxrestore tasks`) or --operator FILE.json: one of the two.")
-    return options.task or "operator"
-
-
-def check_task(name: str) -> None:
-    """InputError for a task that is not in the table."""
+    name = name or "operator"
     if name not in TASKS:
         raise InputError(f"There is no task {name!r}; there are: {', '.join(TASKS)} (see `jaxrestore tasks`).")
+    return TASKS[name]
 
 
-def task_operator(name: str, size: Size, settings: Any, options: TaskOptions | None = None, fit: Fit = "exact") -> Any:
-    """The operator that a restoration of images of `size` (height, width) starts from; InputError where a file is missing.
-
-    The preset's `settings` say how an unknown kernel is parametrised and how a blur treats the border.
-    """
-    if settings.operator == "identity":
-        return ops.Identity()
-    options = options or TaskOptions()
-    return _built(name, TASKS[name].restore, options, size, settings, fit)
+def restored_task(name: str | None, flags: OperatorFlags) -> Task:
+    """As `named_task`, for a restoration: deblurring without a kernel is the blind task."""
+    task = named_task(name, flags)
+    return task if task.without_kernel is None or flags.kernel is not None else TASKS[task.without_kernel]
 
 
-def true_operator(name: str, size: Size, options: DegradeOptions) -> Any:
-    """The operator that degrades images of `size`; InputError for flags that can't be meant."""
-    return _built(name, TASKS[name].degrade, options, size, None, "crop")
+@dataclass(frozen=True)
+class Tasks:
+    """List the tasks: what is known, what is estimated, whose they are, and their flags."""
+
+    def __call__(self) -> int:
+        for name, task in TASKS.items():
+            estimated = f"; estimated: {task.estimated}" if task.estimated else ""
+            print(f"{name}\n    known: {task.known}{estimated}")
+            print(f"    papers: {task.papers or 'neither'}; flags: {task.flags or 'none'}")
+        return 0
 
 
-def _built(name: str, build: Callable, options: Any, size: Size, settings: Any, fit: Fit) -> Any:
-    """What the task's function makes of the flags, or the mask that was given."""
-    if options.mask is not None and "--mask" in TASKS[name].flags.split():
-        return ops.Mask.create(read_mask(options.mask, size, fit))
-    try:
-        return build(options, size, settings)
-    except ValueError as error:
-        raise InputError(str(error)) from error
-
-
-def kernels_of(operator: Any) -> list[Any]:
-    """The kernels ``[k, k]`` of an operator, those of its parts included."""
-    if isinstance(operator, ops.Compose):
-        return [kernel for part in operator.parts for kernel in kernels_of(part)]
-    found = getattr(operator, "kernels", (operator.kernel,) if hasattr(operator, "kernel") else ())
-    return [kernel() if callable(kernel) else kernel for kernel in found]
-
-
-def view(operator: Any, y: Any) -> Any:
-    """The measurement as a picture with three channels: a sinogram by filtered back projection, grey thrice."""
-    picture = operator.filtered_back_projection(y) if isinstance(operator, ops.ParallelBeam) else y
-    return jnp.repeat(picture, 3, axis=-1) if picture.shape[-1] == 1 else picture
-
-
-_IDENTITY, _GREY, _REDUCED = building.always(ops.Identity()), building.always(ops.Grayscale()), building.reduce(8)
-_PIXELS, _ONE_KERNEL, _REDUCTION = "which pixels are missing", "that one kernel blurred it", "--scale --reduction"
-OURS = "invert2restore"
-TASKS: dict[str, Task] = {
-    # name: how to restore, how to degrade, what is known, what is estimated, whose task it is, its flags
-    "denoise": Task(_IDENTITY, _IDENTITY, "that the noise is white", "", "BIRD", "--noise-level"),
-    "inpaint": Task(building.known_mask, building.box_or_text, _PIXELS, "", "SHRED, BIRD", "--mask"),
-    "compressed-sensing": Task(building.known_mask, building.random_pixels, _PIXELS, "", "SHRED", "--mask"),
-    "super-resolution": Task(
-        building.reduce(8), building.reduce(8), "the reduction", "", "SHRED, BIRD", "--scale --reduction"
+_REDUCED, _WIDER = "--scale --reduction", "--scale --reduction --kernel-size"
+_TASKS = (
+    Task(
+        "denoise",
+        restore=starts.always(ops.Identity()),
+        degrade=truths.always(ops.Identity()),
+        known="that the noise is white",
+        papers="BIRD",
+        flags="--noise-level",
+        noise_level=30.0,
     ),
-    "blind-super-resolution": Task(
-        building.reduce(4, building.unknown_blur),
-        building.reduce(4, building.gaussian_blur),
-        "the reduction",
-        "a blur kernel before it",
-        "BIRD",
-        f"{_REDUCTION} --kernel-size",
+    Task(
+        "inpaint",
+        restore=starts.masked("inpaint"),
+        degrade=truths.erased,
+        known="which pixels are missing",
+        papers="SHRED, BIRD",
+        flags="--mask",
     ),
-    "deblur": Task(building.given_blur, building.gaussian_blur, "the kernel", "", "", "--kernel"),
-    "blind-deblur": Task(
-        building.unknown_blur,
-        building.gaussian_blur,
-        _ONE_KERNEL,
-        "the kernel",
-        "SHRED, BIRD",
-        "--kernel-size",
+    Task(
+        "compressed-sensing",
+        restore=starts.masked("compressed-sensing"),
+        degrade=truths.sensed,
+        known="which pixels are missing",
+        papers="SHRED",
+        flags="--mask",
+        sparse=True,
     ),
-    "motion-deblur": Task(building.given_blur, building.motion_blur, "the kernel", "", "", "--kernel"),
-    "blind-motion-deblur": Task(
-        building.unknown_blur, building.motion_blur, _ONE_KERNEL, "the kernel", "BIRD", "--kernel-size"
+    Task(
+        "super-resolution",
+        restore=starts.reduced(8),
+        degrade=truths.reduced(8),
+        known="the reduction",
+        papers="SHRED, BIRD",
+        flags=_REDUCED,
+        sparse=True,
     ),
-    "nonuniform-deblur": Task(
-        building.unknown_varying,
-        building.motion_varying,
-        "that a few kernels blurred it",
-        "all of them",
-        "BIRD",
-        "--regions --kernel-size",
+    Task(
+        "blind-super-resolution",
+        restore=starts.reduced(4, starts.blindly_blurred),
+        degrade=truths.reduced(4, truths.gaussian_blur),
+        known="the reduction",
+        estimated="a blur kernel before it",
+        papers="BIRD",
+        flags=_WIDER,
+        sparse=True,
     ),
-    "jpeg": Task(
-        building.codec, building.codec, "that it was a JPEG", "its quality", "Invert2Restore", "--quality", OURS
+    Task(
+        "deblur",
+        restore=starts.blurred,
+        degrade=truths.gaussian_blur,
+        known="the kernel",
+        flags="--kernel",
+        without_kernel="blind-deblur",
     ),
-    "derain": Task(
-        building.rain, building.rain, "that streaks of light were added", "all of them", "Invert2Restore", "", OURS
+    Task(
+        "blind-deblur",
+        restore=starts.blindly_blurred,
+        degrade=truths.gaussian_blur,
+        known="that one kernel blurred it",
+        estimated="the kernel",
+        papers="SHRED, BIRD",
+        flags="--kernel-size",
     ),
-    "exposure": Task(
-        building.tone, building.tone, "the camera's gamma", "exposure and white balance", "", "--gamma", OURS
+    Task(
+        "motion-deblur",
+        restore=starts.blurred,
+        degrade=truths.motion_blur,
+        known="the kernel",
+        flags="--kernel",
+        without_kernel="blind-motion-deblur",
     ),
-    "operator": Task(
-        building.from_file, building.from_file, "what the file says", "what it says is unknown", "", "--operator", OURS
+    Task(
+        "blind-motion-deblur",
+        restore=starts.blindly_blurred,
+        degrade=truths.motion_blur,
+        known="that one kernel blurred it",
+        estimated="the kernel",
+        papers="BIRD",
+        flags="--kernel-size",
     ),
-    "colorize": Task(_GREY, _GREY, "that it is the luma", "", "", ""),
-    "old-photo": Task(
-        building.reduce(2, building.unknown_blur, grey=True),
-        building.reduce(2, building.gaussian_blur, grey=True),
-        "the reduction",
-        "a blur kernel before it",
-        "SHRED",
-        f"{_REDUCTION} --kernel-size",
+    Task(
+        "nonuniform-deblur",
+        restore=starts.blindly_varying,
+        degrade=truths.varying_blur,
+        known="that a few kernels blurred it",
+        estimated="all of them",
+        papers="BIRD",
+        flags="--regions --kernel-size",
     ),
-    "blind": Task(_IDENTITY, _IDENTITY, "nothing", "", "Invert2Restore, DIIP, Gen2Res", "", OURS),
-    "tomography": Task(building.tomograph, building.tomograph, "the angles", "", "BIRD", "--views"),
-}
+    Task(
+        "jpeg",
+        restore=starts.compressed,
+        degrade=truths.compressed,
+        known="that it was a JPEG",
+        estimated="its quality",
+        papers="Invert2Restore",
+        flags="--quality",
+        method=choices.JOINT,
+    ),
+    Task(
+        "derain",
+        restore=starts.rained_on,
+        degrade=truths.rained_on,
+        known="that streaks of light were added",
+        estimated="all of them",
+        papers="Invert2Restore",
+        method=choices.JOINT,
+    ),
+    Task(
+        "exposure",
+        restore=starts.exposed,
+        degrade=truths.exposed,
+        known="the camera's gamma",
+        estimated="exposure and white balance",
+        flags="--gamma",
+        method=choices.JOINT,
+    ),
+    Task(
+        "operator",
+        restore=starts.from_file,
+        degrade=truths.from_file,
+        known="what the file says",
+        estimated="what it says is unknown",
+        flags="--operator",
+        method=choices.JOINT,
+        says_kind=True,
+    ),
+    Task(
+        "colorize",
+        restore=starts.always(ops.Grayscale()),
+        degrade=truths.always(ops.Grayscale()),
+        known="that it is the luma",
+    ),
+    Task(
+        "old-photo",
+        restore=starts.reduced(2, starts.blindly_blurred, grey=True),
+        degrade=truths.reduced(2, truths.gaussian_blur, grey=True),
+        known="the reduction",
+        estimated="a blur kernel before it",
+        papers="SHRED",
+        flags=_WIDER,
+        sparse=True,
+    ),
+    Task(
+        "blind",
+        restore=starts.always(ops.Identity()),
+        degrade=truths.always(ops.Identity()),
+        known="nothing",
+        papers="Invert2Restore, DIIP, Gen2Res",
+        method=choices.ROUNDS,
+        blind=True,
+    ),
+    Task(
+        "tomography",
+        restore=starts.projected,
+        degrade=truths.projected,
+        known="the angles",
+        papers="BIRD",
+        flags="--views",
+        sparse=True,
+    ),
+)
+TASKS = {task.name: task for task in _TASKS}

@@ -3,14 +3,30 @@
 import dataclasses
 import math
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import tyro
+import jax
+
+from jaxrestore._files import check_writable
+from jaxrestore.cli.flags import File, PriorName
+from jaxrestore.diffusion import schedule
+from jaxrestore.diffusion.derived import save_derived
+from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.storage import load_prior, refuse_existing, save_prior
+from jaxrestore.errors import InputError
+from jaxrestore.methods import Constraint, settings_for
+from jaxrestore.methods.settings import changed
+from jaxrestore.training.loop import check, devices_for, train
+from jaxrestore.training.report import Report
+from jaxrestore.training.sources import photographs
+from jaxrestore.training.steps import Training
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainingOptions:
+@dataclass(frozen=True, kw_only=True)
+class TrainingFlags:
     """What both commands take."""
 
     steps: int | None = None
@@ -31,17 +47,30 @@ class TrainingOptions:
     """Of the network's computation; bfloat16 is fast on accelerators only."""
     seed: int = 0
     """Of the weights, the order of the photographs, times and noise."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Train(TrainingOptions):
-    """Train a prior on your own photographs, from fresh weights. A few thousand of one kind are a start."""
-
-    photographs: Annotated[Path, tyro.conf.Positional]
+    photographs: File
     """A folder (with its sub-folders) or an uncompressed tar of photographs, of any size from the prior's on."""
-    out: Annotated[Path, tyro.conf.Positional]
+    out: File
     """The prior's folder to make; it must not exist. OUT.training is written beside: checkpoints, log.jsonl, sample sheets,
     and loss.png where matplotlib is installed. The same command after a kill goes on from there."""
+
+    def settings(self, usual: Training) -> Training:
+        """The usual ones, but for the flags that were given."""
+        return changed(
+            usual,
+            steps=self.steps,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            accumulate=self.accumulate,
+        )
+
+
+Save = Callable[..., None]  # of the trained prior, its folder, and what its card is to say
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(TrainingFlags):
+    """Train a prior on your own photographs, from fresh weights. A few thousand of one kind are a start."""
+
     size: int = 64
     """Side of its images."""
     ch: int = 64
@@ -54,14 +83,7 @@ class Train(TrainingOptions):
     """Weigh times by min(snr, this), 5 in its paper (Hang et al. 2023)."""
 
     def __call__(self) -> int:
-        import jax
-
-        from jaxrestore.diffusion import schedule
-        from jaxrestore.diffusion.prior import Prior
-        from jaxrestore.diffusion.storage import save_prior
-        from jaxrestore.errors import InputError
-        from jaxrestore.networks import DDPMUNet
-        from jaxrestore.training.steps import Training
+        from jaxrestore.networks import DDPMUNet  # Flax is heavy
 
         stride = 2 ** (len(self.ch_mult) - 1)
         if self.size < 8 or self.size % stride or self.ch < 32 or self.ch % 32:
@@ -79,87 +101,66 @@ class Train(TrainingOptions):
         )
         fresh = network.init(jax.random.key(self.seed))
         side = (self.size, self.size, 3)
-        prior = Prior.create(network, fresh, schedule.linear(), side, "v", self.out.name)
+        prior = Prior(network, fresh, schedule.linear(), side, "v", self.out.name)
 
         def save(prior: Prior, folder: Path, **about: Any) -> None:
             plain = dataclasses.replace(network, dtype="float32", remat=False)
             data = f"{about['photographs']} photographs of {self.photographs.name}"
             save_prior(dataclasses.replace(prior, network=plain), folder, data=data, **about)
 
-        return run(self, prior, changed(Training(min_snr=self.min_snr), self), save, least=16)
+        return run_training(self, prior, self.settings(Training(min_snr=self.min_snr)), save, least=16)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Finetune(TrainingOptions):
+@dataclass(frozen=True, kw_only=True)
+class _FromPrior:
+    prior: PriorName
+    """An embedded prior's name, or a prior's folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finetune(TrainingFlags, _FromPrior):  # in this order PRIOR comes before PHOTOGRAPHS and OUT
     """Fine-tune a prior on an album: twenty photographs of one subject, say. Then `restore --prior OUT` with any method."""
 
-    prior: Annotated[str, tyro.conf.Positional]
-    """An embedded prior's name, or a prior's folder."""
-    photographs: Annotated[Path, tyro.conf.Positional]
-    """A folder (with its sub-folders) or an uncompressed tar of photographs, of any size from the prior's on."""
-    out: Annotated[Path, tyro.conf.Positional]
-    """The prior's folder to make; it must not exist. OUT.training is written beside: checkpoints, log.jsonl, sample sheets,
-    and loss.png where matplotlib is installed. The same command after a kill goes on from there."""
-
     def __call__(self) -> int:
-        from jaxrestore.diffusion.derived import save_derived
-        from jaxrestore.diffusion.storage import load_prior
-        from jaxrestore.solve.constraining import constraint
-
         prior = load_prior(self.prior, dtype=self.dtype)
         network: Any = prior.network
         if self.remat:
             prior = dataclasses.replace(prior, network=dataclasses.replace(network, remat=True))
-        chosen = constraint(None, prior.name)
+        chosen: Constraint = settings_for("gen2res", "any", prior)
         # all times: other methods start from all of them
         settings = dataclasses.replace(chosen.finetuning, steps=chosen.personal_steps, times=None)
 
-        def save(prior: Any, folder: Path, **about: Any) -> None:
+        def save(prior: Prior, folder: Path, **about: Any) -> None:
             save_derived(prior, folder, self.prior, **about)
 
-        return run(self, prior, changed(settings, self), save, least=2)
+        return run_training(self, prior, self.settings(settings), save, least=2)
 
 
-def changed(settings: Any, options: TrainingOptions) -> Any:
-    """The settings, but for the flags that were given."""
-    given = {name: getattr(options, name) for name in ("steps", "batch_size", "learning_rate", "accumulate")}
-    return dataclasses.replace(settings, **{name: value for name, value in given.items() if value is not None})
-
-
-def run(options: Any, prior: Any, settings: Any, save: Any, least: int) -> int:
+def run_training(flags: TrainingFlags, prior: Prior, settings: Training, save: Save, least: int) -> int:
     """Train, report, and write the prior's folder at the end; the exit code."""
-    import jax
-
-    from jaxrestore.diffusion.storage import refuse_existing
-    from jaxrestore.errors import InputError
-    from jaxrestore.files.images import check_writable
-    from jaxrestore.training.loop import check, devices_for, train
-    from jaxrestore.training.report import Report
-    from jaxrestore.training.sources import photographs
-
-    refuse_existing(options.out)  # before the work
-    check_writable(options.out)
-    if options.photographs.resolve() in options.out.resolve().parents:
-        raise InputError(f"{options.out} lies among {options.photographs}: its sample sheets would be trained on.")
-    check(settings, len(prior.schedule), options.report_every)
-    found = photographs(options.photographs, prior.shape, least)
+    refuse_existing(flags.out)  # before the work
+    check_writable(flags.out)
+    if flags.photographs.resolve() in flags.out.resolve().parents:
+        raise InputError(f"{flags.out} lies among {flags.photographs}: its sample sheets would be trained on.")
+    check(settings, len(prior.schedule), flags.report_every)
+    found = photographs(flags.photographs, prior.shape, least)
     for sentence in found.left_out:
         print(f"jaxrestore: left out: {sentence}", file=sys.stderr)
-    print(f"{options.photographs}: {len(found.items)} photographs, {settings.steps} steps of {settings.batch_size}")
-    beside = options.out.with_name(f"{options.out.name}.training")
+    print(f"{flags.photographs}: {len(found.items)} photographs, {settings.steps} steps of {settings.batch_size}")
+    beside = flags.out.with_name(f"{flags.out.name}.training")
     done = train(
         prior,
         found,
-        jax.random.key(options.seed),
+        jax.random.key(flags.seed),
         settings,
         checkpoint=beside / "checkpoints",
-        report_every=options.report_every,
-        minutes=options.minutes,
+        report_every=flags.report_every,
+        minutes=flags.minutes,
         progress=True,
         watch=Report(beside, settings),
     )
     if done.step < settings.steps:
-        print(f"{options.out}: {done.step} of {settings.steps} steps are done; the same command goes on")
+        print(f"{flags.out}: {done.step} of {settings.steps} steps are done; the same command goes on")
         return 0
     about = {
         "photographs": len(found.items),
@@ -169,6 +170,6 @@ def run(options: Any, prior: Any, settings: Any, save: Any, least: int) -> int:
         "hardware": f"{len(devices_for(settings.batch_size // settings.accumulate))} {jax.devices()[0].device_kind}",
         "settings": dataclasses.asdict(settings),
     }
-    save(done.prior, options.out, **about)
-    print(f"{options.out}: trained for {done.step} steps, last loss {about['last_loss']:.4f}; see {beside}")
+    save(done.prior, flags.out, **about)
+    print(f"{flags.out}: trained for {done.step} steps, last loss {about['last_loss']:.4f}; see {beside}")
     return 0

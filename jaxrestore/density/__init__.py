@@ -1,1 +1,30 @@
 """How typical a noise is, and how to make it so."""
+
+from jaxrestore.density.corrections import mean_and_norm, mix, mix_until, rank_gaussian, sphere, whiten_bands
+from jaxrestore.density.gaussian import Terms, objective, terms
+from jaxrestore.density.normality import PValues, flagged, patch_tests
+from jaxrestore.density.rectification import Rectified, Strength, correct, descend_objective, rectify
+from jaxrestore.density.typical import calibrate, deviation, noise_of
+
+__all__ = [
+    "PValues",
+    "Rectified",
+    "Strength",
+    "Terms",
+    "calibrate",
+    "correct",
+    "descend_objective",
+    "deviation",
+    "flagged",
+    "mean_and_norm",
+    "mix",
+    "mix_until",
+    "noise_of",
+    "objective",
+    "patch_tests",
+    "rank_gaussian",
+    "rectify",
+    "sphere",
+    "terms",
+    "whiten_bands",
+]

@@ -12,15 +12,19 @@ import jax.numpy as jnp
 from jax.scipy.stats import norm
 from jaxtyping import Array, Bool, Float
 
-from jaxrestore.density.objective import from_patches, rings, spectrum, to_patches
+from jaxrestore.density.gaussian import from_patches, rings, spectrum, to_patches
 
 
 def sphere(noise: Float[Array, "h w c"], size: int | None = None) -> Float[Array, "h w c"]:
-    """On the shell where nearly all the mass lies, norm sqrt(d): as a whole (BIRD, eq. 6), or each patch of `size`."""
+    """On the shell where nearly all the mass lies, norm sqrt(d): as a whole (BIRD, eq. 6), or each patch of `size`.
+
+    >>> sphere(jnp.full((8, 8, 3), 0.5)).max()
+    Array(1., dtype=float32)
+    """
     patches = noise.reshape(1, 1, -1) if size is None else to_patches(noise, size)
     square = jnp.sum(patches**2, axis=-1, keepdims=True)
-    made = patches * jnp.sqrt(patches.shape[-1] / (square + 1e-9))
-    return made.reshape(noise.shape) if size is None else from_patches(made, noise.shape)
+    scaled = patches * jnp.sqrt(patches.shape[-1] / (square + 1e-9))
+    return scaled.reshape(noise.shape) if size is None else from_patches(scaled, noise.shape)
 
 
 def mean_and_norm(noise: Float[Array, "h w c"], size: int = 8) -> Float[Array, "h w c"]:

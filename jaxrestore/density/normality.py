@@ -12,7 +12,7 @@ from jax.scipy.special import gammainc, gammaincc
 from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
-from jaxrestore.density.objective import rings, spectrum, to_patches
+from jaxrestore.density.gaussian import rings, spectrum, to_patches
 
 
 class PValues(NamedTuple):

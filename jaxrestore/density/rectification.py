@@ -14,8 +14,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float
 
-from jaxrestore.density.objective import BANDS, Terms, band_of, objective
-from jaxrestore.density.typical import Typical, deviation, from_blocks, from_opponent, to_blocks, to_opponent
+from jaxrestore.density.gaussian import BANDS, Terms, band_of, objective
+from jaxrestore.density.typical import deviation, from_blocks, from_opponent, to_blocks, to_opponent
+from jaxrestore.diffusion.statistics import NoiseStatistics
 
 
 class Strength(NamedTuple):
@@ -40,7 +41,7 @@ class Rectified(NamedTuple):
 
 def rectify(
     noise: Float[Array, "h w c"],
-    typical: Typical,
+    statistics: NoiseStatistics,
     index: Any,
     strength: Strength | None = None,
     correction: Correction | None = None,
@@ -48,10 +49,19 @@ def rectify(
     """The noise corrected at the depth of that index, how untypical it was and is, and how far it moved.
 
     `correction` is `correct` unless you bring your own: a function of (noise, clean photographs' energy, strength).
+
+    >>> import jax, jaxrestore as jr
+    >>> prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.5)
+    >>> photographs = 0.5 * jax.random.normal(jax.random.key(0), (8, 8, 8, 3))
+    >>> statistics = jr.calibrate(prior, photographs, depths=(100,), steps=2)
+    >>> loud = 3 * jax.random.normal(jax.random.key(1), (8, 8, 3))
+    >>> rectified = rectify(loud, statistics, 0)
+    >>> bool(abs(rectified.after).max() < abs(rectified.before).max())
+    True
     """
-    made = (correction or correct)(noise, typical.energy[index], strength or Strength())
-    moved = jnp.sqrt(jnp.mean((made - noise) ** 2))
-    return Rectified(made, deviation(noise, typical, index), deviation(made, typical, index), moved)
+    corrected = (correction or correct)(noise, statistics.energy[index], strength or Strength())
+    moved = jnp.sqrt(jnp.mean((corrected - noise) ** 2))
+    return Rectified(corrected, deviation(noise, statistics, index), deviation(corrected, statistics, index), moved)
 
 
 def correct(
@@ -61,7 +71,7 @@ def correct(
     brightness has lost its coarse frequencies as a whole, those that are too small raised, and nothing else.
 
     The patches are those of two tilings, half a patch apart, of which the mean is taken: no seams. `energy` is that of clean
-    photographs' coefficients (`Typical.energy` at a depth).
+    photographs' coefficients (`NoiseStatistics.energy` at a depth).
     """
     strength = strength or Strength()
     half, lost = energy.shape[0] // 2, has_lost(noise, energy)
@@ -130,7 +140,7 @@ def descend_objective(
 ) -> Float[Array, "h w c"]:
     """argmin over z' of mean((z' - z)^2) + weight * objective(z'), by Adam with a rate that decays to 0 (Optax).
 
-    Towards the ideal N(0, I) of `density.objective`: where photographs' noise isn't, so that small weights serve best.
+    Towards the ideal N(0, I) of `density.gaussian`: where photographs' noise isn't, so that small weights serve best.
     """
     optimizer = optax.adam(optax.cosine_decay_schedule(learning_rate, iterations))
 

@@ -6,7 +6,6 @@ looked at in opponent colours (brightness, and two differences) and in the DCT o
 again. Everything here is about one noise ``[h, w, c]``, pure, for jit, vmap and grad.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -14,28 +13,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxrestore._pytree import register
-from jaxrestore.density.objective import dct_basis, rings
+from jaxrestore._dct import block_dct, inverse_block_dct
+from jaxrestore.density.gaussian import rings
 from jaxrestore.diffusion.ddim import ascend
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.schedule import partial_grid
+from jaxrestore.diffusion.schedule import noise_part, partial_grid
+from jaxrestore.diffusion.statistics import NoiseStatistics
+from jaxrestore.errors import InputError
 
 PATCH = 8
 OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [0.5, -1, 0.5]]) / np.sqrt([[3], [2], [1.5]])  # orthonormal
-
-
-@register
-@dataclass(frozen=True)
-class Typical:
-    """Statistics of clean photographs' noise at some depths, and how it was found. Made by `calibrate`, kept with a prior
-    (`load_typical`): they hold for that prior and those steps."""
-
-    depths: Any  # [depths] int32: times of the schedule, rising
-    energy: Any  # [depths, p, p, c]: mean square of each DCT coefficient of a patch
-    level: Any  # [depths, bands, c]: log2 of a photograph's energy in a band over that of all: its mean,
-    spread: Any  # [depths, bands, c]: and its deviation from one photograph to the next
-    steps: int = field(metadata={"static": True})  # of DDIM, at each depth
-    refinements: int = field(metadata={"static": True})  # of the inversion
 
 
 def noise_of(
@@ -46,8 +33,7 @@ def noise_of(
     At t = T - 1 that is the noise of the whole unroll. Cost: steps (1 + refinements) network evaluations.
     """
     x = ascend(prior, image, partial_grid(prior.schedule, depth, steps), refinements=refinements)
-    alpha_bar = prior.schedule.alpha_bar[depth]
-    return (x - jnp.sqrt(alpha_bar) * image) / jnp.sqrt(1 - alpha_bar)
+    return noise_part(x, image, prior.schedule.alpha_bar[depth])
 
 
 def to_opponent(noise: Float[Array, "*b c"]) -> Float[Array, "*b c"]:
@@ -61,35 +47,32 @@ def from_opponent(noise: Float[Array, "*b c"]) -> Float[Array, "*b c"]:
 
 
 def to_blocks(noise: Float[Array, "h w c"], size: int = PATCH) -> Float[Array, "y size x size c"]:
-    """The DCT of each patch, in opponent colours. ValueError if patches don't tile the noise."""
-    h, w, c = noise.shape
+    """The DCT of each patch, in opponent colours. InputError if patches don't tile the noise."""
+    h, w, _ = noise.shape
     if h % size or w % size:
-        raise ValueError(f"Patches of {size} don't tile a noise of {h} x {w}: the size must divide both sides.")
-    split = to_opponent(noise).reshape(h // size, size, w // size, size, c)
-    return jnp.einsum("ki,yixjc,lj->ykxlc", dct_basis(size), split, dct_basis(size), precision="highest")
+        raise InputError(f"Patches of {size} don't tile a noise of {h} x {w}: the size must divide both sides.")
+    return block_dct(to_opponent(noise), size)
 
 
 def from_blocks(blocks: Float[Array, "y size x size c"]) -> Float[Array, "h w c"]:
     """The inverse of `to_blocks`."""
-    y, size, x, _, c = blocks.shape
-    split = jnp.einsum("ki,ykxlc,lj->yixjc", dct_basis(size), blocks, dct_basis(size), precision="highest")
-    return from_opponent(split.reshape(y * size, x * size, c))
+    return from_opponent(inverse_block_dct(blocks))
 
 
-def _level(noise: Float[Array, "h w c"], energy: Float[Array, "p p c"]) -> Float[Array, "bands c"]:
+def band_levels(noise: Float[Array, "h w c"], energy: Float[Array, "p p c"]) -> Float[Array, "bands c"]:
     """log2 of the mean of squared coefficients over `energy`, in each band of the DCT and each (opponent) channel."""
     ratio = jnp.mean(to_blocks(noise, energy.shape[0]) ** 2, axis=(0, 2)) / energy
     flat = ratio.reshape(-1, ratio.shape[-1])
     return jnp.log2(jnp.stack([flat[ring].mean(0) for ring in rings(energy.shape[0])]) + 1e-12)
 
 
-def deviation(noise: Float[Array, "h w c"], typical: Typical, index: Any) -> Float[Array, "bands c"]:
+def deviation(noise: Float[Array, "h w c"], statistics: NoiseStatistics, index: Any) -> Float[Array, "bands c"]:
     """z-scores of the noise's energies in bands against clean photographs', at the depth of that index.
 
     About N(0, 1) for another clean photograph: above 2 something was added, below -2 something was taken away. Bands from
     the lowest frequencies to the highest.
     """
-    return (_level(noise, typical.energy[index]) - typical.level[index]) / typical.spread[index]
+    return (band_levels(noise, statistics.energy[index]) - statistics.level[index]) / statistics.spread[index]
 
 
 def calibrate(
@@ -99,16 +82,22 @@ def calibrate(
     steps: int = 10,
     refinements: int = 2,
     patch: int = PATCH,
-) -> Typical:
+) -> NoiseStatistics:
     """The statistics of clean photographs: a few dozen, of the prior's kind and in [-1, 1].
 
-    Cost: steps (1 + refinements) evaluations a photograph and depth. ValueError for fewer than 4 photographs, or depths
+    Cost: steps (1 + refinements) evaluations a photograph and depth. InputError for fewer than 4 photographs, or depths
     that don't rise within the schedule.
+
+    >>> import jax, jax.numpy as jnp, jaxrestore as jr
+    >>> prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.5)
+    >>> photographs = 0.5 * jax.random.normal(jax.random.key(0), (8, 8, 8, 3))
+    >>> jr.calibrate(prior, photographs, depths=(100,), steps=2).energy.shape
+    (1, 8, 8, 3)
     """
     if len(photographs) < 4:
-        raise ValueError(f"{len(photographs)} photographs can't say how photographs differ: give some dozens.")
+        raise InputError(f"{len(photographs)} photographs can't say how photographs differ: give some dozens.")
     if list(depths) != sorted(set(depths)) or not depths or depths[0] < 1 or depths[-1] >= len(prior.schedule):
-        raise ValueError(f"Depths must rise from 1 to at most {len(prior.schedule) - 1}, not be {depths}.")
+        raise InputError(f"Depths must rise from 1 to at most {len(prior.schedule) - 1}, not be {depths}.")
 
     def at(depth: Array) -> tuple[Array, Array, Array]:
         noise = jax.lax.map(
@@ -117,9 +106,9 @@ def calibrate(
         shifted = jnp.roll(noise, (patch // 2, patch // 2), (1, 2))
         blocks = jax.vmap(lambda one: to_blocks(one, patch))(jnp.concatenate([noise, shifted]))
         energy = jnp.mean(blocks**2, axis=(0, 1, 3))
-        level = jax.vmap(lambda one: _level(one, energy))(noise)
+        level = jax.vmap(lambda one: band_levels(one, energy))(noise)
         return energy, level.mean(0), level.std(0, ddof=1)
 
     times = jnp.asarray(depths, jnp.int32)
     energy, level, spread = jax.lax.map(at, times)
-    return Typical(times, energy, level, spread, steps, refinements)
+    return NoiseStatistics(times, energy, level, spread, steps, refinements)

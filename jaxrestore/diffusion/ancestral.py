@@ -8,7 +8,8 @@ from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.schedule import Schedule
+from jaxrestore.diffusion.schedule import Schedule, clean_part
+from jaxrestore.errors import InputError
 
 Variance = Literal["learned", "fixed_small", "fixed_large"]
 
@@ -44,11 +45,11 @@ def predict(
     """The network's p(x_{t-1} | x_t), its x0 clipped to [-1, 1] if `clip`. One network evaluation; t ``[]`` or ``[b]``.
 
     "learned": between the two fixed ones in the logarithm, by the network's second output (Nichol & Dhariwal 2021, eq. 15);
-    "fixed_small": that of `posterior`; "fixed_large": beta. ValueError for "learned" where the network has no such output.
+    "fixed_small": that of `posterior`; "fixed_large": beta. InputError for "learned" where the network has no such output.
     """
     eps, raw = prior.apply(x, t, label)
     alpha_bar = _spread(prior.schedule.alpha_bar[t])
-    x0 = (x - jnp.sqrt(1 - alpha_bar) * eps) / jnp.sqrt(alpha_bar)
+    x0 = clean_part(x, eps, alpha_bar)
     if clip:
         x0 = jnp.clip(x0, -1.0, 1.0)
     small = posterior(prior.schedule, x0, x, t)
@@ -59,26 +60,26 @@ def predict(
         first = _levels(prior.schedule, jnp.maximum(t, 1))[0]
         return small._replace(log_variance=jnp.where(_spread(t) == 0, small.log_variance, jnp.log(first)))
     if variance != "learned":
-        raise ValueError(f"Unknown variance {variance!r}; known: {', '.join(get_args(Variance))}.")
+        raise InputError(f"Unknown variance {variance!r}; known: {', '.join(get_args(Variance))}.")
     if raw is None:
-        raise ValueError("This prior's network has no variance output: choose fixed_small or fixed_large.")
+        raise InputError("This prior's network has no variance output: choose fixed_small or fixed_large.")
     share = (raw + 1) / 2
     return small._replace(log_variance=share * log_beta + (1 - share) * small.log_variance)
 
 
 def ancestral_step(
     prior: Prior,
-    key: Array,
     x: Float[Array, "b h w c"],
     t: Array,
+    key: Array,
     variance: Variance = "learned",
     clip: bool = True,
     label: Array | None = None,
 ) -> Float[Array, "b h w c"]:
     """A draw of x_{t-1} from `predict`; at t = 0 its mean, the image. One network evaluation."""
-    found = predict(prior, x, t, variance, clip, label)
+    step = predict(prior, x, t, variance, clip, label)
     noise = jax.random.normal(key, x.shape, x.dtype)
-    return found.mean + jnp.where(_spread(t) == 0, 0.0, jnp.exp(found.log_variance / 2)) * noise
+    return step.mean + jnp.where(_spread(t) == 0, 0.0, jnp.exp(step.log_variance / 2)) * noise
 
 
 class Losses(NamedTuple):
@@ -105,18 +106,18 @@ def hybrid_loss(
     x = prior.schedule.diffuse(x0, noise, t)
     eps, raw = prior.apply(x, t, label, key)
     if raw is None:
-        raise ValueError("This prior's network has no variance output: its loss is the mean square alone.")
+        raise InputError("This prior's network has no variance output: its loss is the mean square alone.")
     output = jnp.concatenate([jax.lax.stop_gradient(eps), raw], axis=-1)
-    held = Prior.create(lambda *_: output, None, prior.schedule, prior.shape)
-    found, true = predict(held, x, t, clip=False), posterior(prior.schedule, x0, x, t)
+    held = Prior(lambda *_: output, None, prior.schedule, prior.shape)
+    ours, true = predict(held, x, t, clip=False), posterior(prior.schedule, x0, x, t)
     divergence = 0.5 * (
-        found.log_variance
+        ours.log_variance
         - true.log_variance
         - 1
-        + jnp.exp(true.log_variance - found.log_variance)
-        + (true.mean - found.mean) ** 2 * jnp.exp(-found.log_variance)
+        + jnp.exp(true.log_variance - ours.log_variance)
+        + (true.mean - ours.mean) ** 2 * jnp.exp(-ours.log_variance)
     )
-    decoder = -_log_likelihood(x0, found.mean, found.log_variance / 2)
+    decoder = -_log_likelihood(x0, ours.mean, ours.log_variance / 2)
     bound = jnp.where(_spread(t) == 0, decoder, divergence).mean((1, 2, 3)) / jnp.log(2.0)
     mean_square = jnp.mean((noise - eps) ** 2, axis=(1, 2, 3))
     return Losses(mean_square, bound, mean_square + bound * len(prior.schedule) / 1000)

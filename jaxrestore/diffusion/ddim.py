@@ -20,7 +20,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.schedule import GridName, TimeGrid, time_grid
+from jaxrestore.diffusion.schedule import GridName, TimeGrid, clean_part, noise_part, time_grid
+from jaxrestore.errors import InputError
 
 GradientMode = Literal["frozen", "frozen_v", "frozen_x0", "full"]
 
@@ -31,7 +32,7 @@ def unroll(
     noise: Float[Array, "*b h w c"],
     *,
     skip: int = 100,
-    grid: GridName = "published",
+    grid: GridName = "leading",
     clip: bool = True,
     gradient: GradientMode = "frozen",
     label: Array | None = None,
@@ -41,6 +42,12 @@ def unroll(
     With `clip`, every predicted x0 is clipped to [-1, 1] and the noise derived from it anew, as in BIRD's published code;
     without, the map is smooth and invertible. `skip` and `grid` name the times (`schedule.grid_times`); `gradient` is
     described above. One `lax.scan`: compile time does not grow with the steps. Pure; for jit, vmap and grad.
+
+    >>> import jax, jax.numpy as jnp, jaxrestore as jr
+    >>> prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.5)
+    >>> image = jr.unroll(prior, jax.random.normal(jax.random.key(0), prior.shape), skip=250)
+    >>> image.shape, bool(abs(image).max() <= 1)
+    ((8, 8, 3), True)
     """
     return descend(prior, noise, time_grid(prior.schedule, skip, grid), clip=clip, gradient=gradient, label=label)
 
@@ -56,7 +63,7 @@ def descend(
 ) -> Float[Array, "*b h w c"]:
     """The image to which DDIM leads from x at ``times.t[0]``, of pure noise or of a noisy image. See `unroll`. Pure."""
     if gradient not in get_args(GradientMode):
-        raise ValueError(f"Unknown gradient mode {gradient!r}; known: {', '.join(get_args(GradientMode))}.")
+        raise InputError(f"Unknown gradient mode {gradient!r}; known: {', '.join(get_args(GradientMode))}.")
 
     def step(x, time):
         t, alpha_bar, alpha_bar_next = time
@@ -64,7 +71,7 @@ def descend(
             eps = prior.predict_noise(x, t, label)
         else:  # on the input too: then nothing of the network is kept for the backward pass
             eps = jax.lax.stop_gradient(prior.predict_noise(jax.lax.stop_gradient(x), t, label))
-        x0 = (x - jnp.sqrt(1 - alpha_bar) * eps) / jnp.sqrt(alpha_bar)
+        x0 = clean_part(x, eps, alpha_bar)
         if gradient == "frozen_v":
             x0 = _with_slope(x0, jnp.sqrt(alpha_bar), x)
         elif gradient == "frozen_x0":
@@ -73,7 +80,7 @@ def descend(
             clipped = jnp.clip(x0, -1.0, 1.0)
             x0 = x0 + jax.lax.stop_gradient(clipped - x0) if gradient == "frozen_v" else clipped
         if clip or gradient in ("frozen_v", "frozen_x0"):
-            eps = (x - jnp.sqrt(alpha_bar) * x0) / jnp.sqrt(1 - alpha_bar)
+            eps = noise_part(x, x0, alpha_bar)
         return jnp.sqrt(alpha_bar_next) * x0 + jnp.sqrt(1 - alpha_bar_next) * eps, None
 
     if gradient == "full":
@@ -92,7 +99,7 @@ def invert(
     image: Float[Array, "*b h w c"],
     *,
     skip: int = 100,
-    grid: GridName = "published",
+    grid: GridName = "leading",
     refinements: int = 0,
     label: Array | None = None,
 ) -> Float[Array, "*b h w c"]:
@@ -101,6 +108,12 @@ def invert(
     A DDIM step from x_t to x_s is implicit in x_t when read backwards: x_t = a x_s + b eps(x_t, t). It is solved by
     fixed-point iteration from x_t = x_s; `refinements` counts the iterations after the first. The error falls with the
     size of the steps and geometrically with the refinements; check ``unroll(prior, z, clip=False)`` against the image.
+
+    >>> import jax.numpy as jnp, jaxrestore as jr
+    >>> prior, image = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.5), jnp.full((8, 8, 3), 0.3)
+    >>> again = jr.unroll(prior, jr.invert(prior, image, skip=50, refinements=8), skip=50, clip=False)
+    >>> bool(abs(again - image).max() < 1e-3)
+    True
     """
     return ascend(prior, image, time_grid(prior.schedule, skip, grid), refinements=refinements, label=label)
 

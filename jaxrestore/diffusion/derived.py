@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from jaxrestore.density.calibration import FILE as CALIBRATION
 from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.statistics import FILE as CALIBRATION
 from jaxrestore.diffusion.storage import prior_folder, read_card, refuse_existing, save_prior
+from jaxrestore.diffusion.tuned import FILE as SETTINGS
 
 KEPT = ("data", "licence", "attribution", "limits", "source")  # of the base's card; what was measured was of the base
 
@@ -17,8 +18,8 @@ def save_derived(prior: Prior, folder: Path, base: str | Path, **finetuned: Any)
     """Write a prior that was fine-tuned from `base` (a name or folder) as a new folder that every method takes.
 
     The card keeps the base's data, licence and attribution, and says how it was `finetuned`, and how its base was. The base's
-    calibration comes along, marked as the base's: it holds nearly; `jaxrestore calibrate` measures it anew. Raises what
-    `save_prior` raises.
+    calibration and settings come along, marked as the base's: they hold nearly, and `jaxrestore calibrate` and `tune` measure
+    them anew. Raises what `save_prior` raises.
     """
     source, card, folder = prior_folder(base), read_card(base), Path(folder)
     refuse_existing(folder)
@@ -34,7 +35,8 @@ def save_derived(prior: Prior, folder: Path, base: str | Path, **finetuned: Any)
     attribution = source / str(card.get("attribution", ""))
     if attribution.is_file():
         shutil.copyfile(attribution, aside / attribution.name)
-    if (source / CALIBRATION).is_file():
-        stored = json.loads((source / CALIBRATION).read_text())
-        (aside / CALIBRATION).write_text(json.dumps({**stored, "calibrated_for": card["name"]}) + "\n")
+    for file in (CALIBRATION, SETTINGS):
+        if (source / file).is_file():
+            stored = json.loads((source / file).read_text())
+            (aside / file).write_text(json.dumps({**stored, "measured_for": card["name"]}) + "\n")
     aside.rename(folder)

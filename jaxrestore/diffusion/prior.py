@@ -8,7 +8,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxrestore._pytree import register
-from jaxrestore.diffusion.schedule import Schedule, linear
+from jaxrestore.diffusion.schedule import Schedule, linear, noise_part
+from jaxrestore.diffusion.statistics import NoiseStatistics
+from jaxrestore.diffusion.tuned import Tuned
+from jaxrestore.errors import InputError
 
 Prediction = Literal["noise", "x0", "v"]
 
@@ -16,36 +19,39 @@ Prediction = Literal["noise", "x0", "v"]
 @register
 @dataclass(frozen=True)
 class Prior:
-    """A denoising network with its weights, noise schedule and native image shape. Make one with `Prior.create`.
+    """A denoising network with its weights, noise schedule and native image shape, and what it knows of itself.
 
-    Leaves: `parameters` and `schedule`. Static: `network`, any pure function ``(parameters, x, t, label, key) -> output``
-    over ``x [b, h, w, c]`` and ``t []`` or ``[b]``; `shape` ``(h, w, c)``; what the network predicts; a name.
+    Leaves: `parameters`, `schedule`, `statistics`. Static: `network`, any pure function
+    ``(parameters, x, t, label, key) -> output`` over ``x [b, h, w, c]`` and ``t []`` or ``[b]``; `shape` ``(h, w, c)``; what
+    the network predicts; a name; the settings that were tuned for it. InputError for a prediction type that is not known.
+
+    >>> import jax, jaxrestore as jr
+    >>> def network(parameters, x, t, label, key):  # of data that are all zero: everything in x_t is noise
+    ...     return x / parameters["level"][t]
+    >>> schedule = jr.schedule.linear()
+    >>> prior = jr.Prior(network, {"level": (1 - schedule.alpha_bar) ** 0.5}, schedule, (8, 8, 3))
+    >>> jr.unroll(prior, jax.random.normal(jax.random.key(0), prior.shape)).shape
+    (8, 8, 3)
     """
 
+    network: Callable = field(metadata={"static": True})
     parameters: Any
     schedule: Schedule
-    network: Callable = field(metadata={"static": True})
     shape: tuple[int, int, int] = field(metadata={"static": True})
     prediction: Prediction = field(default="noise", metadata={"static": True})
     name: str = field(default="unnamed", metadata={"static": True})
+    statistics: NoiseStatistics | None = None  # of clean photographs' noise (`calibrate`)
+    settings: Tuned = field(default=Tuned(), metadata={"static": True})  # by method and kind of problem (`tune`)
 
-    @staticmethod
-    def create(
-        network: Callable,
-        parameters: Any,
-        schedule: Schedule,
-        shape: tuple[int, ...],
-        prediction: Prediction = "noise",
-        name: str = "unnamed",
-    ) -> "Prior":
-        """A prior from a function and parameters of your own. ValueError for a prediction type that is not known."""
-        if prediction not in get_args(Prediction):
+    def __post_init__(self) -> None:
+        if self.prediction not in get_args(Prediction):
             known = ", ".join(get_args(Prediction))
-            raise ValueError(f"A network that predicts {prediction!r} can't be used; known prediction types: {known}.")
-        if len(shape) != 3 or any(side < 1 for side in shape):
-            raise ValueError(f"shape must be (height, width, channels), not {shape}.")
-        height, width, channels = shape
-        return Prior(parameters, schedule, network, (height, width, channels), prediction, name)
+            raise InputError(
+                f"A network that predicts {self.prediction!r} can't be used; known prediction types: {known}."
+            )
+        if len(self.shape) != 3 or any(side < 1 for side in self.shape):
+            raise InputError(f"shape must be (height, width, channels), not {self.shape}.")
+        object.__setattr__(self, "shape", tuple(self.shape))
 
     def apply(
         self, x: Float[Array, "*b h w c"], t: Any, label: Array | None = None, key: Array | None = None
@@ -60,13 +66,13 @@ class Prior:
         output = self.network(self.parameters, x, t, label, key)
         channels = x.shape[-1]
         if output.shape[-1] not in (channels, 2 * channels):
-            raise ValueError(f"The network gives {output.shape[-1]} channels for images of {channels}.")
+            raise InputError(f"The network gives {output.shape[-1]} channels for images of {channels}.")
         prediction, variance = output[..., :channels], output[..., channels:]
         alpha_bar = self.schedule.alpha_bar[t].reshape(-1, 1, 1, 1)
         if self.prediction == "v":
             prediction = jnp.sqrt(alpha_bar) * prediction + jnp.sqrt(1 - alpha_bar) * x
         elif self.prediction == "x0":
-            prediction = (x - jnp.sqrt(alpha_bar) * prediction) / jnp.sqrt(1 - alpha_bar)
+            prediction = noise_part(x, prediction, alpha_bar)
         return prediction, variance if variance.size else None
 
     def predict_noise(
@@ -81,11 +87,17 @@ def gaussian_prior(mean: Array, std: Array | float, schedule: Schedule | None = 
 
     `mean` is ``[h, w, c]``, `std` broadcasts against it. With E[noise | x_t] linear in x_t, the unclipped unroll is affine:
     the prior on which the library's own tests run, and the first to try your code on.
+
+    >>> import jax.numpy as jnp, jaxrestore as jr
+    >>> prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.5)
+    >>> float(jr.unroll(prior, jnp.zeros(prior.shape), clip=False).max())  # the mean of the noise is that of the data
+    0.0
     """
     schedule = schedule or linear()
     mean = jnp.asarray(mean, jnp.float32)
     parameters = {"mean": mean, "std": jnp.broadcast_to(jnp.float32(std), mean.shape), "alpha_bar": schedule.alpha_bar}
-    return Prior.create(_gaussian_noise, parameters, schedule, (*mean.shape,), name="gaussian")
+    height, width, channels = mean.shape
+    return Prior(_gaussian_noise, parameters, schedule, (height, width, channels), name="gaussian")
 
 
 def _gaussian_noise(parameters, x, t, label=None, key=None):

@@ -12,17 +12,39 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jaxrestore._pytree import register
+from jaxrestore._pytree import is_traced, register
+from jaxrestore.errors import InputError
 
-GridName = Literal["paper", "published", "respaced"]
+GridName = Literal["trailing", "leading", "linspace"]
 
 
 @register
 @dataclass(frozen=True)
 class Schedule:
-    """alpha_bar, float32 ``[T]``, falling from nearly 1 (clean) to nearly 0 (pure noise). Make one with a function below."""
+    """alpha_bar, float32 ``[T]``, falling from nearly 1 (clean) to nearly 0 (pure noise).
 
-    alpha_bar: Any
+    From the cumulated products of 1 - beta; the functions below make the usual ones. InputError unless the levels lie within
+    (0, 1) as float32 and never rise (not checked of traced arrays, whose values nobody knows).
+
+    >>> len(Schedule([0.9, 0.5, 0.1]))
+    3
+    """
+
+    alpha_bar: Float[Array, " T"] | Any
+
+    def __post_init__(self) -> None:
+        if is_traced(self.alpha_bar):
+            return
+        levels = np.asarray(self.alpha_bar, np.float32)
+        if levels.ndim != 1 or levels.size == 0:
+            raise InputError(
+                f"alpha_bar must be a vector [T] of at least one level, not an array of shape {levels.shape}."
+            )
+        if not (np.all(levels > 0) and np.all(levels < 1) and np.all(np.diff(levels) <= 0)):
+            raise InputError(
+                "alpha_bar must lie within (0, 1) and must not rise with t: give cumulated products of 1 - beta."
+            )
+        object.__setattr__(self, "alpha_bar", jnp.asarray(levels))
 
     def __len__(self) -> int:
         return self.alpha_bar.shape[0]
@@ -35,24 +57,22 @@ class Schedule:
         return jnp.sqrt(alpha_bar) * x0 + jnp.sqrt(1 - alpha_bar) * noise
 
 
-def from_alpha_bar(alpha_bar) -> Schedule:
-    """The schedule with the given cumulated signal levels ``[T]``: within (0, 1) as float32, never rising, or ValueError."""
-    levels = np.asarray(alpha_bar, np.float32)
-    if levels.ndim != 1 or levels.size == 0:
-        raise ValueError(f"alpha_bar must be a vector [T] of at least one level, not an array of shape {levels.shape}.")
-    if not (np.all(levels > 0) and np.all(levels < 1) and np.all(np.diff(levels) <= 0)):
-        raise ValueError(
-            "alpha_bar must lie within (0, 1) and must not rise with t: give cumulated products of 1 - beta."
-        )
-    return Schedule(jnp.asarray(levels))
+def clean_part(x: Array, noise: Array, alpha_bar: Array) -> Array:
+    """x0 in x_t = sqrt(ab) x0 + sqrt(1 - ab) noise, of which the noise is known or predicted; `alpha_bar` broadcasts."""
+    return (x - jnp.sqrt(1 - alpha_bar) * noise) / jnp.sqrt(alpha_bar)
+
+
+def noise_part(x: Array, x0: Array, alpha_bar: Array) -> Array:
+    """The noise in x_t = sqrt(ab) x0 + sqrt(1 - ab) noise, of which x0 is known; `alpha_bar` broadcasts."""
+    return (x - jnp.sqrt(alpha_bar) * x0) / jnp.sqrt(1 - alpha_bar)
 
 
 def from_betas(betas) -> Schedule:
     """The schedule of the given betas ``[T]`` in [0, 1): alpha_bar[t] = prod_{s <= t} (1 - beta[s])."""
     betas = np.asarray(betas, np.float64)
     if betas.ndim != 1 or not (np.all(betas >= 0) and np.all(betas < 1)):
-        raise ValueError("betas must be a vector [T] of values in [0, 1).")
-    return from_alpha_bar(np.cumprod(1 - betas))
+        raise InputError("betas must be a vector [T] of values in [0, 1).")
+    return Schedule(np.cumprod(1 - betas))
 
 
 def linear(steps: int = 1000, first: float = 1e-4, last: float = 0.02) -> Schedule:
@@ -94,23 +114,26 @@ class TimeGrid(NamedTuple):
 def grid_times(length: int, skip: int, grid: GridName) -> np.ndarray:
     """The times ``[S]``, falling, of a skip-step unroll over a schedule of `length` steps. Example: 1000, skip 100.
 
-    - "paper": t = T, T - skip, ..., skip of the papers (SHRED, BIRD): 999, 899, ..., 99.
-    - "published": BIRD's published code, the "leading" spacing: 900, 800, ..., 0.
-    - "respaced": guided-diffusion's respacing into length/skip steps, both ends kept: 999, 888, ..., 0.
+    - "trailing": t = T, T - skip, ..., skip as the papers write it (SHRED, BIRD): 999, 899, ..., 99.
+    - "leading": as BIRD's published code has it: 900, 800, ..., 0.
+    - "linspace": guided-diffusion's respacing into length/skip steps, both ends kept: 999, 888, ..., 0.
+
+    >>> grid_times(1000, 250, "leading").tolist()
+    [750, 500, 250, 0]
     """
     if grid not in get_args(GridName):
-        raise ValueError(f"Unknown time grid {grid!r}; known: {', '.join(get_args(GridName))}.")
+        raise InputError(f"Unknown time grid {grid!r}; known: {', '.join(get_args(GridName))}.")
     if not 1 <= skip <= length:
-        raise ValueError(f"skip must lie between 1 and the schedule's {length} steps, not {skip}.")
-    if grid == "paper":
+        raise InputError(f"skip must lie between 1 and the schedule's {length} steps, not {skip}.")
+    if grid == "trailing":
         return np.arange(length, 0, -skip) - 1
     steps = length // skip
-    if grid == "published":
+    if grid == "leading":
         return np.arange(steps)[::-1] * (length // steps)
     return np.round(np.linspace(0, length - 1, steps)).astype(int)[::-1]
 
 
-def time_grid(schedule: Schedule, skip: int = 100, grid: GridName = "published") -> TimeGrid:
+def time_grid(schedule: Schedule, skip: int = 100, grid: GridName = "leading") -> TimeGrid:
     """The `TimeGrid` of a schedule; see `grid_times`. The step after the last time leads to alpha_bar = 1, the image."""
     return _visiting(schedule, jnp.asarray(grid_times(len(schedule), skip, grid), jnp.int32))
 

@@ -15,8 +15,10 @@ import jax
 import numpy as np
 
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.schedule import from_alpha_bar
-from jaxrestore.errors import PriorError
+from jaxrestore.diffusion.schedule import Schedule
+from jaxrestore.diffusion.statistics import read_statistics, write_statistics
+from jaxrestore.diffusion.tuned import Tuned, read_tuned, write_tuned
+from jaxrestore.errors import InputError, PriorError
 
 EMBEDDED = Path(__file__).parent.parent / "priors"
 FORMAT = "jaxrestore prior 1"
@@ -102,8 +104,12 @@ def load_prior(name: str | Path, dtype: str | None = None, precision: str | None
     changes = {key: value for key, value in {"dtype": dtype, "precision": precision}.items() if value is not None}
     network, parameters = dataclasses.replace(network, **changes), jax.tree.map(jax.numpy.asarray, parameters)
     try:
-        schedule = from_alpha_bar(card["alpha_bar"])
-        return Prior.create(network, parameters, schedule, tuple(card["shape"]), card["prediction"], card["name"])
+        schedule = Schedule(card["alpha_bar"])
+        height, width, channels = card["shape"]
+        about = (card["prediction"], card["name"], read_statistics(folder), read_tuned(folder))
+        return Prior(network, parameters, schedule, (height, width, channels), *about)
+    except PriorError:
+        raise
     except (ValueError, TypeError) as error:
         raise PriorError(f"{folder / 'card.json'} is damaged: {error}") from error
 
@@ -144,10 +150,10 @@ def _network(card: dict[str, Any], path: Path) -> Any:
 
 
 def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
-    """Write a prior as a new folder. `about` goes into the card: data, licence, attribution, source, numbers measured.
+    """Write a prior as a new folder: card, parameters, and the statistics and settings that it has.
 
-    ValueError for a prior whose network is a function of your own (nothing on disk could name it), FileExistsError if the
-    folder exists. Not for jit: it writes files.
+    `about` goes into the card: data, licence, attribution, source, numbers measured. InputError for a prior whose network is
+    a function of your own (nothing on disk could name it), PriorError if the folder exists. Not for jit: it writes files.
     """
     from orbax.checkpoint import v1 as ocp
 
@@ -156,11 +162,11 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
     network: Any = prior.network
     names = {known: name for name, known in ARCHITECTURES.items()}
     if type(network) not in names:
-        raise ValueError(
+        raise InputError(
             f"The prior {prior.name!r} has a network of your own; only {', '.join(ARCHITECTURES)} can be saved."
         )
     if foreign := about.keys() & OWN:
-        raise ValueError(f"The card says {', '.join(sorted(foreign))} of the prior itself: leave it out of `about`.")
+        raise InputError(f"The card says {', '.join(sorted(foreign))} of the prior itself: leave it out of `about`.")
     folder = Path(folder).absolute()
     refuse_existing(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -190,12 +196,16 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
         "alpha_bar": [float(level) for level in np.asarray(prior.schedule.alpha_bar)],
     }
     (aside / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    if prior.statistics is not None:
+        write_statistics(prior.statistics, aside)
+    if prior.settings != Tuned():
+        write_tuned(prior.settings, aside, {"prior": prior.name})
     aside.rename(folder)
 
 
 def refuse_existing(folder: Path) -> None:
     if folder.exists():
-        raise FileExistsError(f"{folder} exists already; a prior is never written over.")
+        raise PriorError(f"{folder} exists already; a prior is never written over.")
 
 
 def file_sha256(path: str | Path) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxrestore.diffusion.prior import Prior
+from jaxrestore.errors import InputError
 
 
 def tiled(prior: Prior, height: int, width: int, overlap: int | None = None, at_once: int = 16) -> Prior:
@@ -21,16 +22,20 @@ def tiled(prior: Prior, height: int, width: int, overlap: int | None = None, at_
 
     `overlap`: the least number of pixels that neighbours share; default: a quarter of the shorter side. `at_once`: how many
     tiles the network evaluates together; memory grows with it. Cost: an evaluation for each of `len(corners(...))` tiles.
-    ValueError for an image that is smaller, or an overlap that is no part of a tile.
+    InputError for an image that is smaller, or an overlap that is no part of a tile.
+
+    >>> import jax.numpy as jnp, jaxrestore as jr
+    >>> jr.tiled(jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.5), 16, 20).shape
+    (16, 20, 3)
     """
     h, w, c = prior.shape
     overlap = min(h, w) // 4 if overlap is None else overlap
     if height < h or width < w:
-        raise ValueError(
+        raise InputError(
             f"An image of {height} x {width} is smaller than the prior's {h} x {w}: there is nothing to tile."
         )
     if not 0 <= overlap < min(h, w) or at_once < 1:
-        raise ValueError(f"overlap must lie between 0 and {min(h, w) - 1}, and at_once be at least 1.")
+        raise InputError(f"overlap must lie between 0 and {min(h, w) - 1}, and at_once be at least 1.")
     if (height, width) == (h, w):
         return prior
     network = _Tiled(prior.network, (h, w), (height, width), overlap, at_once)
@@ -51,8 +56,8 @@ def corners(size: tuple[int, int], tile: tuple[int, int], overlap: int) -> list[
 
 def cut(image: Float[Array, "*b h w c"], tile: tuple[int, int], overlap: int) -> Float[Array, "n *b th tw c"]:
     """The tiles of an image, or of a batch."""
-    found = corners((image.shape[-3], image.shape[-2]), tile, overlap)
-    return jnp.stack([image[..., i : i + tile[0], j : j + tile[1], :] for i, j in found])
+    places = corners((image.shape[-3], image.shape[-2]), tile, overlap)
+    return jnp.stack([image[..., i : i + tile[0], j : j + tile[1], :] for i, j in places])
 
 
 def blend(tiles: Float[Array, "n *b th tw c"], size: tuple[int, int], overlap: int) -> Float[Array, "*b h w c"]:
@@ -88,13 +93,13 @@ class _Tiled:
             return None if value is None else jnp.tile(jnp.broadcast_to(value, (b,)), number)
 
         flat = tiles.reshape(number * b, *tiles.shape[2:])
-        given = (flat, of_each(t), of_each(label))
+        arguments = (flat, of_each(t), of_each(label))
 
         def evaluate(one: Any) -> Any:
             return self.network(parameters, *jax.tree.map(lambda leaf: leaf[None], one), key)[0]
 
         if number * b <= self.at_once:
-            found = self.network(parameters, *given, key)
+            output = self.network(parameters, *arguments, key)
         else:
-            found = jax.lax.map(evaluate, given, batch_size=self.at_once)
-        return blend(found.reshape(number, b, *found.shape[1:]), self.size, self.overlap)
+            output = jax.lax.map(evaluate, arguments, batch_size=self.at_once)
+        return blend(output.reshape(number, b, *output.shape[1:]), self.size, self.overlap)

@@ -8,19 +8,27 @@ import numpy as np
 
 from jaxrestore.errors import InputError
 from jaxrestore.files.images import Fit, open_image, read_image
-from jaxrestore.operators import Grayscale, Mask, ParallelBeam, measure_shape
+from jaxrestore.operators import Grayscale, Operator, from_brightness, is_picture, measure_shape, selected
 
 
-def read_mask(path: Path, size: tuple[int, int], fit: Fit = "exact") -> np.ndarray:
-    """``[h, w]``, one where a pixel is known, from an image whose white pixels are missing; fitted as the image is."""
+def read_mask(path: str | Path, size: tuple[int, int], fit: Fit = "exact") -> np.ndarray:
+    """``[h, w]``, one where a pixel is known, for `Mask`, from an image file whose white pixels are missing.
+
+    It is fitted to `size` (height, width) as the image is (`read_image`). InputError where nothing is known.
+    """
     known = (read_image(path, size, fit)[..., 0] < 0).astype(np.float32)
     if not known.any():
         raise InputError(f"The mask {path} is all white: every pixel is missing, and there is nothing to restore from.")
     return known
 
 
-def read_kernel(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """A blur kernel ``[k, k]``, k odd, of sum one: a NumPy file, FILE.npz:NAME, or a grey image."""
+def read_kernel(path: str | Path, size: tuple[int, int]) -> np.ndarray:
+    """A blur kernel ``[kh, kw]`` for `Blur`, of odd sides and sum one: a NumPy file, FILE.npz:NAME, or a grey image.
+
+    InputError for one that is larger than images of `size` (height, width), for values that are not finite, or a sum that
+    is not positive.
+    """
+    path = Path(path)
     file, _, name = str(path).partition(".npz:")
     if name or path.suffix in (".npy", ".npz"):
         kernel = _read_array(Path(f"{file}.npz") if name else path, name)
@@ -39,28 +47,30 @@ def read_kernel(path: Path, size: tuple[int, int]) -> np.ndarray:
     return (kernel / kernel.sum()).astype(np.float32)
 
 
-def read_measurement(path: Path, operator: Any, shape: tuple[int, int, int], fit: Fit = "exact") -> np.ndarray:
-    """The degraded image as the operator's measurement of an image of `shape`, [-1, 1].
+def read_measurement(
+    path: str | Path, operator: Operator, shape: tuple[int, int, int], fit: Fit = "exact"
+) -> np.ndarray:
+    """The degraded image as the operator's measurement of an image of `shape` (height, width, channels), in [-1, 1].
 
     A .npy file holds the operator's own measurement of brightness in [0, 1] (a sinogram: as `skimage.transform.radon` makes
-    it), an image file what a camera made: it is taken to grey, or to what a mask leaves, as the operator asks.
+    it), an image file what a camera made: it is taken to grey, or to what a mask leaves, as the operator asks. InputError
+    where the file isn't of the measurement's shape, or where only a .npy file can hold the measurement.
     """
-    wanted = measure_shape(operator, shape)
+    path, wanted = Path(path), measure_shape(operator, shape)
     if path.suffix == ".npy":
         array = _read_array(path)
         if array.ndim == 2:
             array = np.repeat(array[..., None], wanted[-1], axis=-1)
         if array.shape != wanted or not np.all(np.isfinite(array)):
             raise InputError(f"{path} is {array.shape}: the task takes finite numbers of shape {wanted}.")
-        white = operator(jnp.ones(shape)) if isinstance(operator, ParallelBeam) else 1.0
-        y = np.asarray(2 * array - white, np.float32)
-    elif isinstance(operator, ParallelBeam):
+        y = np.asarray(from_brightness(operator, array), np.float32)
+    elif not is_picture(operator):
         raise InputError(f"{path} must be a .npy file {wanted[:2]}: a sinogram, as skimage.transform.radon makes it.")
     else:
         y = read_image(path, (wanted[0], wanted[1]), fit)
         if wanted[-1] == 1:
-            y = np.asarray(Grayscale()(jnp.asarray(y)))
-    return np.asarray(operator(jnp.asarray(y))) if isinstance(operator, Mask) else y
+            y = Grayscale()(jnp.asarray(y))
+    return np.asarray(selected(operator, jnp.asarray(y)))
 
 
 def _read_array(path: Path, name: str = "") -> np.ndarray:

@@ -1,96 +1,186 @@
-"""What a restoration writes: the image, a strip, the kernel and operator that were found, the uncertainty, the record."""
+"""What a restoration writes: the image, a strip, the kernels and the operator that were found, the uncertainty, a record."""
 
 import dataclasses
-import json
+import math
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
-from jaxrestore.cli.tasks import kernels_of, view
-from jaxrestore.errors import ImageError
-from jaxrestore.files.images import as_stored, enlarge, strip, write_aside, write_png
 from jaxrestore import metrics
-from jaxrestore.operators import Grayscale, Mask, is_blind
-from jaxrestore.operators.chains import described
-from jaxrestore.solve.search import Restoration
+from jaxrestore._files import write_json
+from jaxrestore.diffusion.prior import Prior
+from jaxrestore.errors import ImageError
+from jaxrestore.files.images import as_stored, enlarge, strip, write_image
+from jaxrestore.operators import Operator, described, is_blind, kernels_of, shown
+from jaxrestore.solve.result import Restoration
+
+PACKAGES = ("jaxrestore", "jax", "flax", "optax", "numpy")
+Record = dict[str, Any]  # as JSON holds it
 
 
-def put_back(image: Any, y: Any, operator: Any) -> Any:
-    """What was measured of the image itself, put back: known pixels, or the luma; any other task's image as it is."""
-    if isinstance(operator, Mask):
-        return jnp.where(operator.known > 0, y, image)
-    return image + y - operator(image) if isinstance(operator, Grayscale) else image
+class Files(NamedTuple):
+    """Where the files of a restoration go."""
+
+    image: Path
+    strip: Path
+    kernel: Path
+    operator: Path
+    uncertainty: Path
+    record: Path
+
+    @staticmethod
+    def beside(image: str | Path) -> "Files":
+        """Those of one image: all others beside it, with its name, but for the record, which is ``run.json``.
+
+        >>> Files.beside("out/x.png").kernel.name
+        'x_kernel.png'
+        """
+        image = Path(image)
+        ends = {"strip": "png", "kernel": "png", "operator": "json", "uncertainty": "png"}
+        others = {name: image.with_name(f"{image.stem}_{name}.{end}") for name, end in ends.items()}
+        return Files(image, **others, record=image.with_name("run.json"))
 
 
-def write(problem: Any, result: Restoration, about: dict[str, Any], uncertainty: bool = False) -> None:
-    """All files of one image (`job.Problem`). The record is the last: an image without one isn't finished."""
-    entry, start, y, reference = problem[:4]
-    entry.record.unlink(missing_ok=True)  # of another run, whose image this one would be taken for
-    image = np.asarray(result.image)
+@runtime_checkable
+class Used(Protocol):
+    """What the record says of a method, a dataclass: how it was set, and the operator that it started from."""
+
+    @property
+    def operator(self) -> Operator: ...
+
+    @property
+    def restarts(self) -> int: ...
+
+    @property
+    def combine(self) -> str: ...
+
+
+def write_restoration(
+    files: str | Path | Files,
+    method: Used,
+    y: np.ndarray | Array,
+    result: Restoration,
+    *,
+    reference: np.ndarray | Array | None = None,
+    uncertainty: bool = False,
+    about: Record | None = None,
+) -> Record:
+    """Write all files of one restored image, as `jaxrestore restore` does, and give the record.
+
+    `files` is the .png of the image, beside which the others go, or a name for each (`Files`):
+
+    - the restored image, and a strip of the measurement, the restored image and, where there is one, the `reference`;
+    - of an operator with unknowns the kernels that were found, as a picture, and the operator as JSON, which can be read
+      again (``jaxrestore restore --operator``);
+    - with `uncertainty` a picture of where restarts disagree (white: most);
+    - the record, ``run.json``: the method's settings, how the search ended, the data term, versions, PSNR and SSIM of the
+      image as stored against the `reference` ``[h, w, c]``, which is used for nothing else; and what is given as `about`.
+      It is the last that is written: an image without one isn't finished.
+
+    `result` and `y` are of one image (`image_of` of a batch). ImageError for an image that isn't finite, InputError for a
+    file that can't be written. Not for jit: it writes files.
+
+    >>> import tempfile, jax, jax.numpy as jnp, jaxrestore as jr
+    >>> prior, mask = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.5), jr.Mask(jr.box_mask((8, 8), 3))
+    >>> method = jr.bird(prior, mask, iterations=5, skip=250, restarts=2, combine="mean")
+    >>> y = mask(jnp.full((8, 8, 3), 0.1))
+    >>> result = jr.restore(method, y, jax.random.key(0))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     record = jr.write_restoration(f"{folder}/x.png", method, y, result, uncertainty=True)
+    ...     sorted(path.name for path in Path(folder).iterdir()), record["result"]
+    (['run.json', 'x.png', 'x_strip.png', 'x_uncertainty.png'], 'all 5 iterations were run')
+    """
+    files = files if isinstance(files, Files) else Files.beside(files)
+    files.record.unlink(missing_ok=True)  # of another run, whose image this one would be taken for
+    image, record = np.asarray(result.image), dict(about or {})
     if not np.all(np.isfinite(image)):
-        raise ImageError(f"{entry.input}: the restoration failed, {result.sentences[0]}.")
-    kernels = [np.asarray(kernel) for kernel in kernels_of(result.operator)] if is_blind(start) else []
-    if kernels:
-        pictures = [np.pad(np.round(255 * kernel / kernel.max()).astype(np.uint8), 1) for kernel in kernels]
-        write_png(entry.kernel, enlarge(np.concatenate(pictures, axis=1), 8))
-        about = {**about, "estimated_kernels": [kernel.tolist() for kernel in kernels]}
-    found = described(result.operator) if is_blind(start) else None
-    if found is not None:
-        write_json(entry.operator, found)
-        about = {**about, "estimated_operator": found}
-    if uncertainty:
-        about = {**about, "uncertainty": write_uncertainty(entry.uncertainty, np.asarray(result.samples), reference)}
-    seen = np.asarray(view(start, jnp.asarray(y)))
-    shown = [seen, image] if reference is None else [seen, image, reference]
-    write_png(entry.strip, enlarge(strip(shown), max(1, 256 // image.shape[0])))
-    record = {
-        **about,
-        "input": str(entry.input),
-        "output": str(entry.output),
-        "result": result.sentences[0],
+        raise ImageError(f"{record.get('input', files.image)}: the restoration failed, {result.message}.")
+    clean = None if reference is None else np.asarray(reference)
+    record |= {"method": settings_of(method), "restarts": method.restarts, "combine": method.combine}
+    if is_blind(method.operator):
+        record |= _write_found(files, result.operator)
+    if uncertainty and result.restarts is not None:
+        record["uncertainty"] = _write_uncertainty(files.uncertainty, np.asarray(result.restarts.image), clean)
+    seen = np.asarray(shown(method.operator, jnp.asarray(y)))
+    row = [seen, image] if clean is None else [seen, image, clean]
+    write_image(files.strip, enlarge(strip(row), max(1, 256 // image.shape[0])))
+    record |= {
+        "output": str(files.image),
+        "result": result.message,
         "iterations_run": int(result.iterations),
         "data_term": float(result.data_term),
         "device": str(jax.devices()[0].device_kind),
-        "versions": {name: version(name) for name in ("jaxrestore", "jax", "flax", "optax", "numpy")},
+        "versions": {name: version(name) for name in PACKAGES},
     }
-    if reference is not None:
-        seen = jnp.asarray(as_stored(image))
-        truth = jnp.asarray(reference)
-        record |= {"psnr": float(metrics.psnr(seen, truth)), "ssim": float(metrics.ssim(seen, truth))}
-    write_png(entry.output, image)
-    write_json(entry.record, record)
-    scores = "" if reference is None else f", PSNR {record['psnr']:.2f} dB, SSIM {record['ssim']:.3f}"
-    print(f"{entry.output}: {record['result']}, data term {record['data_term']:.5f}{scores}")
+    if clean is not None:
+        stored, truth = jnp.asarray(as_stored(image)), jnp.asarray(clean)
+        psnr = float(metrics.psnr(stored, truth))
+        record |= {"psnr": psnr if math.isfinite(psnr) else "infinite", "ssim": float(metrics.ssim(stored, truth))}
+    write_image(files.image, image)
+    write_json(files.record, record)
+    return record
 
 
-def write_json(path: Path, value: Any) -> None:
-    write_aside(path, lambda aside: aside.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n"))
+def image_of(result: Restoration, index: int) -> Restoration:
+    """The result of one image of a batch, its restarts with it."""
+    restarts = jax.tree.map(lambda leaf: leaf[:, index], result.restarts)
+    alone = jax.tree.map(lambda leaf: leaf[index], dataclasses.replace(result, restarts=None))
+    return dataclasses.replace(alone, restarts=restarts)
 
 
-def write_uncertainty(path: Path, samples: np.ndarray, reference: np.ndarray | None) -> dict[str, float]:
-    """A grey picture of the deviation over restarts ``[restarts, h, w, c]``, its largest value white; that value and the
-    mean in grey levels, and with a reference the rank correlation with the error of the mean image."""
+def settings_of(method: object) -> Record:
+    """How a method is set, as JSON can hold it: numbers and words, and those of its parts; not the prior, not the operator.
+
+    >>> import jaxrestore as jr
+    >>> settings_of(jr.any_of(jr.plateau(0.01)))
+    {'rules': [{'name': 'Plateau', 'fraction': 0.01, 'patience': 20}]}
+    """
+    fields = dataclasses.fields(method)  # type: ignore[arg-type]
+    plain = {field.name: _plain(getattr(method, field.name)) for field in fields if field.name != "operator"}
+    return {name: value for name, value in plain.items() if value is not None}
+
+
+def _plain(value: object) -> Any:
+    """A setting, or None for what is none."""
+    if isinstance(value, jax.Array | np.ndarray):
+        return float(f"{value.item():.7g}") if value.ndim == 0 else None  # digits that a float32 has
+    if isinstance(value, tuple) and all(dataclasses.is_dataclass(part) for part in value):
+        return [{"name": type(part).__name__, **settings_of(part)} for part in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, Prior):
+        return settings_of(value)
+    return value if isinstance(value, bool | int | float | str) else None
+
+
+def _write_found(files: Files, operator: Operator) -> Record:
+    """The estimated kernels and operator."""
+    record: Record = {}
+    kernels = [np.asarray(kernel) for kernel in kernels_of(operator)]
+    if kernels:
+        pictures = [np.pad(np.round(255 * kernel / kernel.max()).astype(np.uint8), 1) for kernel in kernels]
+        write_image(files.kernel, enlarge(np.concatenate(pictures, axis=1), 8))
+        record["estimated_kernels"] = [kernel.tolist() for kernel in kernels]
+    steps = described(operator)
+    if steps is not None:
+        write_json(files.operator, steps)
+        record["estimated_operator"] = steps
+    return record
+
+
+def _write_uncertainty(
+    path: Path, samples: Float[np.ndarray, "restarts h w c"], reference: Float[np.ndarray, "h w c"] | None
+) -> dict[str, float]:
+    """A grey picture of the deviation over restarts, its largest value white; that value and the mean in grey levels, and
+    with a reference the rank correlation with the error of the mean image."""
     deviation = metrics.uncertainty(jnp.asarray(samples))
     largest = float(jnp.max(deviation))
-    write_png(path, np.asarray(2 * deviation / max(largest, 1e-12) - 1)[..., None])
+    write_image(path, np.asarray(2 * deviation / max(largest, 1e-12) - 1)[..., None])
     about = {"largest": 127.5 * largest, "mean": 127.5 * float(jnp.mean(deviation))}
     if reference is None:
         return about
     error = np.abs(samples.mean(0) - reference).mean(-1)
     return about | {"rank_correlation": float(metrics.rank_correlation(deviation, jnp.asarray(error)))}
-
-
-def settings_of(method: Any) -> dict[str, Any]:
-    """The scalars and names of a method, for the record."""
-    values = {field.name: getattr(method, field.name) for field in dataclasses.fields(method)}
-    values = {name: float(value) if isinstance(value, jax.Array) else value for name, value in values.items()}
-    return {name: value for name, value in values.items() if isinstance(value, int | float | str)}
-
-
-def plain(options: Any) -> dict[str, Any]:
-    """Flags as JSON can hold them."""
-    return {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}

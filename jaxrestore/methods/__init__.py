@@ -1,12 +1,70 @@
-"""The methods, one file a paper: pytrees with pure functions ``init(key, y)`` and ``step(state, y)`` for one image."""
+"""The methods, one paper a file: pytrees with pure functions ``init(y, key)`` and ``step(state, y)`` for one image."""
 
-from jaxrestore.methods._bird import bird
-from jaxrestore.methods._diip import diip
-from jaxrestore.methods._gen2res import gen2res
-from jaxrestore.methods._invert2restore import invert2restore
-from jaxrestore.methods._partially_blind import partially_blind
-from jaxrestore.methods._shred import shred
+from typing import Any
 
-METHODS = {"bird": bird, "diip": diip, "shred": shred, "invert2restore": partially_blind}  # those that descend, by name
+from jaxrestore.diffusion.prior import Prior
+from jaxrestore.errors import InputError
+from jaxrestore.methods import _bird, _diip, _gen2res, _invert2restore, _shred
+from jaxrestore.methods._bird import Bird, bird
+from jaxrestore.methods._diip import Diip, diip
+from jaxrestore.methods._gen2res import Constraint, Gen2Res, Guidance, gen2res
+from jaxrestore.methods._invert2restore import PartiallyBlind, invert2restore
+from jaxrestore.methods._shred import Shred, shred
+from jaxrestore.methods.blind import BlindSettings, Invert2Restore
+from jaxrestore.methods.contract import Method
+from jaxrestore.methods.settings import JointSettings, Settings, settings_of
 
-__all__ = ["METHODS", "bird", "diip", "gen2res", "invert2restore", "partially_blind", "shred"]
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "bird": _bird.PUBLISHED,
+    "shred": _shred.PUBLISHED,
+    "diip": _diip.PUBLISHED,
+    "invert2restore": _invert2restore.PUBLISHED,
+    "invert2restore-blind": _invert2restore.PUBLISHED_BLIND,
+    "gen2res": _gen2res.PUBLISHED,
+}
+
+
+def published(method: str, kind: str = "any") -> Any:
+    """What a paper and its code say: the `Settings` of a method, by its name, on a kind of problem, or on any.
+
+    InputError for a method that is not known. Where a paper is silent it is our reading, said beside the numbers.
+
+    >>> published("bird", "super-resolution").noise_lr
+    0.001
+    """
+    table = _table(method)
+    return table.get(kind, table["any"])
+
+
+def settings_for(method: str, kind: str, prior: Prior, preset: str | None = None) -> Any:
+    """The settings with which a method runs on a kind of problem; see `settings.settings_of`."""
+    return settings_of(method, _table(method), prior, kind, preset)
+
+
+def _table(method: str) -> dict[str, Any]:
+    if method not in PUBLISHED:
+        raise InputError(f"Unknown method {method!r}; known: {', '.join(PUBLISHED)}.")
+    return PUBLISHED[method]
+
+
+__all__ = [
+    "Bird",
+    "BlindSettings",
+    "Constraint",
+    "Diip",
+    "Gen2Res",
+    "Guidance",
+    "Invert2Restore",
+    "JointSettings",
+    "Method",
+    "PartiallyBlind",
+    "Settings",
+    "Shred",
+    "bird",
+    "diip",
+    "gen2res",
+    "invert2restore",
+    "published",
+    "settings_for",
+    "shred",
+]

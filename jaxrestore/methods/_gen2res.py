@@ -2,7 +2,7 @@
 
 Noise is added to the degraded image until what is wrong with it drowns, and the image is denoised again by ancestral
 sampling. That alone drifts to what the prior knows best; so the prior is first fine-tuned on an album of anchors
-(`constrain`), of the same subject, or made from the degraded image by the guided sampling that is here, too.
+(`jaxrestore.constrain`), of the same subject, or made from the degraded image by the guided sampling that is here, too.
 """
 
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,11 @@ from jaxrestore._pytree import register
 from jaxrestore.diffusion.ancestral import Variance, ancestral_step, predict
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import Schedule
-from jaxrestore.operators.basic import Identity
+from jaxrestore.errors import InputError
+from jaxrestore.methods.contract import Combine, Method
+from jaxrestore.methods.settings import settings_of
+from jaxrestore.operators import Identity
+from jaxrestore.training.steps import Training
 
 
 @register
@@ -54,36 +58,32 @@ class Regeneration(NamedTuple):
 
 
 @register
-@dataclass(frozen=True)
-class Gen2Res:
-    """Made by `gen2res`; a pytree with pure functions init and step, where a step is one of the sampler's."""
+@dataclass(frozen=True, kw_only=True)
+class Gen2Res(Method):
+    """A step is one of the sampler's; `gen2res` makes it. Its operator is the identity."""
 
-    prior: Prior
     guidance: Guidance | None
-    operator: Identity = field(default_factory=Identity)
-    noise_level: Any = 0.0
-    noise_step: int = field(default=200, metadata={"static": True})
+    depth: int | None = field(default=199, metadata={"static": True})
     variance: Variance = field(default="fixed_small", metadata={"static": True})
     clip: bool = field(default=True, metadata={"static": True})
-    iterations: int = field(default=200, metadata={"static": True})
-    answer: str = field(default="last", metadata={"static": True})
 
-    def init(self, key: Array, y: Array) -> Chain:
-        """y_K = sqrt(ab) y + sqrt(1 - ab) noise at t = K - 1; with K = 0 pure noise, and all the way down."""
+    def init(self, y: Array, key: Array) -> Chain:
+        """x_t = sqrt(ab) y + sqrt(1 - ab) noise at t = `depth`; without one pure noise, and all the way down."""
         noise_key, seed_key = jax.random.split(key)
         noise = jax.random.normal(noise_key, y.shape)
-        x = self.prior.schedule.diffuse(y, noise, self.noise_step - 1) if self.noise_step else noise
+        x = noise if self.depth is None else self.prior.schedule.diffuse(y, noise, self.depth)
         return Chain(x, jnp.int32(0), jax.random.bits(seed_key))
 
     def step(self, state: Chain, y: Array) -> tuple[Chain, Regeneration]:
         """From x_t to the next time's; one network evaluation, and twice that with its derivative where it is guided."""
-        times = chain_times(self.noise_step or len(self.prior.schedule), self.iterations)
+        first = len(self.prior.schedule) - 1 if self.depth is None else self.depth
+        times = chain_times(first, self.iterations)
         prior, index = respaced(self.prior, times), len(times) - 1 - state.done
         key, x = jax.random.fold_in(jax.random.key(state.seed), state.done), state.x
         guidance = self.guidance
         if guidance is not None and guidance.form == "paper":
             x = x - self._pull(guidance, prior, x, times, index, y)
-        after = ancestral_step(prior, key, x[None], index, self.variance, self.clip)[0]
+        after = ancestral_step(prior, x[None], index, key, self.variance, self.clip)[0]
         if guidance is not None and guidance.form == "published":
             after = after - self._pull(guidance, prior, state.x, times, index, y)
         image = jnp.clip(after / jnp.sqrt(jnp.where(index > 0, prior.schedule.alpha_bar[index - 1], 1.0)), -1, 1)
@@ -106,16 +106,17 @@ class Gen2Res:
         """The data term; of samples of one restoration none is better than another for it."""
         return iterate.data_term
 
-    def operator_at(self, iterate: Regeneration) -> Identity:
-        return self.operator
 
+def chain_times(depth: int, steps: int) -> np.ndarray:
+    """The times of a sampler from `depth` down, rising ``[steps]``: 0..depth, or `steps` even ones of them, of which the last
+    is `depth`. InputError for more steps than that.
 
-def chain_times(noise_step: int, steps: int) -> np.ndarray:
-    """The times of a sampler from K = `noise_step` down, rising ``[steps]``: 0..K-1, or `steps` even ones of them, of which
-    the last is K-1. ValueError for more steps than that."""
-    if not 1 <= steps <= noise_step:
-        raise ValueError(f"A chain from step {noise_step} has 1 to {noise_step} steps, not {steps}.")
-    return np.round(np.linspace(noise_step - 1, 0, steps)).astype(int)[::-1]
+    >>> chain_times(199, 3).tolist()
+    [0, 100, 199]
+    """
+    if not 1 <= steps <= depth + 1:
+        raise InputError(f"A chain from depth {depth} has 1 to {depth + 1} steps, not {steps}.")
+    return np.round(np.linspace(depth, 0, steps)).astype(int)[::-1]
 
 
 def guided_steps(guidance: Guidance, times: np.ndarray, length: int) -> np.ndarray:
@@ -142,31 +143,76 @@ def respaced(prior: Prior, times: np.ndarray) -> Prior:
     return replace(prior, parameters=parameters, schedule=schedule, network=_AtTimes(prior.network))
 
 
+@dataclass(frozen=True)
+class Constraint:
+    """How a prior is constrained to an album, and how it restores then. Of an album of photographs the first two lines are
+    not used."""
+
+    album: int  # images of a generative album
+    guidance: Guidance
+    finetuning: Training
+    personal_steps: int  # of fine-tuning on an album of photographs
+    depth: int = 199  # of the album and of the restoration; the papers' K = depth + 1
+    steps: int | None = None  # of the sampler, from there down; None: all
+
+
+# The paper's: K, album, iterations, batch and rate; guidance as in the published code, every tenth step, none of the last.
+# AdamW without decay, the rate annealed linearly to zero, no augmentation, no average: the published code.
+_FINETUNING = Training(
+    steps=3000, batch_size=4, learning_rate=1e-5, warmup=0, anneal="linear", clip=0.0, average=0.0, flip=False, crop=1.0
+)
+PUBLISHED = {"any": Constraint(16, Guidance(0.3, every=10), _FINETUNING, 5000)}
+
+
 def gen2res(
     prior: Prior,
     *,
-    noise_step: int = 200,
+    settings: Constraint | None = None,
+    depth: int | None = None,
     steps: int | None = None,
     variance: Variance | None = None,
     guidance: Guidance | None = None,
     clip: bool = True,
+    restarts: int = 1,
+    combine: Combine = "mean",
 ) -> Gen2Res:
-    """Regeneration from step K = `noise_step` (0: from pure noise), fully blind; give it to `restore` or `run`.
+    """Regeneration from x_t at t = `depth` (-1: from pure noise), fully blind.
 
-    `steps` respaces the chain: fewer network evaluations than K. `variance`: see `ancestral.predict`; default learned where
-    the network knows it, else fixed_small. `guidance` is for albums (`constrain.generative_album`) and None to restore
-    with a prior that was fine-tuned on one. The answer is a random draw; the mean of several is nearer to the truth.
-    ValueError for a K or for steps that the schedule doesn't have.
+    Depth and steps that aren't given come from `settings`, without those from the prior, or from what is published. `steps`
+    respaces the chain: fewer network evaluations than depth + 1. `variance`: see `diffusion.predict`; default learned where
+    the network knows it, else fixed_small. `guidance` is for albums (`generative_album`) and None to restore with a prior
+    that was fine-tuned on one. The answer is a random draw, of which none is the best; the mean of several `restarts` is
+    nearer to the truth. InputError for a depth or for steps that the schedule doesn't have.
+
+    >>> import jax, jax.numpy as jnp, jaxrestore as jr
+    >>> prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.5)
+    >>> method = jr.gen2res(prior, depth=99, steps=5)
+    >>> jr.restore(method, jnp.full((8, 8, 3), 0.1), jax.random.key(0)).image.shape
+    (8, 8, 3)
     """
+    chosen = settings or settings_of("gen2res", PUBLISHED, prior, "any")
     length = len(prior.schedule)
-    if not 0 <= noise_step <= length:
-        raise ValueError(f"noise_step must lie between 0 and the schedule's {length} steps, not {noise_step}.")
-    most = noise_step or length
-    if steps is not None and not 2 <= steps <= most:
-        raise ValueError(f"steps must lie between 2 and {most}, not {steps}.")
+    start = chosen.depth if depth is None else depth
+    if not -1 <= start < length:
+        raise InputError(f"depth must lie between 0 and {length - 1}, or be -1 for pure noise, not {start}.")
+    most = length if start == -1 else start + 1
+    if steps is None:
+        steps = most if chosen.steps is None else min(chosen.steps, most)
+    if not 2 <= steps <= most:
+        raise InputError(f"steps must lie between 2 and {most}, not {steps}.")
     if variance is None:
         shape = jax.ShapeDtypeStruct((1, *prior.shape), jnp.float32)
         learned = jax.eval_shape(prior.apply, shape, jax.ShapeDtypeStruct((), jnp.int32))[1] is not None
         variance = "learned" if learned else "fixed_small"
     guidance = None if guidance is None else replace(guidance, scale=jnp.float32(guidance.scale))
-    return Gen2Res(prior, guidance, noise_step=noise_step, variance=variance, clip=clip, iterations=steps or most)
+    return Gen2Res(
+        prior=prior,
+        operator=Identity(),
+        guidance=guidance,
+        depth=None if start == -1 else start,
+        variance=variance,
+        clip=clip,
+        iterations=steps,
+        restarts=restarts,
+        combine=combine,
+    )

@@ -1,132 +1,215 @@
-"""Invert2Restore, fully blind: zero-shot restoration by rectified noise (Chihaoui, Favaro, arXiv 2503.21486, 2025).
+"""Invert2Restore: zero-shot restoration by rectified noise (Chihaoui, Favaro, arXiv 2503.21486, 2025).
 
-The paper's three stages: the noise of the degraded image, rectified towards a nearby one of higher density, generates the
-clean image. What is our reading, because no more of the paper is known to us:
-
-- the depth. The paper's noise is that of t = T; ours is that of x_t at a few small t, one after the other, where a
-  correction costs little of the picture. `docs/invert2restore.md` has what either reaches.
-- the density's reference: the noise of clean photographs (`typical`), not the ideal N(0, I), which theirs is far from.
-- the correction, and its strength (`rectify`), tuned on photographs that stand in no table.
-- how deep: by the statistics of the noise itself, asked anew at each depth. A noise as typical as a clean photograph's is
-  left alone, and the restoration ends. Where brightness has lost its coarse frequencies, as blur takes them, one round
-  follows at the depth where raising them serves best. Two rounds are for all others; the depths beyond, which drown noise and
-  cost detail, are for images whose fine frequencies had far too much at the depth before, as white noise leaves them.
-
-Nothing is known of the degradation, and nothing is drawn at random.
+Fully blind, the degraded image is inverted to its noise, the noise rectified toward the high-density region of N(0, I), and
+the clean image generated from it (`blind.py`). Partially blind, noise and operator are found together, the noise kept where
+its density is high. No more of the paper is known to us: the formulas are our reading, which `docs/invert2restore.md` argues.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import optax
+from jaxtyping import Array, Float, PyTree
 
 from jaxrestore._pytree import register
-from jaxrestore.density.objective import BANDS
-from jaxrestore.density.rectification import Correction, Strength, correct, has_lost, raising, rectify
-from jaxrestore.density.typical import Typical, noise_of
-from jaxrestore.diffusion.ddim import descend
+from jaxrestore.density.corrections import sphere
+from jaxrestore.density.gaussian import objective
+from jaxrestore.density.rectification import Correction, Strength, correct
+from jaxrestore.diffusion.ddim import GradientMode
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.schedule import partial_grid
-from jaxrestore.operators.basic import Identity
+from jaxrestore.diffusion.schedule import GridName, time_grid
+from jaxrestore.errors import InputError
+from jaxrestore.methods.blind import BlindSettings, Invert2Restore, blind_rounds
+from jaxrestore.methods.contract import Answer, Combine
+from jaxrestore.methods.descent import Descent, DescentIterate, DescentState, parts_of
+from jaxrestore.methods.origins import Origin
+from jaxrestore.methods.settings import Decay, JointSettings, Loss, Scalar, changed, settings_of
+from jaxrestore.operators import Operator, begin, kind_of, partition
+from jaxrestore.stopping import Rule
 
-ROUNDS = 2  # for every noise to which something was added
-RAISING = 100  # the depth for one that has lost something
-
-
-class Round(NamedTuple):
-    """After some rounds: each is an inversion, a rectification and a generation, deeper than the one before."""
-
-    image: Float[Array, "h w c"]
-    following: Array  # [] int32: which depth is next
-    lost: Array  # [] bool: coarse frequencies are to be raised, and nothing else
-    going: Array  # [] bool: whether another may follow
-
-
-class Rectification(NamedTuple):
-    image: Float[Array, "h w c"]
-    noise: Float[Array, "h w c"]  # rectified, at the depth of the round
-    data_term: Array  # []: mean square of the image's distance from y
-    deviation: Float[Array, "bands c"]  # of the noise before it was rectified, in z-scores (`typical.deviation`)
-    moved: Array  # []: |rectified - noise| / sqrt(d)
+# The published rate and steps of its sibling BIRD, and our reading's density objective.
+PUBLISHED = {"any": JointSettings(noise_lr=0.003, iterations=200, density=1e-5)}
+PUBLISHED_BLIND = {"any": BlindSettings()}  # our reading's
 
 
 @register
-@dataclass(frozen=True)
-class Invert2Restore:
-    """Made by `invert2restore`; a pytree with pure functions init and step, where a step is a round at the next depth."""
+@dataclass(frozen=True, kw_only=True)
+class PartiallyBlind(Descent):
+    """Descend on ``|H(G(z)) - y|^2 + density * objective(z)`` in the noise z and the operator's parameters."""
 
-    prior: Prior
-    typical: Typical
-    strength: Strength
-    untypical: Any  # the largest deviation, either way, that is still left alone
-    noisy: Any  # the excess of fine frequencies that calls for a third round, and each after it
-    operator: Identity = field(default_factory=Identity)
-    noise_level: Any = 0.0
-    correction: Correction = field(default=correct, metadata={"static": True})
-    answer: str = field(default="last", metadata={"static": True})
-    iterations: int = field(default=3, metadata={"static": True})
+    density: Any = None  # weight of the Gaussian-density objective; None: it isn't computed
+    density_decay: Decay = field(default="constant", metadata={"static": True})  # of that weight
+    patch: int = field(default=8, metadata={"static": True})  # of that objective, and of the rectification
+    rectify_every: int = field(default=0, metadata={"static": True})  # patches to their spheres; 0: never
+    spread: Any = 0.0  # deviation of normal numbers that are added to the operator's unknown leaves at the start
+    origin: Origin | None = None  # where the noise starts; None: fresh
 
-    def init(self, key: Array, y: Array) -> Round:
-        """From y alone: the key is of no use to it."""
-        return Round(y, jnp.int32(0), jnp.bool_(False), jnp.bool_(True))
+    def init(self, y: Array, key: Array) -> DescentState:
+        """Noise from N(0, I) or the origin's; the operator's unknown leaves as y says, and `spread` around that."""
+        noise = jax.random.normal(key, self.prior.shape)
+        if self.origin is not None:
+            times = time_grid(self.prior.schedule, self.unroll.skip, self.unroll.grid)
+            noise = self.origin(self.prior, y, noise, times)
+        unknown = partition(begin(self.operator, y))[0]
+        return self.init_from(noise, _around(jax.random.fold_in(key, 1), unknown, self.spread))
 
-    def step(self, state: Round, y: Array) -> tuple[Round, Rectification]:
-        """A round, or the image as it is once it is over."""
-        index = jnp.minimum(state.following, self.typical.depths.shape[0] - 1)
-        depth = self.typical.depths[index]
-        noise = noise_of(self.prior, state.image, depth, self.typical.steps, self.typical.refinements)
-        made = rectify(noise, self.typical, index, raising(self.strength, state.lost), self.correction)
-        going = state.going & (jnp.max(jnp.abs(made.before)) > self.untypical)
-        lost = (index == 0) & has_lost(noise, self.typical.energy[0])  # seen, and left to the depth that serves it
-        moves = going & (state.lost | ~lost)
-        image = jnp.where(moves, self.generate(state.image, made.noise, depth), state.image)
-        found = Rectification(
-            image,
-            jnp.where(moves, made.noise, noise),
-            jnp.mean((image - y) ** 2),
-            made.before,
-            jnp.where(moves, made.moved, 0.0),
-        )
-        deeper = (index + 1 < ROUNDS) | (jnp.mean(made.before[BANDS // 2 :]) > self.noisy)
-        following = jnp.where(lost, jnp.argmin(jnp.abs(self.typical.depths - RAISING)), index + 1)
-        return Round(image, following, state.lost | lost, going & deeper & ~state.lost), found
+    def step(self, state: DescentState, y: Array) -> tuple[DescentState, DescentIterate]:
+        """One iteration. The iterate is the point at which the loss was taken, before the update."""
+        gradient, iterate = self.differentiate(state, y, lambda noise: self.untypical(noise, state.iteration))
+        moved, optimizer = self.descend(state, gradient)
+        noise = self.rectify(moved["noise"], state.iteration)
+        unknown = self.move_operator(state, moved, iterate.image, y)
+        return DescentState(noise, unknown, optimizer, state.iteration + 1), iterate
 
-    def finished(self, state: Round) -> Array:
-        """Whether another step would change nothing."""
-        return ~state.going
+    def untypical(self, noise: Float[Array, "h w c"], iteration: Array) -> Any:
+        """The weighted density objective."""
+        if self.density is None:
+            return 0.0
+        weight = self.density
+        if self.density_decay == "cosine":
+            weight = weight * optax.cosine_decay_schedule(1.0, self.iterations)(iteration)
+        return weight * objective(noise, self.patch)
 
-    def generate(self, image: Float[Array, "h w c"], noise: Float[Array, "h w c"], depth: Any) -> Float[Array, "h w c"]:
-        """The image that DDIM makes of the image diffused with the noise to t = depth, on the inversion's own grid,
-        unclipped but for the end."""
-        x = self.prior.schedule.diffuse(image, noise, depth)
-        grid = partial_grid(self.prior.schedule, depth, self.typical.steps)
-        return jnp.clip(descend(self.prior, x, grid, clip=False), -1.0, 1.0)
+    def rectify(self, noise: Float[Array, "h w c"], iteration: Array) -> Float[Array, "h w c"]:
+        """Every so many iterations each patch on its sphere, where the whole of BIRD's noise is on one."""
+        if not self.rectify_every:
+            return noise
+        return jnp.where((iteration + 1) % self.rectify_every == 0, sphere(noise, self.patch), noise)
 
-    def score(self, iterate: Rectification) -> Array:
-        """How untypical the noise still was: there is nothing random of which a best could be chosen."""
-        return jnp.max(jnp.abs(iterate.deviation))
+    def score(self, iterate: DescentIterate) -> Array:
+        """As every method's; where the noise's density is part of the objective, it is part of this."""
+        return super().score(iterate) + self.untypical(iterate.noise, jnp.int32(0))
 
-    def operator_at(self, iterate: Rectification) -> Identity:
-        return self.operator
+
+def _around(key: Array, leaves: PyTree, spread: Any) -> PyTree:
+    """Each leaf plus `spread` times N(0, I)."""
+    flat, structure = jax.tree.flatten(leaves)
+    keys = jax.random.split(key, max(1, len(flat)))
+    moved = [leaf + spread * jax.random.normal(k, leaf.shape, leaf.dtype) for k, leaf in zip(keys, flat, strict=False)]
+    return jax.tree.unflatten(structure, moved)
 
 
 def invert2restore(
     prior: Prior,
-    typical: Typical,
+    operator: Operator | None = None,
     *,
-    strength: Any = None,
-    untypical: Any = 2.5,
-    noisy: Any = 4.2,
+    settings: JointSettings | BlindSettings | None = None,
+    kind: str | None = None,
+    sigma_y: Scalar = 0.0,
+    noise_lr: Scalar | None = None,
+    operator_lr: Scalar | None = None,
+    operator_every: int | None = None,
+    operator_from: Scalar | None = None,
+    damping: Scalar | None = None,
+    iterations: int | None = None,
+    skip: int | None = None,
+    grid: GridName | None = None,
+    clip: bool | None = None,
+    gradient: GradientMode | None = None,
+    loss: Loss | None = None,
+    decay: Decay | None = None,
+    answer: Answer | None = None,
+    restarts: int | None = None,
+    combine: Combine | None = None,
+    stop: Rule | None = None,
+    optimizer: optax.GradientTransformation | None = None,
+    density: Scalar | None = None,
+    density_decay: Decay | None = None,
+    patch: int | None = None,
+    rectify_every: int | None = None,
+    spread: Scalar | None = None,
+    origin: Literal["fresh", "rectified"] | None = None,
+    fresh: Scalar | None = None,
+    untypical: Scalar | None = None,
+    noisy: Scalar | None = None,
+    strength: Strength | None = None,
     correction: Correction = correct,
-) -> Invert2Restore:
-    """Fully blind restoration with the statistics of clean photographs that were calibrated for the prior
-    (``load_typical("flowers64")``, or `typical.calibrate` on photographs of your own), and a correction (`rectify.rectify`).
+) -> Invert2Restore | PartiallyBlind:
+    """Restoration told nothing, or with an `operator` whose unknown leaves are found together with the noise.
 
-    At most steps (2 + refinements) network evaluations a depth: 160 in all for the embedded calibration. Give the result to
-    `restore` or `run`, or call its `step`.
+    Fully blind (no operator): at most steps (2 + refinements) network evaluations a depth of the prior's statistics, 160 in
+    all for the embedded prior. `untypical`: the largest z-score of a noise that is left alone; `noisy`: the excess of fine
+    frequencies that calls for a third round; `strength` and `correction`: of the rectification (`density.rectify`).
+
+    With an operator: argmin over z and its unknown leaves of ``|H(G(z)) - y|^2 + density * objective(z)``. As `bird`, with
+    the Gaussian density of patches in the place of the sphere around the whole: as a term of the objective (`density`, its
+    weight, constant or decaying), or by bringing every `patch` back to its sphere each `rectify_every` iterations.
+    ``origin="rectified"`` starts at the rectified noise of the fully blind method (with a weight `fresh` of fresh noise),
+    `spread` lets the operator's start differ between keys. All other keywords are those of `shred`. An operator without
+    unknown leaves makes it non-blind.
+
+    InputError for a prior without the statistics that it needs (`calibrate`), or a keyword of the other case.
+
+    >>> import jax, jax.numpy as jnp, jaxrestore as jr
+    >>> prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.5)
+    >>> method = jr.invert2restore(prior, jr.AveragePool(2), iterations=5, skip=250, density=1e-4)
+    >>> jr.restore(method, jnp.full((4, 4, 3), 0.1), jax.random.key(0)).message
+    'all 5 iterations were run'
     """
-    strength, untypical, noisy = jax.tree.map(jnp.float32, (strength or Strength(), untypical, noisy))
-    depths = typical.depths.shape[0]
-    return Invert2Restore(prior, typical, strength, untypical, noisy, correction=correction, iterations=depths)
+    joint = dict(
+        noise_lr=noise_lr,
+        operator_lr=operator_lr,
+        operator_every=operator_every,
+        operator_from=operator_from,
+        damping=damping,
+        iterations=iterations,
+        skip=skip,
+        grid=grid,
+        clip=clip,
+        gradient=gradient,
+        loss=loss,
+        decay=decay,
+        answer=answer,
+        restarts=restarts,
+        combine=combine,
+        density=density,
+        density_decay=density_decay,
+        patch=patch,
+        rectify_every=rectify_every,
+        spread=spread,
+        origin=origin,
+        fresh=fresh,
+    )
+    rounds = dict(untypical=untypical, noisy=noisy)
+    if operator is None:
+        _refuse("is for an operator, and there is none", **joint, optimizer=optimizer, stop=stop)
+        choice = settings or settings_of("invert2restore-blind", PUBLISHED_BLIND, prior, "any")
+        if not isinstance(choice, BlindSettings):
+            raise InputError(
+                "Without an operator invert2restore takes BlindSettings: published('invert2restore-blind')."
+            )
+        choice = changed(choice, **rounds)
+        return blind_rounds(prior, strength or choice.strength, choice.untypical, choice.noisy, correction)
+    _refuse("is for the fully blind method, and there is an operator", **rounds, strength=strength)
+    chosen = settings or settings_of("invert2restore", PUBLISHED, prior, kind or kind_of(operator))
+    if not isinstance(chosen, JointSettings):
+        raise InputError("With an operator invert2restore takes JointSettings: published('invert2restore').")
+    if optimizer is not None and operator_every is None:
+        joint["operator_every"] = 0
+    chosen = changed(chosen, **joint)
+    start = None
+    if chosen.origin == "rectified":
+        blind = settings_of("invert2restore-blind", PUBLISHED_BLIND, prior, "any")
+        blind_rounds(prior, blind.strength, blind.untypical, blind.noisy)  # raises where it can't be
+        start = Origin(jnp.float32(chosen.fresh), blind)
+    return PartiallyBlind(
+        prior=prior,
+        operator=operator,
+        sigma_y=jnp.float32(sigma_y),
+        optimizer=optimizer,
+        density=None if chosen.density is None else jnp.float32(chosen.density),
+        density_decay=chosen.density_decay,
+        patch=chosen.patch,
+        rectify_every=chosen.rectify_every,
+        spread=jnp.float32(chosen.spread),
+        origin=start,
+        **parts_of(chosen, stop),
+    )
+
+
+def _refuse(why: str, **given: Any) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"invert2restore: {name} {why}.")

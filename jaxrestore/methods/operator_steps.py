@@ -1,14 +1,54 @@
-"""A damped Gauss-Newton (Levenberg-Marquardt) step on the unknown leaves of an operator, the image held fixed."""
+"""How an unknown operator is moved apart from the noise: damped Gauss-Newton (Levenberg-Marquardt), the image held fixed."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Float, PyTree
+
+from jaxrestore._pytree import register
+from jaxrestore.operators.unknown import combine, partition
 
 CG_STEPS = 10  # damping leaves few directions to solve for; more were not better
+
+
+@register
+@dataclass(frozen=True)
+class GaussNewton:
+    """A step on the operator's unknown leaves every so many iterations, from a share `start` of all of them on.
+
+    Not before the image has formed: to a random one the best kernel is a broad one, and the image then suits it.
+    """
+
+    damping: Any
+    every: int = field(metadata={"static": True})
+    start: float = field(default=0.0, metadata={"static": True})
+
+    def __call__(
+        self,
+        operator: PyTree,
+        unknown: PyTree,
+        image: Float[Array, "h w c"],
+        y: Array,
+        iteration: Array,
+        iterations: int,
+    ) -> PyTree:
+        """The unknown leaves after iteration number `iteration` (from 0) of `iterations`: as they were, unless one is due."""
+        if not jax.tree.leaves(unknown):
+            return unknown
+        known = partition(operator)[1]
+        every = min(self.every, max(1, iterations // 4))  # a short run has its kernel steps, too
+        due = (iteration >= self.start * iterations) & (iteration % every == 0)
+        fixed = jax.lax.stop_gradient(image)
+
+        def move(leaves: PyTree) -> PyTree:
+            return gauss_newton(lambda new: combine(new, known)(fixed), leaves, y, self.damping)
+
+        moved = jax.lax.cond(for_any(due), move, lambda leaves: leaves, unknown)
+        return jax.tree.map(lambda new, old: jnp.where(due, new, old), moved, unknown)
 
 
 def gauss_newton(predict: Callable[[PyTree], Array], unknown: PyTree, y: Array, damping: Any) -> PyTree:
@@ -17,6 +57,10 @@ def gauss_newton(predict: Callable[[PyTree], Array], unknown: PyTree, y: Array, 
     Adam gives every weight of a kernel steps of one size, so the many that the measurement says nothing about walk at
     random; here a direction moves as far as the measurement decides it against the damping. The cost is that of a few
     applications of the operator; no network is evaluated. Pure.
+
+    >>> gain = gauss_newton(lambda gain: gain * jnp.array([1.0, 2.0]), jnp.float32(0.0), jnp.array([3.0, 6.0]), 0.0)
+    >>> round(float(gain), 3)
+    3.0
     """
     start, unravel = ravel_pytree(unknown)
     predicted, push = jax.linearize(lambda flat: predict(unravel(flat)), start)

@@ -8,17 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxrestore.errors import InputError
+
 
 def features_of(features: Callable, images: Iterable[np.ndarray] | np.ndarray, batch_size: int = 32) -> np.ndarray:
     """``features(batch [b, h, w, c]) -> [b, d]`` of all images, in batches of one size. Not for jit: a loop on the host."""
-    stacked, found = np.asarray(images), []
+    stacked, batches = np.asarray(images), []
     function = jax.jit(features)
     for start in range(0, len(stacked), batch_size):
         batch = stacked[start : start + batch_size]
         short = batch_size - len(batch)  # repeated, so that one program serves all
         whole = np.concatenate([batch, np.repeat(batch[-1:], short, axis=0)]) if short else batch
-        found.append(np.asarray(function(jnp.asarray(whole)))[: len(batch)])
-    return np.concatenate(found)
+        batches.append(np.asarray(function(jnp.asarray(whole)))[: len(batch)])
+    return np.concatenate(batches)
 
 
 class Moments(NamedTuple):
@@ -32,7 +34,7 @@ def moments(features: Float[Any, "n d"]) -> Moments:
     """Mean and covariance (over n - 1) of at least two features. On the host, not for jit."""
     values = np.asarray(features, np.float64)
     if values.ndim != 2 or len(values) < 2:
-        raise ValueError(f"Moments need features [n, d] of at least two images, not an array of shape {values.shape}.")
+        raise InputError(f"Moments need features [n, d] of at least two images, not an array of shape {values.shape}.")
     return Moments(values.mean(0), np.atleast_2d(np.cov(values, rowvar=False)))
 
 

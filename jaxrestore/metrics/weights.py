@@ -24,10 +24,10 @@ def taken(tensors: Mapping[str, Any], name: str, shape: tuple[int | None, ...]) 
     None is any side."""
     if name not in tensors:
         raise InputError(f"The file has no tensor {name}; it begins with {', '.join(list(tensors)[:3])}.")
-    given = tensors[name]
-    array = np.asarray(given.read() if hasattr(given, "read") else given, np.float32)
+    tensor = tensors[name]
+    array = np.asarray(tensor.read() if hasattr(tensor, "read") else tensor, np.float32)
     if array.ndim != len(shape) or any(
-        side not in (None, found) for side, found in zip(shape, array.shape, strict=True)
+        side not in (None, actual) for side, actual in zip(shape, array.shape, strict=True)
     ):
         raise InputError(f"The tensor {name} has shape {array.shape}: it should be {shape}.")
     return array

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from jaxrestore.errors import InputError
 from jaxrestore.networks.convolution import convolution
 
 TimeEmbedding = Literal["sin_cos", "cos_sin"]
@@ -51,7 +52,7 @@ class UNet:
     def __call__(self, parameters, x: Float[Array, "b h w c"], t: Any, label=None, key=None) -> Float[Array, "b h w o"]:
         """The output at times `t`, ``[]`` or ``[b]``, of classes `label` where the network knows any; `key` draws dropout."""
         if x.shape[1] % self.stride or x.shape[2] % self.stride:
-            raise ValueError(
+            raise InputError(
                 f"This network needs image sides divisible by {self.stride}, not {x.shape[1]} x {x.shape[2]}."
             )
         module: Any = nnx.merge(_graph(self), parameters)
@@ -122,7 +123,7 @@ class Layers:
 
     def dropout(self) -> "Dropout":
         if not 0 <= self.config.dropout < 1:
-            raise ValueError(f"dropout must lie in [0, 1), not {self.config.dropout}.")
+            raise InputError(f"dropout must lie in [0, 1), not {self.config.dropout}.")
         self.dropouts += 1
         return Dropout(self.config.dropout, self.dropouts)
 
@@ -166,9 +167,9 @@ def timestep_embedding(t: Array, size: int, kind: TimeEmbedding = "sin_cos") -> 
 
 
 def divided(channels: int, heads: int, head_channels: int | None) -> int:
-    """How many attention heads: of `head_channels`, or `heads` where that is None. ValueError where channels don't divide."""
+    """How many attention heads: of `head_channels`, or `heads` where that is None. InputError where channels don't divide."""
     if (head_channels is not None and (head_channels < 1 or channels % head_channels)) or heads < 1 or channels % heads:
-        raise ValueError(
+        raise InputError(
             f"{channels} channels can't be divided into {heads} attention heads, or heads of {head_channels}."
         )
     return heads if head_channels is None else channels // head_channels

@@ -1,18 +1,37 @@
 """Degradation operators: frozen pytrees called with an image ``[h, w, c]`` or ``[b, h, w, c]`` in [-1, 1]."""
 
-from jaxrestore.operators.basic import Compose, Grayscale, Identity, Mask
-from jaxrestore.operators.blur import Blur, Boundary, convolve
+from jaxrestore.operators.basic import Grayscale, Identity, Mask
+from jaxrestore.operators.blur import Algorithm, Blur, Boundary, convolve
+from jaxrestore.operators.compose import Compose
+from jaxrestore.operators.contract import (
+    Operator,
+    adjoint,
+    begin,
+    described,
+    from_brightness,
+    is_picture,
+    kernels_of,
+    kind_of,
+    measure_shape,
+    penalty,
+    put_back,
+    selected,
+    shown,
+    sigma_of,
+)
+from jaxrestore.operators.generated import GeneratedKernel
 from jaxrestore.operators.jpeg import Jpeg
-from jaxrestore.operators.kernels import GaussianKernel, GeneratedKernel, SoftmaxKernel
+from jaxrestore.operators.kernels import GaussianKernel, Kernel, SoftmaxKernel, default_kernel_size
 from jaxrestore.operators.rain import RainLayer
 from jaxrestore.operators.reduce import REDUCTIONS, AveragePool, Bicubic, ReductionName, Stride
 from jaxrestore.operators.tomography import ParallelBeam
 from jaxrestore.operators.tone import Tone
-from jaxrestore.operators.unknown import adjoint, begin, combine, is_blind, measure_shape, partition, penalty
+from jaxrestore.operators.unknown import combine, is_blind, partition
 from jaxrestore.operators.varying import VaryingBlur, region_weights
 
 __all__ = [
     "REDUCTIONS",
+    "Algorithm",
     "AveragePool",
     "Bicubic",
     "Blur",
@@ -23,7 +42,9 @@ __all__ = [
     "Grayscale",
     "Identity",
     "Jpeg",
+    "Kernel",
     "Mask",
+    "Operator",
     "ParallelBeam",
     "RainLayer",
     "ReductionName",
@@ -35,9 +56,19 @@ __all__ = [
     "begin",
     "combine",
     "convolve",
+    "default_kernel_size",
+    "described",
+    "from_brightness",
     "is_blind",
+    "is_picture",
+    "kernels_of",
+    "kind_of",
     "measure_shape",
     "partition",
     "penalty",
+    "put_back",
     "region_weights",
+    "selected",
+    "shown",
+    "sigma_of",
 ]

@@ -1,21 +1,28 @@
-"""Operators that need no more than a line of arithmetic: identity, mask, loss of colour, and chains of operators."""
+"""Operators that need no more than a line of arithmetic: identity, mask, loss of colour."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jaxrestore._pytree import register
+from jaxrestore._pytree import assign, register
+from jaxrestore.errors import InputError
+from jaxrestore.operators.checks import holds
+from jaxrestore.operators.contract import Step
 
 
 @register
 @dataclass(frozen=True)
 class Identity:
-    """H(image) = image: denoising, and every fully blind problem."""
+    """H(image) = image: denoising, and every fully blind problem.
+
+    >>> Identity()(jnp.ones((1, 1, 1))).shape
+    (1, 1, 1)
+    """
+
+    kind = "denoise"
 
     def __call__(self, image: Array) -> Array:
         return image
@@ -26,23 +33,28 @@ class Identity:
 
 
 @register
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Mask:
-    """H(image) = known * image, with `known` ``[h, w, 1]`` one where a pixel was measured and zero where it is missing."""
+    """H(image) = known * image: inpainting, and compressed sensing where few pixels are known.
 
-    known: Any
+    `known` is ``[h, w]``, ``[h, w, 1]`` or ``[h, w, c]`` of zeros and ones: one where a pixel was measured, zero where it is
+    missing, and at least one of them; InputError otherwise. It is kept as float32 with an axis of channels. `kind` is the
+    name of the problem by which methods choose their settings, "inpaint" or "compressed-sensing".
 
-    @staticmethod
-    def create(known: ArrayLike) -> "Mask":
-        """From ``[h, w]``, ``[h, w, 1]`` or ``[h, w, c]`` of zeros and ones, with at least one of them."""
-        array = np.asarray(known, np.float32)
-        if array.ndim == 2:
-            array = array[..., None]
-        if array.ndim != 3 or not np.all((array == 0) | (array == 1)):
-            raise ValueError(f"A mask must be [h, w] or [h, w, 1] of zeros and ones; this one is {array.shape}.")
-        if not array.any():
-            raise ValueError("The mask says that every pixel is missing: there is nothing to restore from.")
-        return Mask(jnp.asarray(array))
+    >>> Mask(jnp.array([[1, 0]]))(jnp.ones((1, 2, 3)))[0, :, 0].tolist()
+    [1.0, 0.0]
+    """
+
+    known: Float[Array, "h w c"]
+    kind: str = field(metadata={"static": True})
+
+    def __init__(self, known: ArrayLike, kind: str = "inpaint") -> None:
+        if np.ndim(known) not in (2, 3) or not holds(lambda values: (values == 0) | (values == 1), known):
+            raise InputError(f"A mask must be [h, w] or [h, w, 1] of zeros and ones; this one is {np.shape(known)}.")
+        if not holds(np.any, known):
+            raise InputError("The mask says that every pixel is missing: there is nothing to restore from.")
+        array = jnp.asarray(known, jnp.float32)
+        assign(self, known=array[..., None] if array.ndim == 2 else array, kind=kind)
 
     def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
         return image * self.known.astype(image.dtype)
@@ -51,6 +63,18 @@ class Mask:
         """What was measured, zero elsewhere."""
         return self(measurement)
 
+    def selected(self, y: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
+        """The known pixels: what a file shows in the place of missing ones is nothing that was measured."""
+        return self(y)
+
+    def put_back(self, image: Float[Array, "*b h w c"], y: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
+        """The image with the known pixels as they were measured."""
+        return jnp.where(self.known > 0, y, image)
+
+    def sigma_of(self, sigma: float | Array, y: Array) -> Array:
+        """Missing pixels have no noise, and they count among the entries of `y`."""
+        return sigma * jnp.sqrt(jnp.mean(self.known))
+
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, the weights of Pillow's mode "L" and of JPEG
 
@@ -58,7 +82,13 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, the weights of Pillow's mode "L" a
 @register
 @dataclass(frozen=True)
 class Grayscale:
-    """H(image) = its luma ``[h, w, 1]``, by the weights of ITU-R BT.601."""
+    """H(image) = its luma ``[*b, h, w, 1]``, by the weights of ITU-R BT.601.
+
+    >>> Grayscale()(jnp.ones((2, 2, 3))).shape
+    (2, 2, 1)
+    """
+
+    kind = "colorize"
 
     def __call__(self, image: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 1"]:
         return jnp.sum(image * jnp.asarray(LUMA, image.dtype), axis=-1, keepdims=True)
@@ -68,15 +98,10 @@ class Grayscale:
         weights = np.asarray(LUMA)
         return measurement * jnp.asarray(weights / np.sum(weights**2), measurement.dtype)
 
+    def put_back(self, image: Float[Array, "*b h w 3"], y: Float[Array, "*b h w 1"]) -> Float[Array, "*b h w 3"]:
+        """The image with the measured luma, all colours shifted alike."""
+        return image + y - self(image)
 
-@register
-@dataclass(frozen=True)
-class Compose:
-    """Operators one after another: ``Compose((first, second))(image) = second(first(image))``."""
-
-    parts: tuple[Callable[[Array], Array], ...]
-
-    def __call__(self, image: Array) -> Array:
-        for part in self.parts:
-            image = part(image)
-        return image
+    def describe(self) -> Step:
+        """As a step of chains.py."""
+        return {"operator": "grey"}

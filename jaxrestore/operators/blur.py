@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -10,11 +10,20 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jaxrestore._pytree import register
+from jaxrestore._pytree import assign, register
+from jaxrestore.errors import InputError
+from jaxrestore.operators.checks import check_word, holds
+from jaxrestore.operators.contract import Step
+from jaxrestore.operators.kernels import Kernel
+from jaxrestore.operators.unknown import is_blind
 
 Boundary = Literal["zero", "reflect", "circular"]
 Algorithm = Literal["direct", "fft"]
-PADDING: dict[str, Any] = {"zero": "constant", "reflect": "reflect", "circular": "wrap"}
+PADDING: dict[Boundary, Literal["constant", "reflect", "wrap"]] = {
+    "zero": "constant",
+    "reflect": "reflect",
+    "circular": "wrap",
+}
 
 
 def convolve(
@@ -23,7 +32,14 @@ def convolve(
     boundary: Boundary = "reflect",
     algorithm: Algorithm = "direct",
 ) -> Float[Array, "*b h w c"]:
-    """The convolution (kernel turned: a bright point becomes a picture of the kernel) with an odd kernel, same size out."""
+    """The convolution of each channel with a kernel of odd sides, of the same size as the image.
+
+    The kernel is turned, as a convolution's is: a bright point becomes a picture of it. See `Blur` for the words.
+
+    >>> row = convolve(jnp.ones((4, 4, 1)), jnp.full((3, 3), 1 / 9), "zero")[0, :, 0]
+    >>> print(np.asarray(row).round(3))
+    [0.444 0.667 0.667 0.444]
+    """
     (kh, kw), c = kernel.shape, image.shape[-1]
     margins = [(0, 0)] * (image.ndim - 3) + [(kh // 2, kh // 2), (kw // 2, kw // 2), (0, 0)]
     padded = jnp.pad(image, margins, mode=PADDING[boundary])
@@ -47,47 +63,68 @@ def convolve(
     return jnp.moveaxis(blurred.reshape(*image.shape[:-3], c, *image.shape[-3:-1]), -3, -1)
 
 
-@register
-@dataclass(frozen=True)
-class Blur:
-    """Convolution with `kernel`: an array ``[k, k]``, k odd, or a kernel object (`operators.kernels`) with unknown leaves.
+def as_kernel(kernel: ArrayLike | Kernel) -> Float[Array, "kh kw"] | Kernel:
+    """A kernel object as it is, a matrix as float32; InputError unless its sides are odd and its values finite."""
+    if callable(kernel):
+        return kernel
+    shape = np.shape(kernel)
+    if len(shape) != 2 or shape[0] % 2 == 0 or shape[1] % 2 == 0:
+        raise InputError(f"A kernel must be a matrix with odd sides, not an array of shape {shape}.")
+    if not holds(np.isfinite, kernel):
+        raise InputError("The kernel holds values that are not finite.")
+    return jnp.asarray(kernel, jnp.float32)
 
-    "direct" sums over the kernel; "fft" multiplies spectra, and is the one to take under vmap over kernels, where a direct
-    convolution turns into a grouped one with a slow backward pass (dozens of times slower on CPU).
+
+def as_matrix(kernel: Float[Array, "kh kw"] | Kernel) -> Float[Array, "kh kw"]:
+    """The array of a kernel, or the one that a kernel object makes."""
+    return kernel() if callable(kernel) else kernel
+
+
+@register
+@dataclass(frozen=True, init=False)
+class Blur:
+    """Convolution with one kernel for all channels; images ``[*b, h, w, c]``, the measurement of the same size.
+
+    `kernel` is an array ``[kh, kw]`` with odd sides, or a kernel object (`operators.kernels`), some of whose fields may be
+    unknown. `boundary` is what lies beyond the border: black and white's middle ("zero"), the image mirrored about its
+    outermost pixels ("reflect"), or its other side ("circular"). `algorithm` "direct" sums over the kernel, and is the
+    default for arrays; "fft" multiplies spectra, the default for kernel objects, and the one to take under vmap over
+    kernels, where a direct convolution turns into a grouped one with a slow backward pass (dozens of times slower on CPU).
+    InputError names what is wrong with a kernel or a word.
+
+    >>> box = Blur(jnp.full((3, 3), 1 / 9), boundary="circular")
+    >>> box(jnp.zeros((3, 3, 1)).at[0, 0].set(9.0))[..., 0].round(3).tolist()
+    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
 
-    kernel: Any
-    boundary: Boundary = field(default="reflect", metadata={"static": True})
-    algorithm: Algorithm = field(default="direct", metadata={"static": True})
+    kernel: Float[Array, "kh kw"] | Kernel
+    boundary: Boundary = field(metadata={"static": True})
+    algorithm: Algorithm = field(metadata={"static": True})
 
-    @staticmethod
-    def create(
-        kernel: ArrayLike | Callable[[], Array], boundary: Boundary = "reflect", algorithm: Algorithm | None = None
-    ) -> "Blur":
-        """Checked; by default "fft" for kernel objects and "direct" for arrays. ValueError names the fault."""
-        if boundary not in get_args(Boundary):
-            raise ValueError(f"Unknown boundary {boundary!r}; known: {', '.join(get_args(Boundary))}.")
-        if callable(kernel):
-            return Blur(kernel, boundary, algorithm or "fft")
-        array = np.asarray(kernel)
-        if array.ndim != 2 or array.shape[0] % 2 == 0 or array.shape[1] % 2 == 0:
-            raise ValueError(f"A kernel must be a matrix with odd sides, not an array of shape {array.shape}.")
-        if not np.all(np.isfinite(array)):
-            raise ValueError("The kernel holds values that are not finite.")
-        return Blur(jnp.asarray(array, jnp.float32), boundary, algorithm or "direct")
+    def __init__(
+        self, kernel: ArrayLike | Kernel, boundary: Boundary = "reflect", algorithm: Algorithm | None = None
+    ) -> None:
+        check_word("boundary", boundary, Boundary)
+        algorithm = algorithm or ("fft" if callable(kernel) else "direct")
+        check_word("algorithm", algorithm, Algorithm)
+        assign(self, kernel=as_kernel(kernel), boundary=boundary, algorithm=algorithm)
+
+    @property
+    def kind(self) -> str:
+        """ "deblur" with a known kernel, else what the kernel's class says, or "blind-motion-deblur"."""
+        return getattr(self.kernel, "kind", "blind-motion-deblur") if is_blind(self.kernel) else "deblur"
 
     def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
-        kernel: Any = self.kernel() if callable(self.kernel) else self.kernel
-        return convolve(image, kernel, self.boundary, self.algorithm)
+        return convolve(image, as_matrix(self.kernel), self.boundary, self.algorithm)
 
     def pinv(self, measurement: Float[Array, "*b h w c"], cutoff: float = 1e-3) -> Float[Array, "*b h w c"]:
-        """The image of least norm with this blur, for the circular boundary (ValueError for the others, which have no closed
+        """The image of least norm with this blur, for the circular boundary (InputError for the others, which have no closed
         form): spectra divided, where the kernel's is above `cutoff` of its largest; zero elsewhere."""
         if self.boundary != "circular":
-            raise ValueError(
+            raise InputError(
                 f"A blur has a closed pseudo-inverse for the circular boundary, not for {self.boundary!r}."
             )
-        kernel: Any = self.kernel() if callable(self.kernel) else self.kernel
+        kernel = as_matrix(self.kernel)
         (kh, kw), size = kernel.shape, measurement.shape[-3:-1]
         padded = jnp.zeros(size).at[:kh, :kw].set(kernel)  # ValueError of JAX's own for a kernel larger than the image
         response = jnp.fft.rfft2(jnp.roll(padded, (-(kh // 2), -(kw // 2)), (0, 1)))[..., None]
@@ -96,3 +133,9 @@ class Blur:
         inverse = jnp.where(usable, jnp.conj(response) / jnp.where(usable, power, 1), 0)
         spectrum = jnp.fft.rfft2(measurement, axes=(-3, -2)) * inverse
         return jnp.fft.irfft2(spectrum, size, axes=(-3, -2)).astype(measurement.dtype)
+
+    def describe(self) -> Step:
+        """As a step of chains.py: by the kernel's own description, or by its values."""
+        own: Callable[[], Step] | None = getattr(self.kernel, "describe", None)
+        kernel = {"kernel": np.asarray(as_matrix(self.kernel)).tolist()} if own is None else own()
+        return {"operator": "blur", "boundary": self.boundary, **kernel}

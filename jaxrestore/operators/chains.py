@@ -11,23 +11,23 @@ values in the place of the unknowns: a found operator can be read again (the str
 import json
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast, get_args
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PyTree
 
-from jaxrestore import operators as ops
 from jaxrestore.errors import InputError
+from jaxrestore.operators.basic import Grayscale
+from jaxrestore.operators.blur import Blur, Boundary
+from jaxrestore.operators.compose import Compose
+from jaxrestore.operators.contract import Operator, measure_shape
+from jaxrestore.operators.jpeg import Jpeg
+from jaxrestore.operators.kernels import GaussianKernel, SoftmaxKernel, default_kernel_size
+from jaxrestore.operators.rain import RainLayer
+from jaxrestore.operators.reduce import REDUCTIONS, ReductionName
+from jaxrestore.operators.tone import Tone
 
 Size = tuple[int, int]
-
-
-def default_kernel_size(size: Size) -> int:
-    """The papers' 41 pixels at 256, in proportion, odd and at least 3."""
-    return 2 * max(1, math.ceil((41 / 256 * min(size) - 1) / 2)) + 1
 
 
 class Parameter(NamedTuple):
@@ -38,7 +38,7 @@ class Parameter(NamedTuple):
 Given = dict[str, Parameter]
 
 
-def read_operator(path: Path, size: Size) -> PyTree:
+def read_operator(path: Path, size: Size) -> Operator:
     """The operator of a JSON file for images of `size` (height, width); InputError names the file, the step and the fault."""
     try:
         steps = json.loads(path.read_bytes())
@@ -50,31 +50,31 @@ def read_operator(path: Path, size: Size) -> PyTree:
         raise InputError(f"{path}: {error}") from error
 
 
-def parse(steps: Any, size: Size) -> PyTree:
-    """The operator of a list of steps, or of one; ValueError says which step is at fault, and why."""
+def parse(steps: Any, size: Size) -> Operator:
+    """The operator of a list of steps, or of one; InputError says which step is at fault, and why."""
     listed = steps if isinstance(steps, list) else [steps]
     if not listed:
-        raise ValueError("An operator needs at least one step.")
+        raise InputError("An operator needs at least one step.")
     parts = []
     for number, step in enumerate(listed, 1):
         try:
             parts.append(_step(step, size))
-            height, width, *_ = ops.measure_shape(parts[-1], (*size, 3))
+            height, width, *_ = measure_shape(parts[-1], (*size, 3))
         except (ValueError, TypeError, OverflowError) as error:
-            raise ValueError(f"Step {number}: {error}") from error
+            raise InputError(f"Step {number}: {error}") from error
         size = (height, width)
-    return parts[0] if len(parts) == 1 else ops.Compose(tuple(parts))
+    return parts[0] if len(parts) == 1 else Compose(tuple(parts))
 
 
 def _step(step: Any, size: Size) -> Any:
     name = step.get("operator") if isinstance(step, dict) else None
     if not isinstance(name, str) or name not in STEPS:
-        raise ValueError(f'it must be an object with an "operator" of {", ".join(STEPS)}, not {str(step)[:80]}.')
+        raise InputError(f'it must be an object with an "operator" of {", ".join(STEPS)}, not {str(step)[:80]}.')
     make, defaults = STEPS[name]
     defaults = defaults(size)
     foreign = step.keys() - {"operator", *defaults}
     if foreign:
-        raise ValueError(f"{name} has no {', '.join(sorted(foreign))}; it has: {', '.join(defaults) or 'nothing'}.")
+        raise InputError(f"{name} has no {', '.join(sorted(foreign))}; it has: {', '.join(defaults) or 'nothing'}.")
     return make({key: _parameter(step.get(key, usual), usual) for key, usual in defaults.items()}, size)
 
 
@@ -83,37 +83,38 @@ def _parameter(given: Any, usual: Any) -> Parameter:
         return Parameter(usual, False)
     if isinstance(given, dict):
         if given.keys() != {"unknown"}:
-            raise ValueError(f'a parameter is a value, "unknown" or {{"unknown": start}}, not {str(given)[:80]}.')
+            raise InputError(f'a parameter is a value, "unknown" or {{"unknown": start}}, not {str(given)[:80]}.')
         return Parameter(given["unknown"], False)
     return Parameter(given, True)
 
 
 def _numbers(
-    given: Given, name: str, shape: tuple[int, ...] = (), low: float | int = -1e4, high: float | int = 1e4
+    given: Given, name: str, shape: tuple[int, ...] | None = (), low: float | int = -1e4, high: float | int = 1e4
 ) -> np.ndarray:
-    """The finite numbers of a parameter, of that shape and within those bounds; ValueError otherwise."""
+    """The finite numbers of a parameter, of that shape (None: any) and within those bounds; InputError otherwise."""
     value = given[name].value
-    wanted = f"{' x '.join(map(str, shape)) or 'one'} of {low:g} to {high:g}"
     try:
         array = np.asarray(value, np.float64)
     except (ValueError, TypeError, OverflowError):
-        array = np.empty(0)
-    if array.shape != shape or not np.all((array >= low) & (array <= high)) or isinstance(value, bool):
-        raise ValueError(f"{name} must be {wanted}, not {str(value)[:80]}.")
+        array = np.full(shape or (), np.nan)
+    wrong = shape is not None and array.shape != shape
+    if wrong or not np.all((array >= low) & (array <= high)) or isinstance(value, bool):
+        many = "numbers" if shape is None else " x ".join(map(str, shape)) or "one"
+        raise InputError(f"{name} must be {many} of {low:g} to {high:g}, not {str(value)[:80]}.")
     return array
 
 
 def _word(given: Given, name: str, words: tuple[str, ...]) -> str:
     value, known = given[name]
     if not known or value not in words:
-        raise ValueError(f"{name} must be {' or '.join(words)}, not {str(value)[:80] if known else 'unknown'}.")
+        raise InputError(f"{name} must be {' or '.join(words)}, not {str(value)[:80] if known else 'unknown'}.")
     return value
 
 
 def _whole(given: Given, name: str, low: int, high: int) -> int:
     number = given[name]
     if not number.known or type(number.value) is not int or not low <= number.value <= high:
-        raise ValueError(f"{name} must be a known whole number from {low} to {high}, not {number.value}.")
+        raise InputError(f"{name} must be a known whole number from {low} to {high}, not {number.value}.")
     return number.value
 
 
@@ -122,54 +123,48 @@ def _unknown(given: Given, **fields: str) -> tuple[str, ...]:
     return tuple(field for name, field in fields.items() if not given[name].known)
 
 
-def _blur(given: Given, size: Size) -> ops.Blur:
-    kernel, boundary = given["kernel"], cast(ops.Boundary, _word(given, "boundary", get_args(ops.Boundary)))
+def _blur(given: Given, size: Size) -> Blur:
+    kernel, boundary = given["kernel"], cast(Boundary, _word(given, "boundary", get_args(Boundary)))
     if isinstance(kernel.value, list):
-        shape = np.shape(kernel.value)
-        array = _numbers(given, "kernel", (*shape[:1], *shape[:1]))
-        if not kernel.known:
-            if array.shape[0] % 2 == 0 or not np.all(array >= 0) or not array.sum() > 0:
-                raise ValueError("the start of an unknown kernel needs odd sides and weights from 0 on.")
-            logits = jnp.log(jnp.maximum(jnp.asarray(array / array.sum(), jnp.float32), 1e-6))
-            return ops.Blur.create(ops.SoftmaxKernel(logits), boundary)
-        return ops.Blur.create(array, boundary)
+        matrix = _numbers(given, "kernel", None)
+        return Blur(matrix if kernel.known else SoftmaxKernel.from_weights(matrix), boundary)
     side = _whole(given, "size", 1, 999)
     if kernel.value == "any":
-        return ops.Blur.create(ops.SoftmaxKernel.create(side, max(0.5, side / 10)), boundary)
+        return Blur(SoftmaxKernel(side, max(0.5, side / 10)), boundary)
     if kernel.value != "gaussian":
-        raise ValueError(f'kernel must be "gaussian", "any" (all weights unknown) or a matrix, not {kernel.value}.')
+        raise InputError(f'kernel must be "gaussian", "any" (all weights unknown) or a matrix, not {kernel.value}.')
     sigmas, offset = _numbers(given, "sigmas", (2,), 1e-3), _numbers(given, "offset", (2,))
     angle = math.radians(_numbers(given, "angle").item())
-    made = ops.GaussianKernel.create(side, (sigmas[0], sigmas[1]), angle, (offset[0], offset[1]))
     if not kernel.known:  # that it is a Gaussian is known all the same
         given = {name: parameter._replace(known=False) for name, parameter in given.items()}
     unknown = _unknown(given, sigmas="log_sigmas", angle="angle", offset="offset")
-    return ops.Blur.create(replace(made, unknown=unknown), boundary)
+    return Blur(GaussianKernel(side, sigmas, angle, offset, unknown), boundary)
 
 
-def _reduce(given: Given, size: Size) -> Any:
-    return ops.REDUCTIONS[_word(given, "by", tuple(ops.REDUCTIONS))](_whole(given, "factor", 2, 64))
+def _reduce(given: Given, size: Size) -> Operator:
+    reduction = REDUCTIONS[cast(ReductionName, _word(given, "by", tuple(REDUCTIONS)))]
+    return reduction(_whole(given, "factor", 2, 64))
 
 
-def _jpeg(given: Given, size: Size) -> ops.Jpeg:
-    return ops.Jpeg.create(_numbers(given, "quality", (), 1, 99).item(), given["quality"].known)
+def _jpeg(given: Given, size: Size) -> Jpeg:
+    return Jpeg(_numbers(given, "quality", (), 1, 99).item(), unknown=not given["quality"].known)
 
 
-def _tone(given: Given, size: Size) -> ops.Tone:
+def _tone(given: Given, size: Size) -> Tone:
     stops, gamma = _numbers(given, "stops", (), -20, 20), _numbers(given, "gamma", (), 0.01, 100)
     unknown = _unknown(given, stops="stops", balance="log_balance", gamma="log_gamma")
-    return ops.Tone.create(stops.item(), _numbers(given, "balance", (2,), 0.01, 100), gamma.item(), unknown)
+    return Tone(stops.item(), _numbers(given, "balance", (2,), 0.01, 100), gamma.item(), unknown)
 
 
-def _rain(given: Given, size: Size) -> ops.RainLayer:
+def _rain(given: Given, size: Size) -> RainLayer:
     """Its streaks, their angle and length are unknown, whatever is said of the latter two: that is where they start."""
     angle = math.radians(_numbers(given, "angle", (), -90, 90).item())
     length, sparsity = _numbers(given, "length", (), 0.1, 1e3).item(), _numbers(given, "sparsity", (), 0, 1e3).item()
-    return ops.RainLayer.create(size, length, angle, sparsity)
+    return RainLayer(size, length, angle, sparsity)
 
 
 # name: what makes it, and its parameters with their usual values for images of a size
-STEPS: dict[str, tuple[Callable[[Given, Size], Any], Callable[[Size], dict[str, Any]]]] = {
+STEPS: dict[str, tuple[Callable[[Given, Size], Operator], Callable[[Size], dict[str, Any]]]] = {
     "blur": (
         _blur,
         lambda size: {
@@ -185,33 +180,5 @@ STEPS: dict[str, tuple[Callable[[Given, Size], Any], Callable[[Size], dict[str, 
     "jpeg": (_jpeg, lambda size: {"quality": 30}),
     "tone": (_tone, lambda size: {"stops": 0.0, "balance": [1.0, 1.0], "gamma": 1.0}),
     "rain": (_rain, lambda size: {"angle": 0.0, "length": min(size) / 21, "sparsity": 0.02}),
-    "grey": (lambda given, size: ops.Grayscale(), lambda size: {}),
+    "grey": (lambda given, size: Grayscale(), lambda size: {}),
 }
-
-
-def described(operator: PyTree) -> Any:
-    """The steps of an operator in the form above, all values known; None for an operator that has no such form."""
-    if isinstance(operator, ops.Compose):
-        parts = [described(part) for part in operator.parts]
-        return None if any(not isinstance(part, dict) for part in parts) else parts
-    for name, factory in ops.REDUCTIONS.items():
-        if isinstance(operator, factory):
-            return {"operator": "reduce", "factor": operator.scale, "by": name}
-    if isinstance(operator, ops.Grayscale):
-        return {"operator": "grey"}
-    if isinstance(operator, ops.Jpeg):
-        return {"operator": "jpeg", "quality": float(operator.quality)}
-    if isinstance(operator, ops.Tone):
-        balance, gamma = np.exp(operator.log_balance).tolist(), float(np.exp(operator.log_gamma))
-        return {"operator": "tone", "stops": float(operator.stops), "balance": balance, "gamma": gamma}
-    if isinstance(operator, ops.RainLayer):
-        angle, length = math.degrees(float(operator.angle)), float(np.exp(operator.log_length))
-        return {"operator": "rain", "angle": angle, "length": length, "sparsity": float(operator.sparsity)}
-    if not isinstance(operator, ops.Blur):
-        return None
-    kernel: Any = operator.kernel
-    made: dict[str, Any] = {"operator": "blur", "boundary": operator.boundary}
-    if isinstance(kernel, ops.GaussianKernel):
-        made |= {"kernel": "gaussian", "size": kernel.size, "sigmas": np.exp(kernel.log_sigmas).tolist()}
-        return made | {"angle": math.degrees(float(kernel.angle)), "offset": np.asarray(kernel.offset).tolist()}
-    return made | {"kernel": np.asarray(kernel() if callable(kernel) else kernel).tolist()}

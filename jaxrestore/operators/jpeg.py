@@ -4,16 +4,20 @@ Colour transform, chroma at half resolution (4:2:0), DCT of 8 x 8 blocks, quanti
 the quality are those of ITU-T T.81, annex K, and libjpeg, which Pillow and nearly all else write with.
 """
 
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxrestore._pytree import register
-from jaxrestore.density.objective import dct_basis
+from jaxrestore._dct import block_dct, inverse_block_dct
+from jaxrestore._pytree import assign, register, replaced
+from jaxrestore.errors import InputError
+from jaxrestore.operators.checks import Number, check_word, holds
+from jaxrestore.operators.contract import Step
+from jaxrestore.operators.unknown import Unknown, unknown_fields
 
 BLOCK = 8
 Found = Literal["measurement", "gradient"]
@@ -33,28 +37,35 @@ def rounded(values: Array) -> Array:
 
 
 @register
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Jpeg:
     """H(image) = the image after the codec, for ``[*b, h, w, 3]``, or ``[*b, h, w, 1]`` without colours: on photographs
     within 1.5 grey levels of Pillow's on average (white noise, whose colours leave the gamut, up to 4.5).
 
-    `log_scale` ``[]`` is the logarithm of what multiplies the quantisation tables, so that a step of any optimiser leaves it
-    positive and means the same at every quality. The forward pass rounds where the codec does; derivatives pass straight
-    through the rounding, so that of a coefficient in the size of its step is its rounding error (as in learned step size
-    quantisation, Esser et al. 2020). An unknown quality is found `by` that derivative, or read off the measurement before a
-    search (`begin`) and then constant: descents run away to high qualities, through which every y explains itself.
+    `quality` lies between 1 and 99, as programs ask for it (InputError otherwise); it needn't be whole. An `unknown` one is
+    where the estimate starts. It is found `by` its derivative ("gradient"), or read off the "measurement" before a search
+    (`begin`) and then constant: descents run away to high qualities, through which every y explains itself.
+
+    The field `log_scale` ``[]`` is the logarithm of what multiplies the quantisation tables, so that a step of any optimiser
+    leaves it positive and means the same at every quality. The forward pass rounds where the codec does; derivatives pass
+    straight through the rounding, so that of a coefficient in the size of its step is its rounding error (as in learned step
+    size quantisation, Esser et al. 2020).
+
+    >>> round(float(Jpeg(30).quality))
+    30
     """
 
-    log_scale: Any
-    by: Found = field(default="measurement", metadata={"static": True})
-    unknown: tuple[str, ...] = field(default=(), metadata={"static": True})
+    log_scale: Float[Array, ""]
+    by: Found = field(metadata={"static": True})
+    unknown: tuple[str, ...] = field(metadata={"static": True})
+    kind = "jpeg"
 
-    @staticmethod
-    def create(quality: float | int, known: bool = True, by: Found = "measurement") -> "Jpeg":
-        """Of a quality from 1 to 99, as programs ask for it. ``known=False``: it is where the estimate starts."""
-        if not 1 <= quality <= 99:
-            raise ValueError(f"A JPEG quality must lie between 1 and 99, not be {quality}.")
-        return Jpeg(jnp.log(_scale(jnp.float32(quality))), by, () if known else ("log_scale",))
+    def __init__(self, quality: Number, unknown: Unknown = False, by: Found = "measurement") -> None:
+        check_word("way to find a quality", by, Found)
+        if not holds(lambda value: (value >= 1) & (value <= 99), quality):
+            raise InputError(f"A JPEG quality must lie between 1 and 99, not be {quality}.")
+        fields = unknown_fields(type(self), unknown, ("log_scale",))
+        assign(self, log_scale=jnp.log(_scale(jnp.asarray(quality, jnp.float32))), by=by, unknown=fields)
 
     @property
     def quality(self) -> Float[Array, "*b"]:
@@ -70,17 +81,17 @@ class Jpeg:
             return self
         levels = (y + 1) * 127.5
         luma = levels if y.shape[-1] == 1 else levels @ TO_YCC[:1].T.astype(y.dtype)
-        found = _spectrum(luma - 128)
+        coefficients = _spectrum(luma - 128)
 
         def evidence(quality: Array) -> Array:
-            u = found / _steps(LUMA_TABLE, _scale(quality))
-            told = jnp.abs(u) > 0.5
-            error = 12 * (u - jnp.round(u)) ** 2 - 1  # of any other image of mean 0 and variance 0.8
-            return -jnp.sum(jnp.where(told, error, 0)) / jnp.sqrt(1 + 0.8 * jnp.sum(told))
+            multiples = coefficients / _steps(LUMA_TABLE, _scale(quality))
+            telling = jnp.abs(multiples) > 0.5
+            error = 12 * (multiples - jnp.round(multiples)) ** 2 - 1  # of any other image of mean 0 and variance 0.8
+            return -jnp.sum(jnp.where(telling, error, 0)) / jnp.sqrt(1 + 0.8 * jnp.sum(telling))
 
         qualities = jnp.arange(1.0, 100.0)
         best = qualities[jnp.argmax(jax.lax.map(evidence, qualities))]
-        return replace(self, log_scale=jnp.log(_scale(best)))
+        return replaced(self, log_scale=jnp.log(_scale(best)))
 
     def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
         levels = (image + 1) * 127.5
@@ -91,20 +102,22 @@ class Jpeg:
         half = rounded(_half(ycc[..., 1:]))
         small = self._coded(half, CHROMA_TABLE)
         chroma = jax.image.resize(small, (*small.shape[:-3], 2 * small.shape[-3], 2 * small.shape[-2], 2), "linear")
-        made = jnp.concatenate([self._coded(ycc[..., :1], LUMA_TABLE) + 128, chroma[..., :h, :w, :]], -1)
-        return jnp.clip(made @ np.linalg.inv(TO_YCC).T.astype(image.dtype), 0, 255) / 127.5 - 1
+        coded = jnp.concatenate([self._coded(ycc[..., :1], LUMA_TABLE) + 128, chroma[..., :h, :w, :]], -1)
+        return jnp.clip(coded @ np.linalg.inv(TO_YCC).T.astype(image.dtype), 0, 255) / 127.5 - 1
+
+    def describe(self) -> Step:
+        """As a step of chains.py."""
+        return {"operator": "jpeg", "quality": float(self.quality)}
 
     def _coded(self, plane: Float[Array, "*b h w c"], table: np.ndarray) -> Float[Array, "*b h w c"]:
         """Quantised in the DCT of its blocks."""
-        *batch, h, w, c = plane.shape
-        found, basis = _spectrum(plane), dct_basis(BLOCK).astype(plane.dtype)
+        h, w = plane.shape[-3:-1]
         scale = jnp.exp(self.log_scale if self.by == "gradient" else jax.lax.stop_gradient(self.log_scale))
         step = _steps(table, scale).astype(plane.dtype)
-        coded = jnp.einsum("ki,...ykxlc,lj->...yixjc", basis, step * rounded(found / step), basis, precision="highest")
-        return coded.reshape(*batch, h + -h % BLOCK, w + -w % BLOCK, c)[..., :h, :w, :]
+        return inverse_block_dct(step * rounded(_spectrum(plane) / step))[..., :h, :w, :]
 
 
-def _scale(quality: Any) -> Array:
+def _scale(quality: Array) -> Array:
     """What multiplies the tables at a quality."""
     return jnp.where(quality < 50, 50 / quality, 2 - quality / 50)
 
@@ -116,12 +129,9 @@ def _steps(table: np.ndarray, scale: Array) -> Float[Array, "8 1 8 1"]:
 
 def _spectrum(plane: Float[Array, "*b h w c"]) -> Float[Array, "*b y 8 x 8 c"]:
     """The DCT of each block; the last ones are filled up by repeating the border."""
-    *batch, h, w, c = plane.shape
+    *batch, h, w, _ = plane.shape
     margins = [(0, 0)] * len(batch) + [(0, -h % BLOCK), (0, -w % BLOCK), (0, 0)]
-    padded = jnp.pad(plane, margins, mode="edge")
-    split = padded.reshape(*batch, -(-h // BLOCK), BLOCK, -(-w // BLOCK), BLOCK, c)
-    basis = dct_basis(BLOCK).astype(plane.dtype)
-    return jnp.einsum("ki,...yixjc,lj->...ykxlc", basis, split, basis, precision="highest")
+    return block_dct(jnp.pad(plane, margins, mode="edge"), BLOCK)
 
 
 def _half(planes: Float[Array, "*b h w c"]) -> Float[Array, "*b h2 w2 c"]:

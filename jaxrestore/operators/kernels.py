@@ -1,115 +1,155 @@
 """Blur kernels as functions of what is unknown about them: each is called and gives an array ``[size, size]`` of sum one."""
 
+import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jaxrestore._pytree import register
+from jaxrestore._pytree import assign, is_traced, register
+from jaxrestore.errors import InputError
+from jaxrestore.operators.checks import Number, Pair, check_size, holds
+from jaxrestore.operators.contract import Step
+from jaxrestore.operators.unknown import Unknown, unknown_fields
+
+START = 0.1  # the deviation from which an unknown kernel is estimated, over its size
 
 
-def check_size(size: int) -> None:
-    if size < 1 or size % 2 == 0:
-        raise ValueError(f"A kernel's size must be odd and at least 1, not {size}: it needs a centre.")
+@runtime_checkable
+class Kernel(Protocol):
+    """A kernel object: a pytree that is called for the kernel, an array ``[kh, kw]`` with odd sides. It declares what of it
+    is unknown by an attribute ``unknown``, as operators do; ``kind`` may name the kind of deblurring in which it is, and
+    ``describe()`` gives its parameters in the language of chains.py."""
+
+    def __call__(self) -> Array: ...
+
+
+def default_kernel_size(size: tuple[int, int]) -> int:
+    """The papers' 41 pixels at 256, in proportion to an image of `size` (height, width), odd and at least 3.
+
+    >>> default_kernel_size((256, 256)), default_kernel_size((64, 64))
+    (41, 11)
+    """
+    return 2 * max(1, math.ceil((41 / 256 * min(size) - 1) / 2)) + 1
+
+
+def gaussian(
+    log_sigmas: Float[Array, "2"], angle: Float[Array, ""], offset: Float[Array, "2"], size: int
+) -> Float[Array, "size size"]:
+    """The kernel that a `GaussianKernel` of these fields is."""
+    middle = jnp.arange(size) - size // 2
+    rows, columns = jnp.meshgrid(middle - offset[0], middle - offset[1], indexing="ij")
+    along = columns * jnp.cos(angle) + rows * jnp.sin(angle)
+    across = rows * jnp.cos(angle) - columns * jnp.sin(angle)
+    sigmas = jnp.exp(log_sigmas)
+    energy = -0.5 * ((along / sigmas[0]) ** 2 + (across / sigmas[1]) ** 2)
+    return jax.nn.softmax(energy.ravel()).reshape(size, size)
 
 
 @register
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class GaussianKernel:
     """An anisotropic Gaussian: two standard deviations in pixels, along axes turned by an angle in radians.
 
-    `log_sigmas` is ``[2]``, so that a step of any optimiser leaves the deviations positive; `angle` is a scalar; `offset`
-    ``[2]`` is the centre in pixels down and to the right of the middle (BIRD's published kernel lies 8 of 41 pixels off).
+    `offset` is the centre in pixels down and to the right of the middle (BIRD's published kernel lies 8 of 41 pixels off).
+    Without `sigmas` it is where an estimate starts: deviations of about a tenth of `size`, unlike, so that the angle has a
+    slope, and turned by pi/8 unless `angle` is given; with them the default angle is 0. `unknown` says what is estimated:
+    all of it (True), nothing, or some of "log_sigmas", "angle", "offset". InputError for an even size, for deviations that
+    are not positive, or for numbers that are not finite.
+
+    The field `log_sigmas` is ``[2]``, so that a step of any optimiser leaves the deviations positive; `angle` is ``[]``,
+    `offset` ``[2]``.
+
+    >>> print(np.asarray(GaussianKernel(3, sigmas=(1.0, 1.0))())[1].round(3))
+    [0.124 0.204 0.124]
+    >>> GaussianKernel(11, unknown=True).unknown
+    ('log_sigmas', 'angle', 'offset')
     """
 
-    log_sigmas: Any
-    angle: Any
-    offset: Any
+    log_sigmas: Float[Array, "2"]
+    angle: Float[Array, ""]
+    offset: Float[Array, "2"]
     size: int = field(metadata={"static": True})
-    unknown: tuple[str, ...] = field(default=(), metadata={"static": True})
+    unknown: tuple[str, ...] = field(metadata={"static": True})
+    kind = "blind-deblur"  # BIRD's name of the problem in which it is unknown
 
-    @staticmethod
-    def create(
+    def __init__(
+        self,
         size: int,
-        sigmas: tuple[float, float],
-        angle: float = 0.0,
-        offset: tuple[float, float] = (0.0, 0.0),
-        known: bool = True,
-    ) -> "GaussianKernel":
-        """ValueError for an even size or a deviation that is not positive. ``known=False``: all of it is estimated."""
+        sigmas: Pair | None = None,
+        angle: Number | None = None,
+        offset: Pair = (0.0, 0.0),
+        unknown: Unknown = False,
+    ) -> None:
         check_size(size)
-        if min(sigmas) <= 0:
-            raise ValueError(f"The deviations of a Gaussian kernel must be positive, not {sigmas}.")
-        unknown = () if known else ("log_sigmas", "angle", "offset")
-        log_sigmas, centre = jnp.log(jnp.asarray(sigmas, jnp.float32)), jnp.asarray(offset, jnp.float32)
-        return GaussianKernel(log_sigmas, jnp.float32(angle), centre, size, unknown)
+        angle = angle if angle is not None else 0.0 if sigmas is not None else np.pi / 8
+        width = START * size
+        sigmas = (1.1 * width, 0.9 * width) if sigmas is None else sigmas
+        if not holds(lambda values: values > 0, sigmas):
+            raise InputError(f"The deviations of a Gaussian kernel must be positive, not {sigmas}.")
+        deviations, turn, centre = (jnp.asarray(value, jnp.float32) for value in (sigmas, angle, offset))
+        if deviations.shape != (2,) or turn.shape != () or centre.shape != (2,):
+            raise InputError(
+                f"A Gaussian kernel has two deviations, one angle and two offsets, not {sigmas}, {angle} and {offset}."
+            )
+        if not holds(np.isfinite, sigmas, angle, offset):
+            raise InputError(f"A Gaussian kernel takes finite numbers, not {sigmas}, {angle} and {offset}.")
+        fields = unknown_fields(type(self), unknown, ("log_sigmas", "angle", "offset"))
+        assign(self, log_sigmas=jnp.log(deviations), angle=turn, offset=centre, size=size, unknown=fields)
 
     def __call__(self) -> Float[Array, "size size"]:
-        middle = jnp.arange(self.size) - self.size // 2
-        rows, columns = jnp.meshgrid(middle - self.offset[0], middle - self.offset[1], indexing="ij")
-        along = columns * jnp.cos(self.angle) + rows * jnp.sin(self.angle)
-        across = rows * jnp.cos(self.angle) - columns * jnp.sin(self.angle)
-        sigmas = jnp.exp(self.log_sigmas)
-        energy = -0.5 * ((along / sigmas[0]) ** 2 + (across / sigmas[1]) ** 2)
-        return jax.nn.softmax(energy.ravel()).reshape(self.size, self.size)
+        return gaussian(self.log_sigmas, self.angle, self.offset, self.size)
+
+    def describe(self) -> Step:
+        """Its part of a blur's step in chains.py."""
+        sigmas, angle = np.exp(self.log_sigmas).tolist(), math.degrees(float(self.angle))
+        offset = np.asarray(self.offset).tolist()
+        return {"kernel": "gaussian", "size": self.size, "sigmas": sigmas, "angle": angle, "offset": offset}
 
 
 @register
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class SoftmaxKernel:
-    """The softmax of free logits ``[size, size]``: any kernel that is positive and of sum one (as in DMPlug)."""
+    """The softmax of free logits ``[size, size]``: any kernel that is positive and of sum one (as in DMPlug).
 
-    logits: Any
-    unknown = ("logits",)
+    It starts as an isotropic Gaussian of deviation `sigma` pixels, by default a tenth of `size`. InputError for an even
+    size or a deviation that is not positive.
 
-    @staticmethod
-    def create(size: int, sigma: float | None = None) -> "SoftmaxKernel":
-        """Starts as an isotropic Gaussian of deviation `sigma` (default: size / 6)."""
-        check_size(size)
-        sigma = sigma or size / 6
-        start = GaussianKernel.create(size, (sigma, sigma))()
-        return SoftmaxKernel(jnp.log(jnp.maximum(start, 1e-12)))
+    >>> kernel = SoftmaxKernel(5)
+    >>> round(float(kernel().sum()), 3), kernel.unknown
+    (1.0, ('logits',))
+    """
+
+    logits: Float[Array, "size size"]
+    unknown: tuple[str, ...] = field(metadata={"static": True})
+
+    def __init__(self, size: int, sigma: Number | None = None, unknown: Unknown = True) -> None:
+        sigma = START * size if sigma is None else sigma
+        start = GaussianKernel(size, (sigma, sigma))()
+        fields = unknown_fields(type(self), unknown, ("logits",))
+        assign(self, logits=jnp.log(jnp.maximum(start, 1e-12)), unknown=fields)
+
+    @classmethod
+    def from_weights(cls, weights: ArrayLike, unknown: Unknown = True) -> "SoftmaxKernel":
+        """One that starts as the kernel ``[size, size]``, normalised; weights of zero start at a millionth, from where there
+        is a slope. InputError unless the size is odd and all weights are from 0 on, one above.
+
+        >>> print(np.asarray(SoftmaxKernel.from_weights(np.eye(3))())[1].round(3))
+        [0.    0.333 0.   ]
+        """
+        shape = np.shape(weights)
+        if len(shape) != 2 or shape[0] != shape[1]:
+            raise InputError(f"The weights of a kernel must be a square matrix, not an array of shape {shape}.")
+        check_size(shape[0])
+        if not holds(lambda values: (values >= 0) & (0 < values.sum() < np.inf), weights):
+            raise InputError("The weights of a kernel must be finite numbers from 0 on, and not all zero.")
+        weights = jnp.asarray(weights) if is_traced(weights) else np.asarray(weights, np.float64)
+        logits = jnp.log(jnp.maximum(jnp.asarray(weights / weights.sum(), jnp.float32), 1e-6))
+        return assign(object.__new__(cls), logits=logits, unknown=unknown_fields(cls, unknown, ("logits",)))
 
     def __call__(self) -> Float[Array, "size size"]:
         return jax.nn.softmax(self.logits.ravel()).reshape(self.logits.shape)
-
-
-@register
-@dataclass(frozen=True)
-class GeneratedKernel:
-    """The fully connected kernel generator of SelfDeblur (Ren et al. 2020), which SHRED and BIRD use.
-
-    A fixed input ``[inputs]``, a hidden layer with ReLU6, a layer to size^2 logits, softmax. Weights are ``[in, out]``.
-    """
-
-    code: Any  # the fixed input: known
-    hidden_weight: Any
-    hidden_bias: Any
-    output_weight: Any
-    output_bias: Any
-    unknown = ("hidden_weight", "hidden_bias", "output_weight", "output_bias")
-
-    @staticmethod
-    def create(key: Array, size: int, inputs: int = 200, hidden: int = 1000) -> "GeneratedKernel":
-        """Random weights, uniform within 1 / sqrt(fan-in), and a code uniform in [0, 0.1], as in BIRD's published code."""
-        check_size(size)
-        keys = jax.random.split(key, 5)
-
-        def uniform(key, shape, fan_in):
-            return jax.random.uniform(key, shape, minval=-(fan_in**-0.5), maxval=fan_in**-0.5)
-
-        return GeneratedKernel(
-            0.1 * jax.random.uniform(keys[0], (inputs,)),
-            uniform(keys[1], (inputs, hidden), inputs),
-            uniform(keys[2], (hidden,), inputs),
-            uniform(keys[3], (hidden, size**2), hidden),
-            uniform(keys[4], (size**2,), hidden),
-        )
-
-    def __call__(self) -> Float[Array, "size size"]:
-        hidden = jax.nn.relu6(self.code @ self.hidden_weight + self.hidden_bias)
-        logits = hidden @ self.output_weight + self.output_bias
-        size = round(logits.shape[-1] ** 0.5)
-        return jax.nn.softmax(logits).reshape(size, size)

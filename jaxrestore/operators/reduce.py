@@ -1,26 +1,60 @@
 """Reduction: a small image of a large one, by averaging, by leaving pixels out, or by bicubic resampling."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxrestore._pytree import register
+from jaxrestore.errors import InputError
+from jaxrestore.operators.contract import Step
 
 ReductionName = Literal["average", "stride", "bicubic"]
 
 
-@register
 @dataclass(frozen=True)
-class AveragePool:
-    """Reduction by averaging blocks of `scale` x `scale` pixels (BIRD's published super-resolution)."""
+class _Reduction:
+    """By `scale` in each direction, which must divide the sides of the image; InputError unless it does, and is from 1 on."""
 
     scale: int = field(metadata={"static": True})
+    kind = "super-resolution"
+    by: ClassVar[ReductionName]
+
+    def __post_init__(self) -> None:
+        if not self.scale >= 1:
+            raise InputError(f"An image is reduced by a whole number from 1 on, not by {self.scale}.")
+
+    def describe(self) -> Step:
+        """As a step of chains.py."""
+        return {"operator": "reduce", "factor": self.scale, "by": self.by}
+
+    def _size(self, image: Array) -> tuple[int, int]:
+        """Of the measurement of an image."""
+        h, w = image.shape[-3:-1]
+        if h % self.scale or w % self.scale:
+            raise InputError(
+                f"An image of {h} x {w} can't be reduced by {self.scale}: its sides must be multiples of it."
+            )
+        return h // self.scale, w // self.scale
+
+
+@register
+@dataclass(frozen=True)
+class AveragePool(_Reduction):
+    """Reduction by averaging blocks of `scale` x `scale` pixels: ``[*b, h, w, c]`` to ``[*b, h / scale, w / scale, c]``.
+
+    BIRD's published super-resolution. InputError for an image whose sides are no multiples of `scale`.
+
+    >>> AveragePool(2)(jnp.arange(4.0).reshape(2, 2, 1)).item()
+    1.5
+    """
+
+    by = "average"
 
     def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b hs ws c"]:
-        hs, ws = _reduced(image, self.scale)
+        hs, ws = self._size(image)
         *batch, _, _, c = image.shape
         return image.reshape(*batch, hs, self.scale, ws, self.scale, c).mean(axis=(-4, -2))
 
@@ -31,13 +65,19 @@ class AveragePool:
 
 @register
 @dataclass(frozen=True)
-class Stride:
-    """Reduction by keeping one pixel of every block of `scale` x `scale`, that at or before its middle."""
+class Stride(_Reduction):
+    """Reduction by keeping one pixel of every block of `scale` x `scale`, that at or before its middle.
 
-    scale: int = field(metadata={"static": True})
+    ``[*b, h, w, c]`` to ``[*b, h / scale, w / scale, c]``. InputError for an image whose sides are no multiples of `scale`.
+
+    >>> Stride(2)(jnp.arange(4.0).reshape(2, 2, 1)).item()
+    0.0
+    """
+
+    by = "stride"
 
     def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b hs ws c"]:
-        _reduced(image, self.scale)
+        self._size(image)
         first = (self.scale - 1) // 2
         return image[..., first :: self.scale, first :: self.scale, :]
 
@@ -51,21 +91,24 @@ class Stride:
 
 @register
 @dataclass(frozen=True)
-class Bicubic:
-    """Reduction by bicubic resampling with antialiasing (Keys' kernel, a = -1/2, widened by `scale`), as Pillow does it."""
+class Bicubic(_Reduction):
+    """Reduction by bicubic resampling with antialiasing (Keys' kernel, a = -1/2, widened by `scale`), as Pillow does it.
 
-    scale: int = field(metadata={"static": True})
+    ``[*b, h, w, c]`` to ``[*b, h / scale, w / scale, c]``. InputError for an image whose sides are no multiples of `scale`.
+
+    >>> Bicubic(2)(jnp.ones((4, 4, 3))).shape
+    (2, 2, 3)
+    """
+
+    by = "bicubic"
 
     def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b hs ws c"]:
         *batch, _, _, c = image.shape
-        return jax.image.resize(image, (*batch, *_reduced(image, self.scale), c), "cubic", antialias=True)
+        return jax.image.resize(image, (*batch, *self._size(image), c), "cubic", antialias=True)
 
 
-REDUCTIONS: dict[str, Any] = {"average": AveragePool, "stride": Stride, "bicubic": Bicubic}
-
-
-def _reduced(image: Array, scale: int) -> tuple[int, int]:
-    h, w = image.shape[-3:-1]
-    if scale < 1 or h % scale or w % scale:
-        raise ValueError(f"An image of {h} x {w} can't be reduced by {scale}: its sides must be multiples of it.")
-    return h // scale, w // scale
+REDUCTIONS: dict[ReductionName, type[AveragePool] | type[Stride] | type[Bicubic]] = {
+    "average": AveragePool,
+    "stride": Stride,
+    "bicubic": Bicubic,
+}

@@ -1,42 +1,51 @@
 """Sparse-view parallel-beam tomography: sums of an image along straight lines, from a few directions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from jaxrestore._pytree import register
+from jaxrestore._pytree import assign, is_traced, register
+from jaxrestore.errors import InputError
+from jaxrestore.operators.checks import Number, holds
 
 
 @register
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class ParallelBeam:
-    """The sinogram ``[n, angles, c]`` of a square image ``[n, n, c]``: sums over lines, one pixel apart.
+    """The sinogram ``[*b, n, angles, c]`` of a square image ``[*b, n, n, c]``: sums over lines, one pixel apart.
 
-    Axes, directions and units are those of `skimage.transform.radon`: the image is turned by each angle about pixel n // 2
-    with bilinear interpolation, and summed down its columns; what lies outside the inscribed circle counts as nothing.
+    `angles` is a number of views, evenly over half a turn, or a list of angles in degrees; InputError for an empty list, or
+    values that are not finite. Axes, directions and units are those of `skimage.transform.radon`: the image is turned by
+    each angle about pixel n // 2 with bilinear interpolation, and summed down its columns; what lies outside the inscribed
+    circle counts as nothing. The field `angles` is in radians.
+
+    >>> ParallelBeam(2)(jnp.ones((5, 5, 1)))[2, :, 0].round(3).tolist()
+    [5.0, 5.0]
     """
 
-    angles: Any  # [angles] in radians
+    angles: Float[Array, " angles"]
+    kind = "tomography"
+    is_picture = False
 
-    @staticmethod
-    def create(angles: int | ArrayLike) -> "ParallelBeam":
-        """From a number of views, evenly over half a turn, or from the angles in degrees."""
-        degrees = (
-            np.linspace(0, 180, angles, endpoint=False) if isinstance(angles, int | np.integer) else np.asarray(angles)
-        )
-        if degrees.ndim != 1 or degrees.size == 0 or not np.all(np.isfinite(degrees)):
-            raise ValueError(f"Tomography needs at least one angle, a list of finite numbers, not {angles}.")
-        return ParallelBeam(jnp.asarray(np.deg2rad(degrees), jnp.float32))
+    def __init__(self, angles: int | Sequence[Number] | np.ndarray | Array) -> None:
+        if isinstance(angles, int | np.integer):
+            degrees = np.linspace(0, 180, max(0, int(angles)), endpoint=False)
+        else:
+            degrees = jnp.asarray(angles) if is_traced(angles) else np.asarray(angles)
+        if degrees.ndim != 1 or degrees.size == 0 or not holds(np.isfinite, degrees):
+            raise InputError(f"Tomography needs at least one angle, a list of finite numbers, not {angles}.")
+        radians = jnp.deg2rad(degrees) if is_traced(degrees) else np.deg2rad(degrees)  # in float64 where they are known
+        assign(self, angles=jnp.asarray(radians, jnp.float32))
 
     def __call__(self, image: Float[Array, "*b n m c"]) -> Float[Array, "*b n angles c"]:
         *batch, n, m, c = image.shape
         if n != m:
-            raise ValueError(f"Tomography takes square images, not {n} x {m}.")
+            raise InputError(f"Tomography takes square images, not {n} x {m}.")
         planes = jnp.moveaxis(image * _inside(n, image.dtype), -1, -3).reshape(-1, n, n)
         sums = jax.lax.map(lambda angle: _project(planes, angle), self.angles)  # [angles, planes, n]
         return jnp.moveaxis(jnp.moveaxis(sums, 0, -1).reshape(*batch, c, n, -1), -3, -1)
@@ -56,8 +65,21 @@ class ParallelBeam:
         (back,) = jax.linear_transpose(self, jax.ShapeDtypeStruct(shape, sinogram.dtype))(filtered)
         return back * np.pi / (2 * self.angles.shape[0])
 
+    def shown(self, y: Float[Array, "*b n angles c"]) -> Float[Array, "*b n n c"]:
+        """The filtered back projection: a sinogram itself is nothing that people read."""
+        return self.filtered_back_projection(y)
 
-def _inside(n: int, dtype) -> Array:
+    def from_brightness(self, values: Float[Array | np.ndarray, "*b n angles c"]) -> Float[Array, "*b n angles c"]:
+        """The sinogram of an image in [-1, 1], from that of its brightness in [0, 1]."""
+        n, _, c = values.shape[-3:]
+        return jnp.asarray(2 * values - self(jnp.ones((n, n, c))))
+
+    def sigma_of(self, sigma: float | Array, y: Float[Array, "*b n angles c"]) -> float | Array:
+        """White noise on the image's pixels adds up along a ray: by the root of their number."""
+        return sigma * y.shape[-3] ** 0.5
+
+
+def _inside(n: int, dtype: DTypeLike) -> Array:
     rows, columns = np.ogrid[:n, :n]
     return jnp.asarray((rows - n // 2) ** 2 + (columns - n // 2) ** 2 <= (n // 2) ** 2, dtype)[..., None]
 

@@ -1,44 +1,60 @@
 """Blur that varies over the image: a few kernels, each with its region (Nagy & O'Leary 1998)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jaxrestore._pytree import register
-from jaxrestore.operators.blur import Boundary, convolve
+from jaxrestore._pytree import assign, register
+from jaxrestore.errors import InputError
+from jaxrestore.operators.blur import Boundary, as_kernel, as_matrix, convolve
+from jaxrestore.operators.checks import check_word
+from jaxrestore.operators.kernels import Kernel
 
 
 @register
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class VaryingBlur:
     """H(image) = sum_i weights_i * (kernel_i convolved with the image): smooth weights blend the blurred images.
 
-    `kernels` are arrays ``[k, k]`` or kernel objects with unknown leaves; `weights` ``[n, h, w]`` sum to one at each pixel.
+    `kernels` are n = m x m arrays ``[k, k]`` or kernel objects with unknown fields, for regions in m rows over images of
+    `size` (height, width); `boundary` as in `Blur`. InputError if n is not a square, or a kernel is none. The field
+    `weights` ``[n, h, w]``, `region_weights` of them, sums to one at each pixel.
+
+    >>> sharp = jnp.zeros((3, 3)).at[1, 1].set(1.0)
+    >>> VaryingBlur([sharp] * 4, (8, 8))(jnp.ones((8, 8, 3)))[0, 0].round(3).tolist()
+    [1.0, 1.0, 1.0]
     """
 
-    kernels: tuple[Any, ...]
-    weights: Any
-    boundary: Boundary = field(default="reflect", metadata={"static": True})
+    kernels: tuple[Float[Array, "kh kw"] | Kernel, ...]
+    weights: Float[Array, "n h w"]
+    boundary: Boundary = field(metadata={"static": True})
+    kind = "nonuniform-deblur"
 
-    @staticmethod
-    def create(kernels: tuple[Any, ...], size: tuple[int, int], boundary: Boundary = "reflect") -> "VaryingBlur":
-        """With `region_weights` of n = m x m kernels, in rows, over images of `size`. ValueError if n is not a square."""
+    def __init__(
+        self, kernels: Sequence[ArrayLike | Kernel], size: tuple[int, int], boundary: Boundary = "reflect"
+    ) -> None:
+        check_word("boundary", boundary, Boundary)
         side = round(len(kernels) ** 0.5)
         if not kernels or side**2 != len(kernels):
-            raise ValueError(f"The kernels must form a square grid: 1, 4, 9, ..., not {len(kernels)} of them.")
-        return VaryingBlur(tuple(kernels), region_weights(side, size), boundary)
+            raise InputError(f"The kernels must form a square grid: 1, 4, 9, ..., not {len(kernels)} of them.")
+        known = tuple(as_kernel(kernel) for kernel in kernels)
+        assign(self, kernels=known, weights=region_weights(side, size), boundary=boundary)
 
     def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
-        arrays: list[Any] = [kernel() if callable(kernel) else kernel for kernel in self.kernels]
-        blurred = (convolve(image, kernel, self.boundary, "fft") for kernel in arrays)
+        blurred = (convolve(image, as_matrix(kernel), self.boundary, "fft") for kernel in self.kernels)
         weights = self.weights.astype(image.dtype)[..., None]
         return sum((weight * one for weight, one in zip(weights, blurred, strict=True)), jnp.zeros_like(image))
 
 
 def region_weights(side: int, size: tuple[int, int]) -> Float[Array, "n h w"]:
-    """Weights of `side` x `side` regions, n = side^2: each falls from one at its centre to zero at its neighbours'."""
+    """Weights of `side` x `side` regions, n = side^2: each falls from one at its centre to zero at its neighbours'.
+
+    >>> region_weights(2, (4, 4)).sum(axis=0)[0].tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    """
 
     def along(length: int) -> Array:
         where = jnp.clip(side * (jnp.arange(length) + 0.5) / length - 0.5, 0, side - 1)

@@ -1,20 +1,25 @@
 """Motion-blur kernels: what a camera that moves while the shutter is open makes of a point."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxrestore.operators.kernels import check_size
+from jaxrestore.operators.checks import check_size
 
 
-def motion_kernel(key: Array, size: int, length: Any, curvature: Any = 1.0) -> Float[Array, "size size"]:
+def motion_kernel(
+    key: Array, size: int, length: float | Array, curvature: float | Array = 1.0
+) -> Float[Array, "size size"]:
     """The kernel of a random trajectory of `length` pixels: positive, of sum one, its centre of mass in the middle.
 
     The direction starts anywhere and does a random walk, which turns by `curvature` radians (rms) from end to end; 0 is a
     straight line. Speed varies along the way by up to a factor of three, as a hand's does. What would leave the window of
     `size` pixels stays at its edge. `key` decides all of it. Pure; for jit and vmap over keys, lengths and curvatures.
+    InputError for an even size.
+
+    >>> kernel = motion_kernel(jax.random.key(0), 5, length=3.0)
+    >>> kernel.shape, round(float(kernel.sum()), 3)
+    ((5, 5), 1.0)
     """
     check_size(size)
     points = 32 * size  # dense enough for a smooth line

@@ -1,6 +1,6 @@
-"""Noise models that simulate a measurement: ``(key, image) -> noisy image``, images in [-1, 1], amounts in units of [0, 1].
+"""Noise models: ``(image, key, amount) -> noisy image``, images in [-1, 1], deviations in the same units. Pure.
 
-Amounts are standard deviations relative to white, as papers state them: 30 grey levels are 30 / 255.
+Papers state deviations relative to white, or in grey levels of 255: of 30 grey levels sigma_y is 2 * 30 / 255.
 """
 
 import jax
@@ -8,36 +8,58 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 
-def gaussian_noise(key: Array, image: Float[Array, "*s"], level: float) -> Float[Array, "*s"]:
-    """image + level * N(0, 1)."""
-    return image + 2 * level * jax.random.normal(key, image.shape, image.dtype)
+def gaussian_noise(image: Float[Array, "*s"], key: Array, sigma_y: float | Array) -> Float[Array, "*s"]:
+    """image + sigma_y * N(0, 1).
+
+    >>> gaussian_noise(jnp.zeros((2, 2, 3)), jax.random.key(0), 0.1).shape
+    (2, 2, 3)
+    """
+    return image + sigma_y * jax.random.normal(key, image.shape, image.dtype)
 
 
-def speckle_noise(key: Array, image: Float[Array, "*s"], level: float) -> Float[Array, "*s"]:
-    """Multiplicative: image * (1 + level * N(0, 1)) on the brightness in [0, 1]."""
-    return image + (image + 1) * level * jax.random.normal(key, image.shape, image.dtype)
+def speckle_noise(image: Float[Array, "*s"], key: Array, sigma_y: float | Array) -> Float[Array, "*s"]:
+    """Multiplicative: brightness * (1 + N(0, 1) * sigma_y / 2), so that sigma_y is the deviation at white; black has none.
+
+    >>> speckle_noise(-jnp.ones((1, 1, 3)), jax.random.key(0), 0.1).ravel().tolist()
+    [-1.0, -1.0, -1.0]
+    """
+    return image + (image + 1) * (sigma_y / 2) * jax.random.normal(key, image.shape, image.dtype)
 
 
 def bird_noise(
-    key: Array, image: Float[Array, "*s"], speckle: float = 0.12, gaussian: float = 0.05
+    image: Float[Array, "*s"], key: Array, speckle: float = 0.24, gaussian: float = 0.1
 ) -> Float[Array, "*s"]:
-    """BIRD's published mixture, 0.8 speckle + 0.2 Gaussian; its denoising task has speckle = 0.4 and gaussian = 0.15.
+    """BIRD's published mixture, 0.8 speckle + 0.2 Gaussian; its denoising task has speckle = 0.8 and gaussian = 0.3.
 
-    The published denoising task then clips to [0, 255], which saving to an 8-bit file does as well.
+    (Relative to white, as the paper's code has them, 0.12, 0.05, 0.4 and 0.15.) The published denoising task then clips to
+    [0, 255], which saving to an 8-bit file does as well.
+
+    >>> bird_noise(jnp.zeros((2, 2, 3)), jax.random.key(0)).shape
+    (2, 2, 3)
     """
     speckle_key, gaussian_key = jax.random.split(key)
-    return 0.8 * speckle_noise(speckle_key, image, speckle) + 0.2 * gaussian_noise(gaussian_key, image, gaussian)
+    return 0.8 * speckle_noise(image, speckle_key, speckle) + 0.2 * gaussian_noise(image, gaussian_key, gaussian)
 
 
-def poisson_noise(key: Array, image: Float[Array, "*s"], peak: float) -> Float[Array, "*s"]:
-    """Photon counting: Poisson counts of mean `peak` at white, divided by `peak`. No derivative in the image."""
+def poisson_noise(image: Float[Array, "*s"], key: Array, peak: float | Array) -> Float[Array, "*s"]:
+    """Photon counting: Poisson counts of mean `peak` at white, divided by `peak`. No derivative in the image.
+
+    The deviation at white is 2 / sqrt(peak); black has none.
+
+    >>> poisson_noise(-jnp.ones((1, 1, 3)), jax.random.key(0), peak=100.0).ravel().tolist()
+    [-1.0, -1.0, -1.0]
+    """
     brightness = jnp.clip((image + 1) / 2, 0, None)
     counts = jax.random.poisson(key, peak * brightness.astype(jnp.float32))
     return (2 * counts / peak - 1).astype(image.dtype)
 
 
-def salt_and_pepper(key: Array, image: Float[Array, "*b h w c"], fraction: float) -> Float[Array, "*b h w c"]:
-    """A random `fraction` of the pixels replaced, half by white and half by black."""
+def salt_and_pepper(image: Float[Array, "*b h w c"], key: Array, fraction: float | Array) -> Float[Array, "*b h w c"]:
+    """A random `fraction` of the pixels replaced, half by white and half by black, all channels alike.
+
+    >>> bool(jnp.all(jnp.abs(salt_and_pepper(jnp.zeros((2, 2, 3)), jax.random.key(0), 1.0)) == 1))
+    True
+    """
     uniform = jax.random.uniform(key, (*image.shape[:-1], 1))
     extreme = jnp.where(uniform < fraction / 2, 1, -1).astype(image.dtype)
     return jnp.where(uniform < fraction, extreme, image)

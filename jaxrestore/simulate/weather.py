@@ -1,4 +1,4 @@
-"""Weather on a photograph, simulated: ``(key, image) -> image``, for images ``[h, w, c]`` in [-1, 1].
+"""Weather on a photograph, simulated: ``(image, key) -> image``, for images ``[h, w, c]`` in [-1, 1].
 
 Sizes are in pixels of an image of 64 rows and scale with the height, numbers with the width over it. Pure, for jit and
 vmap; the derivative in the image is that of what is seen through the weather.
@@ -16,17 +16,20 @@ from jaxrestore.operators.blur import convolve
 
 @partial(jax.jit, static_argnames="density")
 def rain_streaks(
-    key: Array,
     image: Float[Array, "h w c"],
+    key: Array,
     density: float = 1.0,
     length: float = 10.0,
     width: float = 0.5,
-    strength: float = 0.25,
+    strength: float = 0.5,
 ) -> Float[Array, "h w c"]:
     """Bright streaks of falling drops, added as light: the same in all channels.
 
     18 `density` streaks on 64 x 64 pixels, all within 20 degrees of the vertical and parallel, of 0.6 to 1.4 times `length`,
-    a Gaussian across with deviation `width`, of 0.5 to 1 times `strength` in units of the range [0, 1].
+    a Gaussian across with deviation `width`, of 0.5 to 1 times `strength`, in the image's units.
+
+    >>> rain_streaks(jnp.zeros((8, 8, 3)), jax.random.key(0)).shape
+    (8, 8, 3)
     """
     height, across = image.shape[:2]
     scale = height / 64
@@ -35,7 +38,7 @@ def rain_streaks(
     angle = jax.random.uniform(slant, (), minval=-0.35, maxval=0.35)
     centres = jax.random.uniform(place, (count, 2)) * jnp.array([height, across])
     halves = scale * length / 2 * jax.random.uniform(size, (count,), minval=0.6, maxval=1.4)
-    lights = 2 * strength * jax.random.uniform(light, (count,), minval=0.5, maxval=1.0)
+    lights = strength * jax.random.uniform(light, (count,), minval=0.5, maxval=1.0)
     rows, columns = jnp.mgrid[:height, :across].astype(jnp.float32)
 
     def add(layer: Array, streak: tuple[Array, Array, Array]) -> tuple[Array, None]:
@@ -51,12 +54,15 @@ def rain_streaks(
 
 @partial(jax.jit, static_argnames="density")
 def raindrops(
-    key: Array, image: Float[Array, "h w c"], density: float = 1.0, radius: float = 3.0, magnification: float = -1.8
+    image: Float[Array, "h w c"], key: Array, density: float = 1.0, radius: float = 3.0, magnification: float = -1.8
 ) -> Float[Array, "h w c"]:
     """Drops on a window in front of the camera: through each the scene is seen refracted, out of focus and brighter.
 
     20 `density` drops on 64 x 64 pixels, of 0.7 to 1.5 times `radius`, a little longer than wide. A drop is a thick lens:
     it shows its surroundings turned upside down and reduced (`magnification`: pixels of scene per pixel of drop).
+
+    >>> raindrops(jnp.zeros((8, 8, 3)), jax.random.key(0)).shape
+    (8, 8, 3)
     """
     height, width = image.shape[:2]
     scale = height / 64

@@ -2,37 +2,34 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 from jaxrestore.errors import InputError, memory_advice
-from jaxrestore.operators.basic import Identity
+from jaxrestore.methods.contract import Method
+from jaxrestore.operators import kind_of
 from jaxrestore.runtime.checkpoints import Checkpoints, fingerprint
 from jaxrestore.runtime.compiling import outermost
 from jaxrestore.runtime.devices import Devices, divided, everywhere, mesh_of
 from jaxrestore.runtime.progress import progress_bar
-from jaxrestore.solve.search import Restoration, Search, begin, chunk, finish, is_batched
-from jaxrestore.solve.stopping import Status, Stop
-
-Combine = Literal["best", "mean"]
+from jaxrestore.solve.result import Restoration, combined
+from jaxrestore.solve.search import Search, begin, chunk, finish, is_batched
+from jaxrestore.stopping import Status
 
 
 def restore(
-    method: Any,
+    method: Method,
     y: Array,
     key: Array,
     *,
-    iterations: int | None = None,
-    restarts: int = 1,
-    combine: Combine = "best",
-    stop: Stop | None = None,
+    keep_known: bool | None = None,
     batch_size: int | None = None,
     chunk_size: int = 10,
     devices: Devices | None = None,
@@ -41,14 +38,13 @@ def restore(
     progress: bool = False,
     callback: Callable[[int, Search], None] | None = None,
 ) -> Restoration:
-    """Restore one measurement, or a batch of them along a first axis.
+    """Restore one measurement, or a batch of them along a first axis, by the method's iterations, restarts and rules.
 
     - `key`: one typed key, or ``[b]``, one per image. Under one key every image has the noise it would have alone, so an
       image's result doesn't depend on the batch around it (to float tolerance; convolutions of other batch sizes differ
       in the last bits).
-    - `restarts`: searches per image from different noises, run at once; ``combine="best"`` answers with the one of the
-      lowest `method.score`, "mean" with their mean image: the better estimate where one answer is one of many.
-    - `stop`: see `Stop`. `iterations` (default: the method's) bound every search.
+    - `keep_known`: put back what was measured of the image itself (known pixels, a luma). Default: where the method's
+      sigma_y is 0.
     - `batch_size`: searches that run at once (default: all); memory grows with it, speed hardly beyond a few on CPU.
     - `devices`: "all" of this process, a number, a list, or a mesh of one axis: searches are divided among them, and a group
       that they don't divide is filled up with searches that are left out of the result. The prior is copied to each, or
@@ -58,27 +54,25 @@ def restore(
     - `callback(iteration, search)` is called after every chunk, whose arrays the next one takes: copy what you keep.
       `progress` shows a bar (only at a terminal).
 
-    Not for jit, it is a loop on the host: `run` is the pure function. Raises ValueError for what doesn't fit,
-    `OutOfMemory`, `CheckpointError`.
+    How many restarts there are, how they become one image, and when a search stops is the method's to say
+    (``jr.bird(..., restarts=4, combine="mean", stop=jr.plateau())``). Not for jit, it is a loop on the host: `run` is the
+    pure function. Raises InputError for what doesn't fit, `OutOfMemory`, `CheckpointError`.
+
+    >>> import jax, jax.numpy as jnp, jaxrestore as jr
+    >>> prior, mask = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.5), jr.Mask(jr.box_mask((8, 8), 3))
+    >>> method = jr.bird(prior, mask, iterations=5, skip=250, restarts=2, combine="mean")
+    >>> result = jr.restore(method, mask(jnp.full((8, 8, 3), 0.1)), jax.random.key(0))
+    >>> result.image.shape, result.restarts.noise.shape
+    ((8, 8, 3), (2, 8, 8, 3))
     """
-    if combine not in ("best", "mean"):
-        raise InputError(f"combine must be 'best' or 'mean', not {combine!r}.")
-    if restarts < 1 or chunk_size < 1 or (batch_size is not None and batch_size < 1):
-        raise InputError("restarts, chunk_size and batch_size must be at least 1.")
-    if iterations is not None:
-        method = replace(method, iterations=iterations)  # the method's own: its rates may decay over them
-    if method.iterations < 1:
-        raise InputError(f"iterations must be at least 1, not {method.iterations}.")
-    if combine == "best" and restarts > 1 and isinstance(method.operator, Identity) and not method.noise_level > 0:
-        raise InputError(
-            "With H = identity the restart of the lowest data term is the one that reproduces the noise best: "
-            'give the method a noise_level, or combine="mean".'
-        )
+    if chunk_size < 1 or (batch_size is not None and batch_size < 1):
+        raise InputError("chunk_size and batch_size must be at least 1.")
+    _check(method)
     batched, y = is_batched(method, y), jnp.asarray(y)
     images = y if batched else y[None]
     if not bool(jnp.all(jnp.isfinite(images))):
         raise InputError("The measurement holds values that are not finite (NaN or infinite).")
-    b = images.shape[0]
+    b, restarts = images.shape[0], method.restarts
     keys = _keys(key, b, restarts)
     problems = jnp.tile(images, (restarts, *[1] * (images.ndim - 1)))  # restart by restart, as the keys
 
@@ -98,27 +92,48 @@ def restore(
                 f"The device's memory doesn't hold {size} searches at once: pass a smaller batch_size, "
                 'or compute in bfloat16 (load_prior(..., dtype="bfloat16")).'
             ):
-                results.append(_search(method, stop or Stop(), keys[rows], problems[rows], loop))
+                results.append(_search(method, problems[rows], keys[rows], loop))
     joined = jax.tree.map(lambda *parts: jnp.concatenate(parts)[: len(problems)], *results)
     if mesh is not None:
-        joined = jax.device_put(joined, mesh.devices.flat[0])
-    result = _combine(jax.tree.map(lambda leaf: leaf.reshape(restarts, b, *leaf.shape[1:]), joined), combine)
-    if batched:
-        return result
-    one = jax.tree.map(lambda leaf: leaf[0], result)
-    return replace(one, samples=result.samples[:, 0])
+        joined, method = jax.device_put((joined, method), mesh.devices.flat[0])
+    every = jax.tree.map(lambda leaf: leaf.reshape(restarts, b, *leaf.shape[1:]), joined)
+    keep = not float(method.sigma_y) > 0 if keep_known is None else keep_known
+    result = _combined(method, images, every, keep)
+    return result if batched else _alone(result)
+
+
+def _check(method: Method) -> None:
+    """InputError for settings with which nothing can be restored."""
+    for name in ("iterations", "restarts"):
+        if getattr(method, name) < 1:
+            raise InputError(f"{name} must be at least 1, not {getattr(method, name)}.")
+    if method.combine not in ("best", "mean"):
+        raise InputError(f"combine must be 'best' or 'mean', not {method.combine!r}.")
+    best = method.combine == "best" and method.restarts > 1
+    if best and kind_of(method.operator) == "denoise" and not float(method.sigma_y) > 0:
+        raise InputError(
+            "With H = identity the restart of the lowest data term is the one that reproduces the noise best: "
+            'give the method a sigma_y, or combine="mean".'
+        )
+
+
+def _alone(result: Restoration) -> Restoration:
+    """The one image of a batch."""
+    restarts = jax.tree.map(lambda leaf: leaf[:, 0], result.restarts)
+    return replace(jax.tree.map(lambda leaf: leaf[0], replace(result, restarts=None)), restarts=restarts)
 
 
 def _keys(key: Array, b: int, restarts: int) -> Array:
     """A key per search, ``[restarts * b]``: the first restart has the given ones, so that it is what `run` does."""
     keys = jnp.broadcast_to(key, (b,)) if jnp.ndim(key) == 0 else key
     if keys.shape != (b,):
-        raise ValueError(f"There are {b} images and keys of shape {key.shape}: give one key, or one per image.")
+        raise InputError(f"There are {b} images and keys of shape {key.shape}: give one key, or one per image.")
     fold = jax.vmap(jax.random.fold_in, in_axes=(0, None))
     return jnp.concatenate([keys, *(fold(keys, restart) for restart in range(1, restarts))])
 
 
-class _Loop(NamedTuple):
+@dataclass(frozen=True)
+class _Loop:
     """What the loop on the host does around the chunks."""
 
     chunk_size: int
@@ -127,7 +142,7 @@ class _Loop(NamedTuple):
     callback: Callable[[int, Search], None] | None
     mesh: Mesh | None
 
-    def place(self, tree: Any) -> Any:
+    def place(self, tree: PyTree) -> PyTree:
         """Arrays by search, where the searches run."""
         return tree if self.mesh is None else divided(tree, self.mesh)
 
@@ -135,24 +150,25 @@ class _Loop(NamedTuple):
 _begin = outermost(begin)
 _finish = outermost(finish)
 _chunk = outermost(chunk, static_argnames="size", donate_argnames="search")
+_combined = outermost(combined, static_argnames="keep_known")
 
 
-def _search(method: Any, stop: Stop, keys: Array, y: Array, loop: _Loop) -> Restoration:
+def _search(method: Method, y: Array, keys: Array, loop: _Loop) -> Restoration:
     """The search over one batch, chunk by chunk."""
     keys, y = loop.place((keys, y))
-    search, history, done = _begin(method, stop, keys, y), np.zeros((len(y), 0), np.float32), 0
+    search, history, done = _begin(method, y, keys), np.zeros((len(y), 0), np.float32), 0
     search = loop.place(jax.tree.map(jnp.copy, search))  # donated below: no buffer of the caller's may be among them
     with contextlib.ExitStack() as stack:
         checkpoints = None
         if loop.checkpoint is not None:
-            checkpoints = Checkpoints(loop.checkpoint, fingerprint(method, stop, keys, y))
+            checkpoints = Checkpoints(loop.checkpoint, fingerprint(method, keys, y))
             stack.callback(checkpoints.close)
             done, search, history = checkpoints.load(search) or (done, search, history)
             search = loop.place(search)
             loop.bar.update(done)
         while done < method.iterations and bool(jnp.any(search.status == Status.RUNNING)):
             count = min(loop.chunk_size, method.iterations - done)
-            search, part = _chunk(method, stop, search, y, count, loop.chunk_size)
+            search, part = _chunk(method, search, y, count, loop.chunk_size)
             search = loop.place(search)  # nothing moves, unless the compiler chose another place
             done += count
             history = np.concatenate([history, np.asarray(part)[:, :count]], axis=1)
@@ -165,18 +181,3 @@ def _search(method: Any, stop: Stop, keys: Array, y: Array, loop: _Loop) -> Rest
     loop.bar.update(method.iterations - done)
     history = np.pad(history, ((0, 0), (0, method.iterations - history.shape[1])), constant_values=np.nan)
     return _finish(method, search, history)
-
-
-def _combine(results: Restoration, combine: Combine) -> Restoration:
-    """One result per image from those of its restarts, ``[restarts, b, ...]``."""
-    usable = jnp.isfinite(results.data_term) & jnp.all(jnp.isfinite(results.image), axis=(-3, -2, -1))
-    best = jnp.argmin(jnp.where(usable, results.score, jnp.inf), axis=0)
-    images = jnp.arange(best.shape[0])
-    chosen = jax.tree.map(lambda leaf: leaf[best, images], results)
-    if combine == "mean":
-        weight = usable[..., None, None, None]
-        mean = jnp.sum(jnp.where(weight, results.image, 0.0), axis=0) / jnp.sum(
-            weight, axis=0
-        )  # nan where none is usable
-        chosen = replace(chosen, image=mean)
-    return replace(chosen, samples=results.image)

@@ -63,8 +63,8 @@ def train(
     """
     settings = settings or Training()
     check(settings, len(prior.schedule), report_every)
-    found = source if isinstance(source, Photographs) else photographs(source, prior.shape)
-    digest = np.frombuffer(bytes.fromhex(found.digest), np.uint8)
+    album = source if isinstance(source, Photographs) else photographs(source, prior.shape)
+    digest = np.frombuffer(bytes.fromhex(album.digest), np.uint8)
     with contextlib.ExitStack() as stack:
         state, losses, checkpoints = begin(prior, settings), np.zeros(0, np.float32), None
         if checkpoint is not None:
@@ -83,7 +83,7 @@ def train(
         while len(losses) < settings.steps and time.perf_counter() < end:
             start = len(losses)
             stop = min(settings.steps, (start // report_every + 1) * report_every)
-            recent, rate = loop.run(found, start, stop, end, bar)
+            recent, rate = loop.run(album, start, stop, end, bar)
             losses = np.append(losses, recent)
             if not np.all(np.isfinite(losses)):
                 where = int(np.argmin(np.isfinite(losses))) + 1
@@ -122,12 +122,12 @@ class _Loop:
         self.state: State = jax.device_put(jax.tree.map(jnp.copy, state), everywhere)
         self.bare, self.key = jax.device_put((replace(prior, parameters=None), key), everywhere)
 
-    def run(self, found: Photographs, start: int, stop: int, end: float, bar: Any) -> tuple[np.ndarray, float]:
+    def run(self, album: Photographs, start: int, stop: int, end: float, bar: Any) -> tuple[np.ndarray, float]:
         """The steps from number `start` to `stop`, or to the time `end`: the loss of each, and steps a second."""
         began, losses = time.perf_counter(), []
-        made = batches(found, self.view, self.settings.batch_size, self.seed, start, stop)
-        with contextlib.closing(made):  # type: ignore[type-var]  # a generator
-            for batch in made:
+        stream = batches(album, self.view, self.settings.batch_size, self.seed, start, stop)
+        with contextlib.closing(stream):  # type: ignore[type-var]  # a generator
+            for batch in stream:
                 images = jax.device_put(batch.reshape(self.shape), self.shared)
                 self.state, about = _step(self.bare, self.settings, self.state, images, self.key)
                 losses.append(about["loss"])
@@ -141,8 +141,8 @@ class _Loop:
 
     def prior(self) -> Prior:
         """The prior so far, on one device, as a copy: the state's own buffers are given to the next step."""
-        made = trained(self.base, self.settings, self.state)
-        return replace(made, parameters=jax.tree.map(jnp.copy, jax.device_put(made.parameters, self.devices[0])))
+        prior = trained(self.base, self.settings, self.state)
+        return replace(prior, parameters=jax.tree.map(jnp.copy, jax.device_put(prior.parameters, self.devices[0])))
 
     @cached_property
     def share(self) -> float:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxrestore.cli.degrade import write_samples
-from jaxrestore.files.images import write_aside
+from jaxrestore._files import write_aside
+from jaxrestore.files.samples import write_samples
 from jaxrestore.training.loop import Trained
 from jaxrestore.training.steps import Training
 

@@ -83,7 +83,7 @@ def _members(source: Path) -> list[_Member]:
 
     if source.is_dir():
         files = [path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
-        found = [_Member(path, str(path), 0, path.stat().st_size) for path in files]
+        listed = [_Member(path, str(path), 0, path.stat().st_size) for path in files]
     elif source.is_file():
         try:
             with tarfile.open(source, "r:") as archive:
@@ -91,10 +91,10 @@ def _members(source: Path) -> list[_Member]:
         except tarfile.TarError as error:
             raise ImageError(f"{source} is neither a folder nor an uncompressed tar of photographs.") from error
         members = [member for member in members if Path(member.name).suffix.lower() in SUFFIXES]
-        found = [_Member(source, f"{source}:{member.name}", member.offset_data, member.size) for member in members]
+        listed = [_Member(source, f"{source}:{member.name}", member.offset_data, member.size) for member in members]
     else:
         raise ImageError(f"There is no folder or tar {source}.")
-    return sorted(found, key=lambda member: member.name)
+    return sorted(listed, key=lambda member: member.name)
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class View:
         return np.ascontiguousarray(image[:, ::-1]) if self.flip and draw.uniform() < 0.5 else image
 
 
-def batches(found: Photographs, view: View, batch_size: int, seed: int, start: int, stop: int) -> Iterator[np.ndarray]:
+def batches(album: Photographs, view: View, batch_size: int, seed: int, start: int, stop: int) -> Iterator[np.ndarray]:
     """Batches number `start` to `stop` ``[b, h, w, 3]`` of an endless, shuffled sequence: each photograph once a round.
 
     Number i is the same whether the sequence began at 0 or at i, so a resumed training sees what it would have seen.
@@ -136,7 +136,7 @@ def batches(found: Photographs, view: View, batch_size: int, seed: int, start: i
         def random_map(self, element: Any, rng: np.random.Generator) -> Any:
             return view(element, rng)
 
-    rounds = grain.MapDataset.source(found.items).seed(seed).shuffle().repeat().random_map(Viewed())
+    rounds = grain.MapDataset.source(album.items).seed(seed).shuffle().repeat().random_map(Viewed())
     ahead = grain.ReadOptions(num_threads=4, prefetch_buffer_size=4)  # batches
     made: Any = iter(rounds.batch(batch_size).slice(slice(start, stop)).to_iter_dataset(ahead))
     try:

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxrestore.diffusion.ancestral import hybrid_loss
 from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.schedule import clean_part
 
 
 @jax.tree_util.register_static
@@ -64,8 +65,8 @@ def losses(
     if jax.eval_shape(prior.apply, x, t)[1] is None:
         square = jnp.mean((prior.apply(x, t, key=key)[0] - noise) ** 2, axis=(1, 2, 3))
     else:
-        found = hybrid_loss(prior, x0, noise, t, key=key)
-        square, bound = found.mean_square, found.total - found.mean_square
+        hybrid = hybrid_loss(prior, x0, noise, t, key=key)
+        square, bound = hybrid.mean_square, hybrid.total - hybrid.mean_square
     # An error of the noise is sqrt(ab) times one of v, and sqrt(snr) times one of x0.
     alpha_bar = prior.schedule.alpha_bar[t]
     snr = alpha_bar / (1 - alpha_bar)
@@ -117,15 +118,15 @@ def step(
         noise = jax.vmap(lambda key: jax.random.normal(key, images.shape[1:]))(keys)
         return jnp.mean(losses(replace(prior, parameters=parameters), images, noise, t, settings.min_snr, key=keys[0]))
 
-    def part(total, given):
-        return jax.tree.map(jnp.add, total, jax.value_and_grad(loss)(state.parameters, *given)), None
+    def part(total, drawn):
+        return jax.tree.map(jnp.add, total, jax.value_and_grad(loss)(state.parameters, *drawn)), None
 
-    given = (images, keys, times)
+    drawn = (images, keys, times)
     zeros = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, state.parameters))
     total = (
-        jax.lax.scan(part, zeros, given)[0]
+        jax.lax.scan(part, zeros, drawn)[0]
         if len(images) > 1
-        else part(zeros, jax.tree.map(lambda leaf: leaf[0], given))[0]
+        else part(zeros, jax.tree.map(lambda leaf: leaf[0], drawn))[0]
     )
     value, gradient = jax.tree.map(lambda leaf: leaf / len(images), total)
     updates, optimizer_state = optimizer(settings).update(gradient, state.optimizer, state.parameters)
@@ -150,5 +151,5 @@ def held_out_error(prior: Prior, images: Float[Array, "b h w c"], t: Any, key: A
     alpha_bar = prior.schedule.alpha_bar[t].reshape(-1, 1, 1, 1)
     x = prior.schedule.diffuse(images, noise, t)
     eps = prior.predict_noise(x, t)
-    x0 = jnp.clip((x - jnp.sqrt(1 - alpha_bar) * eps) / jnp.sqrt(alpha_bar), -1, 1)
+    x0 = jnp.clip(clean_part(x, eps, alpha_bar), -1, 1)
     return jnp.stack([jnp.mean((a - b) ** 2, axis=(1, 2, 3)) for a, b in ((eps, noise), (x0, images))], axis=-1)

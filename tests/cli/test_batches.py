@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jaxrestore.cli.batches import batches, is_finished, pipeline, run_of
-from jaxrestore.cli.paths import plan
+from jaxrestore.cli.paths import entries_of
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def entries(tmp_path):
     (tmp_path / "in").mkdir()
     for number in range(20):
         (tmp_path / "in" / f"{number:02d}.png").write_bytes(bytes([number]))
-    return plan(tmp_path / "in", tmp_path / "out", None, None)
+    return entries_of(tmp_path / "in", tmp_path / "out")
 
 
 def test_batches_are_even_and_of_one_mask(entries):
@@ -30,13 +30,13 @@ def test_an_image_is_finished_by_the_run_that_restored_it_alone(entries):
     assert run != run_of(entry, {"task": "blind"})
     assert run != run_of(entries[1], {"task": "denoise"})
     assert not is_finished(entry, run)
-    entry.record.parent.mkdir(parents=True)
-    entry.record.write_text(json.dumps({"run": run}))
+    entry.files.record.parent.mkdir(parents=True)
+    entry.files.record.write_text(json.dumps({"run": run}))
     assert not is_finished(entry, run)  # no image
-    entry.output.write_bytes(b"image")
+    entry.files.image.write_bytes(b"image")
     assert is_finished(entry, run)
     assert not is_finished(entry, "another")
-    entry.record.write_text("[cut sho")
+    entry.files.record.write_text("[cut sho")
     assert not is_finished(entry, run)
     entry.input.write_bytes(b"another image")
     assert run_of(entry, {"task": "denoise"}) != run

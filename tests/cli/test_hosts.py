@@ -49,7 +49,7 @@ def job(tiny_folder, tmp_path_factory):
     numbers = np.random.default_rng(0)
     for i in range(IMAGES):
         Image.fromarray(numbers.integers(0, 256, (16, 16, 3), np.uint8)).save(root / "in" / f"{i:02d}.png")
-    command = [sys.executable, "-m", "jaxrestore.cli.commands", "restore", str(root / "in")]
+    command = [sys.executable, "-m", "jaxrestore", "restore", str(root / "in")]
     flags = [
         "--task",
         "denoise",
@@ -58,7 +58,7 @@ def job(tiny_folder, tmp_path_factory):
         "--prior",
         tiny_folder,
         "--preset",
-        "paper",
+        "published",
         "--batch-size",
         "1",
     ]

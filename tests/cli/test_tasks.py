@@ -1,42 +1,20 @@
-"""What a task makes of its files."""
+"""What a task makes of its flags, and which methods serve it."""
+
+import dataclasses
 
 import jax
 import numpy as np
 import pytest
-from hypothesis import given, strategies
-from PIL import Image
 
-from jaxrestore import operators
-from jaxrestore.cli.building import default_kernel_size
-from jaxrestore.cli.tasks import TaskOptions, task_operator
+import jaxrestore as jr
+from jaxrestore.cli.choices import CHOICES
+from jaxrestore.cli.flags import DegradationFlags, OperatorFlags
+from jaxrestore.cli.tasks import TASKS, restored_task
 from jaxrestore.errors import InputError
-from jaxrestore.files.inputs import read_kernel, read_mask, read_measurement
-from jaxrestore.methods.settings import preset
+from jaxrestore.operators import default_kernel_size, is_blind, kind_of
 
-
-def test_a_kernel_has_sum_one_whatever_the_file(tmp_path):
-    values = np.array([[0, 300, 0], [20000, 60000, 20000], [0, 300, 0]])
-    np.save(tmp_path / "k.npy", values)
-    Image.fromarray(values.astype(np.uint16)).save(tmp_path / "k16.png")
-    for name in ("k.npy", "k16.png"):
-        np.testing.assert_allclose(read_kernel(tmp_path / name, (64, 64)), values / values.sum(), rtol=1e-5)
-    Image.fromarray(np.eye(5, dtype=np.uint8) * 200).save(tmp_path / "k8.png")
-    np.testing.assert_allclose(read_kernel(tmp_path / "k8.png", (64, 64)), np.eye(5) / 5)
-    (tmp_path / "zip.npy").write_bytes(b"PK\x03\x04 not a zip")
-    with pytest.raises(InputError, match=r"zip\.npy can't be read"):
-        read_kernel(tmp_path / "zip.npy", (64, 64))
-
-
-def test_a_mask_is_fitted_as_its_image(tmp_path):
-    pixels = np.zeros((32, 48), np.uint8)
-    pixels[8:24, 16:32] = 255
-    Image.fromarray(pixels).save(tmp_path / "mask.png")
-    known = read_mask(tmp_path / "mask.png", (16, 16), "crop")
-    assert known.shape == (16, 16)
-    assert known[8, 8] == 0
-    assert known[0, 0] == 1
-    with pytest.raises(InputError, match="pass --fit crop"):
-        read_mask(tmp_path / "mask.png", (16, 16))
+SIZE = (64, 64)
+GAUSSIAN = dataclasses.replace(jr.Settings(), kernel="gaussian")
 
 
 def test_default_kernel_sizes_follow_the_papers():
@@ -44,48 +22,52 @@ def test_default_kernel_sizes_follow_the_papers():
 
 
 def test_published_blind_deblurring_has_the_papers_generator():
-    published, tuned = preset("bird", "blind-deblur", "paper"), preset("bird", "blind-deblur", "flowers64")
-    operator = task_operator("blind-deblur", (64, 64), published)
-    assert isinstance(operator.kernel, operators.GeneratedKernel)
+    published, task = jr.published("bird", "blind-deblur"), TASKS["blind-deblur"]
+    operator = task.start(OperatorFlags(), SIZE, published)
+    assert isinstance(operator.kernel, jr.GeneratedKernel)
     assert operator.boundary == "zero"
-    assert isinstance(task_operator("blind-deblur", (64, 64), tuned).kernel, operators.GaussianKernel)
-    motion = task_operator("blind-motion-deblur", (64, 64), preset("bird", "blind-motion-deblur", "flowers64"))
-    assert isinstance(motion.kernel, operators.SoftmaxKernel)
-    other = task_operator("blind-deblur", (64, 64), published, TaskOptions(seed=1))
+    assert isinstance(task.start(OperatorFlags(), SIZE, GAUSSIAN).kernel, jr.GaussianKernel)
+    motion = TASKS["blind-motion-deblur"].start(OperatorFlags(), SIZE, jr.Settings())
+    assert isinstance(motion.kernel, jr.SoftmaxKernel)
+    other = task.start(OperatorFlags(seed=1), SIZE, published)
     assert not np.allclose(operator.kernel(), other.kernel())
     assert operator(jax.numpy.zeros((64, 64, 3))).shape == (64, 64, 3)
 
 
-def test_a_kernel_of_many_is_named(tmp_path):
-    np.savez(tmp_path / "eight.npz", k0=np.ones((3, 3)), k1=np.eye(5))
-    np.testing.assert_allclose(read_kernel(tmp_path / "eight.npz:k1", (64, 64)), np.eye(5) / 5)
-    with pytest.raises(InputError, match=r"say which, .*NAME of k0, k1"):
-        read_kernel(tmp_path / "eight.npz", (64, 64))
-    with pytest.raises(InputError, match="NAME of k0, k1"):
-        read_kernel(tmp_path / "eight.npz:k2", (64, 64))
+def test_settings_without_an_operator_have_none():
+    published = jr.published("bird", "nonuniform-deblur")
+    assert published.identity
+    assert TASKS["nonuniform-deblur"].start(OperatorFlags(), SIZE, published) == jr.Identity()
 
 
-def test_measurements_in_units_of_brightness(tmp_path):
-    """What another program made of an image in [0, 1]."""
-    brightness = np.random.default_rng(0).random((16, 16, 3))
-    image = jax.numpy.asarray(2 * brightness - 1, np.float32)
-    tomograph = operators.ParallelBeam.create(4)
-    np.save(tmp_path / "sinogram.npy", tomograph(jax.numpy.asarray(brightness, np.float32)))
-    y = read_measurement(tmp_path / "sinogram.npy", tomograph, (16, 16, 3))
-    np.testing.assert_allclose(y, tomograph(image), atol=1e-4)
-    np.save(tmp_path / "blurred.npy", brightness)
-    y = read_measurement(tmp_path / "blurred.npy", operators.Identity(), (16, 16, 3))
-    np.testing.assert_allclose(y, image, atol=1e-6)
-    np.save(tmp_path / "grey.npy", brightness[..., 0])  # one channel for all
-    assert read_measurement(tmp_path / "grey.npy", operators.Grayscale(), (16, 16, 3)).shape == (16, 16, 1)
+@pytest.mark.parametrize("name", [name for name in TASKS if name not in ("operator", "inpaint", "compressed-sensing")])
+def test_what_is_estimated_is_unknown_and_the_truth_is_not(tmp_path, name):
+    """And the operator that restores names the kind of problem by which a Python user's method chooses its settings."""
+    task, kernel = TASKS[name], tmp_path / "kernel.npy"
+    np.save(kernel, np.ones((3, 3)))
+    told = OperatorFlags(kernel=kernel if "--kernel" in task.flags.split() else None)
+    start, truth = task.start(told, SIZE, GAUSSIAN), task.degrade(DegradationFlags(), SIZE)
+    assert is_blind(start) == bool(task.estimated)
+    assert not is_blind(truth)
+    shapes = [jr.operators.measure_shape(operator, (*SIZE, 3)) for operator in (start, truth)]
+    assert shapes[0] == shapes[1]
+    same = {"motion-deblur": "deblur", "blind": "denoise", "blind-motion-deblur": "blind-deblur"}  # of a Gaussian
+    assert kind_of(start) == same.get(name, name)
+    assert task.kind_for(told, SIZE) == name
 
 
-@given(data=strategies.binary(max_size=200), suffix=strategies.sampled_from([".npy", ".npz"]))
-def test_damaged_arrays_get_a_sentence(tmp_path_factory, data, suffix):
-    path = tmp_path_factory.mktemp("damaged") / f"k{suffix}"
-    path.write_bytes((b"\x93NUMPY\x01\x00" if suffix == ".npy" else b"PK\x03\x04") + data)
-    with pytest.raises(InputError) as caught:
-        read_kernel(path, (64, 64))
-    assert str(path) in str(caught.value)
-    assert str(caught.value).endswith(".")
-    assert "\n" not in str(caught.value)
+def test_every_method_serves_a_task_and_every_task_has_its_method():
+    for task in TASKS.values():
+        assert task.choice(None) is task.method
+    blind = {choice.name for choice in CHOICES if choice.blind}
+    assert blind == {"invert2restore", "diip", "gen2res"}
+    with pytest.raises(InputError, match="The task blind is not one of --method bird: give invert2restore or diip"):
+        TASKS["blind"].choice("bird")
+    with pytest.raises(InputError, match="give bird or shred or invert2restore"):
+        TASKS["jpeg"].choice("diip")
+
+
+def test_deblurring_without_a_kernel_is_blind(tmp_path):
+    assert restored_task("deblur", OperatorFlags()).name == "blind-deblur"
+    assert restored_task("motion-deblur", OperatorFlags()).name == "blind-motion-deblur"
+    assert restored_task("deblur", OperatorFlags(kernel=tmp_path / "k.npy")).name == "deblur"

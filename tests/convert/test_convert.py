@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 from torch_writer import legacy_file, torch_file
 
 import jaxrestore as jr
+from jaxrestore.diffusion.storage import file_sha256
 from checkpoints_convert import (
     ConversionError,
     ReadError,
@@ -368,10 +369,10 @@ def test_the_command_writes_a_prior_and_refuses_in_a_sentence(tiny, tiny_arrays,
     command = [source, tmp_path / "out", "--config", tmp_path / "config.json"]
     subprocess.run([sys.executable, "-m", "checkpoints_convert", *command], check=True, capture_output=True)
     card = jr.read_card(tmp_path / "out")
-    assert card["source"] == {"file": "tiny.pt", "sha256": jr.storage.file_sha256(source)}
+    assert card["source"] == {"file": "tiny.pt", "sha256": file_sha256(source)}
     assert jr.load_prior(tmp_path / "out").name == "tiny"
     again = subprocess.run(
-        [sys.executable, "-m", "jaxrestore.cli.commands", "convert", *command], check=False, capture_output=True, text=True
+        [sys.executable, "-m", "jaxrestore", "convert", *command], check=False, capture_output=True, text=True
     )
     assert again.returncode == 2
     assert again.stderr.count("\n") == 1

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from jaxrestore.density import normality
-from jaxrestore.density import objective as density
+from jaxrestore.density import gaussian as density
 
 FRESH = jax.random.normal(jax.random.key(0), (200, 32, 32, 3))
 

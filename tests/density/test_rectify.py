@@ -8,7 +8,7 @@ from jax.scipy.stats import norm
 
 import jaxrestore as jr
 from jaxrestore.density import corrections, normality
-from jaxrestore.density.objective import objective, spectrum, to_patches
+from jaxrestore.density.gaussian import objective, spectrum, to_patches
 from jaxrestore.density.rectification import Strength, correct, descend_objective, rectify
 from jaxrestore.density.typical import deviation, from_blocks, noise_of, to_blocks
 
@@ -40,7 +40,7 @@ def test_the_noise_of_an_image_generates_it_again(gaussian):
     level = gaussian.schedule.alpha_bar[200]
     x = jnp.sqrt(level) * image + jnp.sqrt(1 - level) * noise
     times = jr.schedule.partial_grid(gaussian.schedule, 200, 40)
-    np.testing.assert_allclose(jr.ddim.descend(gaussian, x, times, clip=False), image, atol=1e-4)
+    np.testing.assert_allclose(jr.diffusion.descend(gaussian, x, times, clip=False), image, atol=1e-4)
 
 
 def test_a_partial_grid_ends_at_the_image(gaussian):

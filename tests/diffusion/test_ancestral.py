@@ -54,10 +54,10 @@ def test_losses(named):
 def test_ddim_and_its_published_inverse(named):
     prior, wanted = named
     image = wanted("ddim10_sample")
-    found = jr.unroll(prior, wanted("ddim10_noise"), skip=100, grid="published", clip=False)
+    found = jr.unroll(prior, wanted("ddim10_noise"), skip=100, grid="leading", clip=False)
     assert relative_error(found, image) < 1e-4
     times = np.sort(DATA["linear.ddim10_timesteps"])
-    np.testing.assert_array_equal(times[::-1], jr.schedule.grid_times(1000, 100, "published"))
+    np.testing.assert_array_equal(times[::-1], jr.schedule.grid_times(1000, 100, "leading"))
     x, levels = image, np.append(np.asarray(prior.schedule.alpha_bar)[times], 0.0)
     for i, t in enumerate(times):  # it takes the image for x_0 and the noise predicted at the last time for the inverse
         eps = prior.predict_noise(x, jnp.int32(t))
@@ -74,7 +74,7 @@ def test_steps_reach_the_data_of_a_closed_form_prior(gaussian):
     def sample(x):
         def step(i, x):
             key = jax.random.fold_in(jax.random.key(1), i)
-            return ancestral.ancestral_step(gaussian, key, x, 999 - i, "fixed_small", clip=False)
+            return ancestral.ancestral_step(gaussian, x, 999 - i, key, "fixed_small", clip=False)
 
         return jax.lax.fori_loop(0, 1000, step, x)
 

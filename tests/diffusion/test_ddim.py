@@ -7,7 +7,7 @@ import pytest
 
 import jaxrestore as jr
 
-GRIDS = ["paper", "published", "respaced"]
+GRIDS = ["trailing", "leading", "linspace"]
 
 
 def affine_map(prior, skip, grid):
@@ -37,7 +37,7 @@ def test_unroll_is_the_affine_map(gaussian, noise, skip, grid):
 
 
 def test_full_gradient_is_the_slope(gaussian, noise):
-    slope = affine_map(gaussian, 100, "published")[1]
+    slope = affine_map(gaussian, 100, "leading")[1]
     gradient = jax.grad(lambda z: jnp.sum(jr.unroll(gaussian, z, clip=False, gradient="full")))(noise)
     np.testing.assert_allclose(gradient, slope, rtol=1e-3)
 
@@ -52,7 +52,7 @@ def test_frozen_gradient_is_the_product_of_the_steps(gaussian, noise, skip, prod
 @pytest.mark.parametrize("gradient", ["frozen_v", "frozen_x0"])
 def test_other_readings_of_frozen_give_the_same_image_and_their_own_number(gaussian, noise, gradient):
     """Nothing clipped: v constant passes the cosine of the step's angle, x0 constant the ratio of the noise's deviations."""
-    grid = jr.schedule.time_grid(gaussian.schedule, 100, "published")
+    grid = jr.schedule.time_grid(gaussian.schedule, 100, "leading")
     ab, ab_next = np.asarray(grid.alpha_bar, np.float64), np.asarray(grid.alpha_bar_next, np.float64)
     cosines = np.sqrt(ab * ab_next) + np.sqrt((1 - ab) * (1 - ab_next))
     ratios = np.sqrt((1 - ab_next[:-1]) / (1 - ab[:-1])) if gradient == "frozen_x0" else cosines
@@ -125,7 +125,7 @@ def test_network_calls_of_value_and_gradient(gaussian, noise, gradient, calls):
     def network(parameters, x, t, label, key):
         return jnp.tanh(x)  # whose derivative needs no second tanh: each is one evaluation
 
-    prior = jr.Prior.create(network, (), gaussian.schedule, (8, 8, 3))
+    prior = jr.Prior(network, (), gaussian.schedule, (8, 8, 3))
 
     def loss(z):
         return jnp.sum(jr.unroll(prior, z, gradient=gradient) ** 2)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import jaxrestore as jr
+from jaxrestore._pytree import replaced
 
 
 def test_gaussian_prior_is_the_regression_of_the_noise(gaussian):
@@ -30,14 +31,14 @@ def test_what_the_network_predicts_is_converted_to_noise(gaussian, prediction, t
     alpha_bar = gaussian.schedule.alpha_bar[t]
     a, s = jnp.sqrt(alpha_bar), jnp.sqrt(1 - alpha_bar)
     truth = {"noise": noise, "x0": x0, "v": a * noise - s * x0}[prediction]
-    prior = jr.Prior.create(lambda p, x, t, label, key: p, truth, gaussian.schedule, (8, 8, 3), prediction)
+    prior = jr.Prior(lambda p, x, t, label, key: p, truth, gaussian.schedule, (8, 8, 3), prediction)
     np.testing.assert_allclose(prior.predict_noise(a * x0 + s * noise, t), noise, atol=2e-3)
     per_image = prior.predict_noise(a * x0 + s * noise, jnp.array([t, t]))
     np.testing.assert_allclose(per_image, noise, atol=2e-3)
 
 
 def test_variance_output_is_kept_apart(gaussian):
-    prior = jr.Prior.create(
+    prior = jr.Prior(
         lambda p, x, t, label, key: jnp.concatenate([x, 7 + 0 * x], axis=-1), (), gaussian.schedule, (8, 8, 3)
     )
     noise, variance = prior.apply(jnp.ones((8, 8, 3)), 5)
@@ -53,9 +54,9 @@ def test_unbatched_is_the_batch_of_one(tiny):
 
 def test_unfit_functions_are_refused(gaussian):
     with pytest.raises((ValueError, TypeError), match="prediction"):
-        jr.Prior.create(lambda *a: a[1], (), gaussian.schedule, (8, 8, 3), "score")
-    with pytest.raises(ValueError, match="shape"):
-        jr.Prior.create(lambda *a: a[1], (), gaussian.schedule, (8, 8))
-    prior = jr.Prior.create(lambda *a: a[1][..., :1], (), gaussian.schedule, (8, 8, 3))
+        jr.Prior(lambda *a: a[1], (), gaussian.schedule, (8, 8, 3), "score")
+    with pytest.raises(jr.InputError, match=r"shape must be \(height, width, channels\), not \(8, 8\)"):
+        replaced(gaussian, shape=(8, 8)).__post_init__()  # the constructor's signature says so, too
+    prior = jr.Prior(lambda *a: a[1][..., :1], (), gaussian.schedule, (8, 8, 3))
     with pytest.raises(ValueError, match="channels"):
         prior.predict_noise(jnp.ones((8, 8, 3)), 3)

@@ -29,9 +29,9 @@ def test_cosine_closed_form():
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [
-        ("paper", [999, 899, 799, 699, 599, 499, 399, 299, 199, 99]),
-        ("published", [900, 800, 700, 600, 500, 400, 300, 200, 100, 0]),
-        ("respaced", [999, 888, 777, 666, 555, 444, 333, 222, 111, 0]),
+        ("trailing", [999, 899, 799, 699, 599, 499, 399, 299, 199, 99]),
+        ("leading", [900, 800, 700, 600, 500, 400, 300, 200, 100, 0]),
+        ("linspace", [999, 888, 777, 666, 555, 444, 333, 222, 111, 0]),
     ],
 )
 def test_grids_of_the_papers(name, wanted):
@@ -42,7 +42,7 @@ def test_grids_of_the_papers(name, wanted):
     assert grid.alpha_bar_next[-1] == 1
 
 
-@pytest.mark.parametrize("name", ["paper", "published", "respaced"])
+@pytest.mark.parametrize("name", ["trailing", "leading", "linspace"])
 @pytest.mark.parametrize("skip", [1, 7, 300, 1000])
 def test_grids_fall_within_the_schedule(name, skip):
     times = schedule.grid_times(1000, skip, name)
@@ -53,17 +53,17 @@ def test_grids_fall_within_the_schedule(name, skip):
 
 def test_what_is_no_schedule_is_refused():
     with pytest.raises(ValueError, match="must not rise"):
-        schedule.from_alpha_bar([0.5, 0.9])
+        schedule.Schedule([0.5, 0.9])
     with pytest.raises(ValueError, match="within"):
-        schedule.from_alpha_bar([1.0, 0.9])
+        schedule.Schedule([1.0, 0.9])
     with pytest.raises(ValueError, match="vector"):
-        schedule.from_alpha_bar([[0.5]])
+        schedule.Schedule([[0.5]])
     with pytest.raises(ValueError, match="betas"):
         schedule.from_betas([0.1, 1.0])
     with pytest.raises((ValueError, TypeError), match="grid"):
         schedule.grid_times(1000, 100, "even")
     with pytest.raises(ValueError, match="skip"):
-        schedule.grid_times(1000, 0, "paper")
+        schedule.grid_times(1000, 0, "trailing")
 
 
 def test_diffusion_keeps_variance_and_takes_a_time_for_each_image():

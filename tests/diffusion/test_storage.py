@@ -147,5 +147,5 @@ def test_foreign_folders_are_refused(folder, tmp_path):
 def test_what_cannot_be_stored_is_refused(gaussian, tiny, folder):
     with pytest.raises(ValueError, match="a network of your own"):
         jr.save_prior(gaussian, folder / "new")
-    with pytest.raises(FileExistsError, match="never written over"):
+    with pytest.raises(jr.PriorError, match="never written over"):
         jr.save_prior(tiny, folder)

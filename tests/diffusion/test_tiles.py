@@ -56,7 +56,7 @@ def test_a_tiled_network_is_a_prior_as_any(tiny):
     noise = jax.random.normal(jax.random.key(0), (2, 24, 40, 3))
     both = jr.unroll(large, noise, skip=500)
     np.testing.assert_allclose(jax.vmap(lambda z: jr.unroll(large, z, skip=500))(noise), both, atol=1e-4)
-    operator = jr.operators.Blur.create(jr.operators.SoftmaxKernel.create(3))
+    operator = jr.Blur(jr.SoftmaxKernel(3))
     found = jr.restore(jr.bird(large, operator, iterations=2), operator(both), jax.random.key(0))
     assert found.image.shape == noise.shape
     assert found.operator.kernel.logits.shape == (2, 3, 3)  # one kernel for a whole photograph

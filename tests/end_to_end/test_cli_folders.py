@@ -7,7 +7,7 @@ from PIL import Image
 from jaxrestore.files import record as outputs
 from jaxrestore.files.images import read_image
 
-FAST = ("--iterations", 2, "--preset", "paper", "--task", "denoise")
+FAST = ("--iterations", 2, "--preset", "published", "--task", "denoise")
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_an_image_of_a_run_that_was_cut_is_not_taken_for_anothers(command, tiny_
 
 def test_larger_images_are_restored_whole(command, tiny_folder, photograph, tmp_path):
     x = tmp_path / "x.png"
-    run = ("--prior", tiny_folder, "--iterations", 1, "--preset", "paper", "--fit", "tile")
+    run = ("--prior", tiny_folder, "--iterations", 1, "--preset", "published", "--fit", "tile")
     code, _, said = command("restore", photograph, x, "--task", "blind-motion-deblur", *run)
     assert code == 0
     assert "taken as 40 x 48 pixels (--fit tile)" in said

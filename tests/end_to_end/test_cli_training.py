@@ -86,7 +86,7 @@ def test_finetune_and_gen2res(monkeypatch, command, album, degraded, tiny_folder
     card = jr.read_card(tmp_path / "tuned")
     assert card["data"] == "nothing"  # its base's
     assert card["finetuned"]["base"] == {"name": "tiny"}
-    blind = ["restore", degraded, tmp_path / "a.png", "--task", "blind", "--method", "gen2res", "--noise-step", 6]
+    blind = ["restore", degraded, tmp_path / "a.png", "--task", "blind", "--method", "gen2res", "--depth", 5]
     code, said, _ = command(*blind, "--prior", tmp_path / "tuned", "--finetune-steps", 0)
     assert code == 0
     assert "all 6 iterations were run" in said
@@ -121,7 +121,7 @@ def test_a_folder_shares_an_album(command, album, degraded, tiny_folder, tmp_pat
         (inputs / f"{i}.png").write_bytes(degraded.read_bytes())
     mixed = tmp_path / "mixed"
     mixed.symlink_to(inputs)
-    flags = ["--task", "blind", "--method", "gen2res", "--noise-step", 4, "--prior", tiny_folder, "--finetune-steps", 2]
+    flags = ["--task", "blind", "--method", "gen2res", "--depth", 3, "--prior", tiny_folder, "--finetune-steps", 2]
     code, said, complained = command("restore", inputs, tmp_path / "out", *flags, "--album", album, "--restarts", 2)
     assert code == 0
     assert said.count("fine-tuning on 6 photographs") == 1
@@ -137,14 +137,14 @@ def test_a_folder_shares_an_album(command, album, degraded, tiny_folder, tmp_pat
     ("flags", "words"),
     [
         (["--method", "gen2res", "--noise-lr", 1], "no use for --noise-lr"),
-        (["--method", "gen2res", "--noise-step", 1], "--noise-step must lie"),
+        (["--method", "gen2res", "--depth", 0], "--depth must lie"),
         (["--method", "gen2res", "--iterations", 999], "--iterations of gen2res"),
         (["--method", "gen2res", "--finetune-steps", -1], "at least 0"),
         (["--method", "gen2res", "--finetune-steps", 0, "--save-prior", "x"], "leave --album and --save-prior out"),
         (["--method", "gen2res", "--preset", "mine"], "Unknown preset"),
         (["--method", "gen2res", "--combine", "best"], "no draw is best"),
         (["--method", "gen2res", "--save-prior", "."], "is no prior"),
-        (["--noise-step", 5], "is for --method gen2res"),
+        (["--depth", 4], "is for --method gen2res"),
         (["--method", "gen2res", "--album", "nowhere"], "no folder or tar nowhere"),
     ],
 )

@@ -4,13 +4,15 @@ import contextlib
 import io
 import warnings
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
-from jaxrestore.errors import ImageError
+from jaxrestore._files import write_aside
+from jaxrestore.errors import ImageError, InputError
 from jaxrestore.files import images
 
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -24,7 +26,7 @@ def saved(tmp_path, image, name="a.png", **options):
 
 def test_a_written_image_is_read_back(tmp_path):
     image = RGB.astype(np.float32) / 127.5 - 1
-    images.write_png(tmp_path / "new" / "a.png", image)
+    images.write_image(tmp_path / "new" / "a.png", image)
     np.testing.assert_allclose(images.read_image(tmp_path / "new" / "a.png"), image, atol=1e-6)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.png"]
 
@@ -64,6 +66,24 @@ def test_other_sizes_are_fitted_on_request_only(tmp_path):
         assert images.read_image(path, (8, 8), fit).shape == (8, 8, 3)
 
 
+def test_the_size_may_be_that_of_a_prior_or_of_an_array(tmp_path, gaussian):
+    path = saved(tmp_path, Image.new("RGB", (8, 8), "red"))
+    assert images.read_image(path, gaussian).shape == gaussian.shape
+    assert images.read_image(path, np.zeros((4, 2, 3)), "resize").shape == (4, 2, 3)
+    with pytest.raises(ImageError, match="8 x 8 pixels where 16 x 16 are needed"):
+        images.read_image(path, np.zeros((16, 16, 3)))
+
+
+def test_arrays_of_jax_grey_images_and_bytes_are_written(tmp_path):
+    images.write_image(tmp_path / "a.png", jnp.full((2, 3, 3), 2.0))  # more than a file holds
+    assert images.read_image(tmp_path / "a.png").max() == 1
+    images.write_image(str(tmp_path / "b.png"), np.zeros((2, 3, 1), np.float32))
+    images.write_image(tmp_path / "c.png", np.full((2, 3), 128, np.uint8))
+    for name in ("b.png", "c.png"):
+        assert Image.open(tmp_path / name).mode == "L"
+        np.testing.assert_array_equal(images.to_uint8(images.read_image(tmp_path / name)), 128)
+
+
 def test_broken_files_get_a_sentence(tmp_path, monkeypatch):
     with pytest.raises(ImageError, match="There is no file"):
         images.read_image(tmp_path / "none.png")
@@ -101,7 +121,7 @@ def test_faulty_metadata_is_a_sentence_too(tmp_path, monkeypatch):
     def fail(image):
         raise TypeError("bad operand type for abs(): 'str'")
 
-    monkeypatch.setattr(images.ImageOps, "exif_transpose", fail)
+    monkeypatch.setattr(ImageOps, "exif_transpose", fail)
     with pytest.raises(ImageError, match="damaged or truncated: bad operand"):
         images.read_image(saved(tmp_path, Image.fromarray(RGB)))
 
@@ -114,8 +134,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         aside.write_text("half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(ImageError, match="can't be written: No space left"):
-        images.write_aside(path, fail)
+    with pytest.raises(InputError, match="can't be written: No space left"):
+        write_aside(path, fail)
     assert path.read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -126,3 +146,9 @@ def test_strip_shows_small_images_enlarged():
     assert sheet.shape == (8, 18, 3)
     assert np.all(sheet[:8, :8] == -1)
     assert np.all(sheet[:, 8:10] == 1)
+
+
+def test_a_sheet_has_rows_of_about_as_many():
+    whole = images.sheet(np.zeros((5, 64, 64, 3), np.float32))
+    assert whole.shape == (2 * 128, 3 * 128, 3)  # each twice as large, to be seen
+    assert np.all(whole[128:, 256:] == 1)

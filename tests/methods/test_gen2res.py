@@ -9,8 +9,10 @@ import pytest
 
 import jaxrestore as jr
 from jaxrestore.diffusion import ancestral
-from jaxrestore.methods._gen2res import Guidance, chain_times, guided_steps, respaced
-from jaxrestore.solve.constraining import Constraint, constrain, constraint, generative_album
+from jaxrestore.diffusion.tuned import Tuned
+from jaxrestore.methods._gen2res import Constraint, Guidance, chain_times, guided_steps, respaced
+from jaxrestore.methods.settings import values_of
+from jaxrestore.solve.constraining import constrain, generative_album
 from jaxrestore.training.steps import Training
 
 KEY = jax.random.key(0)
@@ -20,7 +22,7 @@ Y = jnp.linspace(0.6, -0.6, 192).reshape(8, 8, 3)
 @pytest.mark.parametrize("steps", [None, 60])
 def test_samples_have_the_distribution_of_clean_images_behind_the_noisy_one(gaussian, steps):
     """p(x0 | y_K) of Gaussian data is known; averaged over the noise that was added to y."""
-    method = jr.gen2res(gaussian, noise_step=300, steps=steps, clip=False)
+    method = jr.gen2res(gaussian, depth=299, steps=steps, clip=False)
     keys = jax.random.split(jax.random.key(0), 2000)
     end = jax.jit(jax.vmap(lambda key: final(method, key)))(keys)
     alpha_bar = float(gaussian.schedule.alpha_bar[299])
@@ -34,15 +36,15 @@ def test_samples_have_the_distribution_of_clean_images_behind_the_noisy_one(gaus
 
 def final(method, key):
     """The last sample, unclipped."""
-    state = method.init(key, Y)
+    state = method.init(Y, key)
     return jax.lax.fori_loop(0, method.iterations, lambda _, state: method.step(state, Y)[0], state).x
 
 
 @pytest.mark.parametrize("form", ["paper", "published"])
 def test_guidance_is_what_the_formulas_say(gaussian, form):
     guidance = Guidance(0.05, every=3, last=0, first=0, form=form)
-    method = jr.gen2res(gaussian, noise_step=7, guidance=guidance)
-    state = method.init(jax.random.key(0), Y)
+    method = jr.gen2res(gaussian, depth=6, guidance=guidance)
+    state = method.init(Y, jax.random.key(0))
     for t in range(6, -1, -1):
         x, key = state.x, jax.random.fold_in(jax.random.key(state.seed), 6 - t)
 
@@ -51,7 +53,7 @@ def test_guidance_is_what_the_formulas_say(gaussian, form):
 
         gradient = jax.grad(lambda x: distance(x) ** (2 if form == "paper" else 1))(x) * ((t + 1) % 3 == 0)
         start = x - 0.05 * gradient if form == "paper" else x
-        wanted = ancestral.ancestral_step(gaussian, key, start[None], jnp.asarray(t), "fixed_small")[0]
+        wanted = ancestral.ancestral_step(gaussian, start[None], jnp.asarray(t), key, "fixed_small")[0]
         wanted = wanted if form == "paper" else wanted - 0.05 * gradient
         state, shown = jr.step(method, state, Y)
         np.testing.assert_allclose(state.x, wanted, atol=1e-5)
@@ -62,16 +64,16 @@ def test_guidance_is_what_the_formulas_say(gaussian, form):
 def test_guided_steps_are_the_published_ones():
     """Its defaults at K = 200 guide every tenth step; from pure noise the noisiest 200, too; `first` ends it early."""
     published = Guidance(every=10, last=200)
-    assert np.flatnonzero(guided_steps(published, chain_times(200, 200), 1000)).tolist() == list(range(9, 200, 10))
-    from_noise = guided_steps(published, chain_times(1000, 1000), 1000)
+    assert np.flatnonzero(guided_steps(published, chain_times(199, 200), 1000)).tolist() == list(range(9, 200, 10))
+    from_noise = guided_steps(published, chain_times(999, 1000), 1000)
     assert from_noise[800:].all()
     assert from_noise[:800].sum() == 80
-    assert not guided_steps(Guidance(every=0, last=0), chain_times(200, 200), 1000).any()
-    assert guided_steps(Guidance(every=10, first=100), chain_times(200, 200), 1000).sum() == 10
+    assert not guided_steps(Guidance(every=0, last=0), chain_times(199, 200), 1000).any()
+    assert guided_steps(Guidance(every=10, first=100), chain_times(199, 200), 1000).sum() == 10
 
 
 def test_a_respaced_prior_tells_the_network_the_true_times(gaussian):
-    times = chain_times(200, 40)
+    times = chain_times(199, 40)
     few, x = respaced(gaussian, times), Y[None]
     np.testing.assert_allclose(few.schedule.alpha_bar, gaussian.schedule.alpha_bar[times])
     for i in (0, 17, 39):
@@ -80,9 +82,9 @@ def test_a_respaced_prior_tells_the_network_the_true_times(gaussian):
 
 
 def test_an_album_is_a_batch_of_single_restorations(gaussian):
-    settings = Constraint(3, Guidance(0.1, every=2), Training(), 1, noise_step=8)
+    settings = Constraint(3, Guidance(0.1, every=2), Training(), 1, depth=7)
     album = generative_album(gaussian, Y, jax.random.key(5), settings)
-    method = jr.gen2res(gaussian, noise_step=8, guidance=Guidance(0.1, every=2))
+    method = jr.gen2res(gaussian, depth=7, guidance=Guidance(0.1, every=2))
     keys = [jax.random.key(5), *(jax.random.fold_in(jax.random.key(5), i) for i in (1, 2))]
     single = jax.jit(jr.run)
     for image, key in zip(album, keys, strict=True):
@@ -92,7 +94,7 @@ def test_an_album_is_a_batch_of_single_restorations(gaussian):
 
 def test_guidance_draws_samples_towards_the_degraded_image(gaussian):
     near = [
-        float(jax.jit(jr.run)(jr.gen2res(gaussian, noise_step=300, steps=30, guidance=guidance), Y, KEY).data_term)
+        float(jax.jit(jr.run)(jr.gen2res(gaussian, depth=299, steps=30, guidance=guidance), Y, KEY).data_term)
         for guidance in (None, Guidance(0.3, every=3))
     ]
     assert near[1] < 0.9 * near[0]
@@ -101,7 +103,7 @@ def test_guidance_draws_samples_towards_the_degraded_image(gaussian):
 def test_a_prior_is_constrained_to_its_album(affine_prior):
     """Its only weights are the mean of its data: fine-tuned on an album, they are the album's."""
     tuning = Training(steps=120, batch_size=4, learning_rate=0.05, warmup=0, anneal="linear", average=0.0, flip=False)
-    settings = Constraint(4, Guidance(0.1), tuning, 120, noise_step=20)
+    settings = Constraint(4, Guidance(0.1), tuning, 120, depth=19)
     album = np.broadcast_to(np.asarray(Y), (5, 8, 8, 3)).copy()
     tuned, made = constrain(affine_prior, jax.random.key(0), settings, album=album)
     np.testing.assert_allclose(tuned.parameters["mean"], Y, atol=0.05)
@@ -113,10 +115,17 @@ def test_a_prior_is_constrained_to_its_album(affine_prior):
 
 
 def test_settings_that_cannot_be_meant(gaussian):
-    for wrong in ({"noise_step": 1001}, {"noise_step": -1}, {"noise_step": 20, "steps": 21}):
-        with pytest.raises(ValueError, match="must lie between"):
+    for wrong in ({"depth": 1000}, {"depth": -2}, {"depth": 19, "steps": 21}):
+        with pytest.raises(jr.InputError, match="must lie between"):
             jr.gen2res(gaussian, **wrong)
-    with pytest.raises(ValueError, match="Unknown preset"):
-        constraint("mine", "flowers64")
-    assert constraint(None, "no such prior") is constraint("paper", "flowers64")
-    assert dataclasses.replace(jr.gen2res(gaussian), noise_step=0).init(jax.random.key(0), Y).x.std() > 0.9
+    from_noise = jr.gen2res(gaussian, depth=-1)
+    assert from_noise.iterations == 1000
+    assert from_noise.init(Y, KEY).x.std() > 0.9
+
+
+def test_settings_are_the_priors_or_the_papers(gaussian):
+    assert jr.gen2res(gaussian).iterations == jr.gen2res(gaussian).depth + 1 == 200
+    values = values_of(dataclasses.replace(jr.published("gen2res"), depth=99, steps=30))
+    prior = dataclasses.replace(gaussian, settings=Tuned.of({"gen2res": {"any": values}}))
+    assert (jr.gen2res(prior).depth, jr.gen2res(prior).iterations) == (99, 30)
+    assert jr.gen2res(prior, depth=9).iterations == 10

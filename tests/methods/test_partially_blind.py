@@ -9,15 +9,14 @@ import pytest
 from scipy.stats import spearmanr
 
 import jaxrestore as jr
-from jaxrestore.density import objective as density
-from jaxrestore.density.objective import to_patches
 from jaxrestore import metrics
+from jaxrestore.density.gaussian import objective, to_patches
 
 KEY = jax.random.key(0)
 SHAPE = (16, 16, 3)
 
 
-@jax.tree_util.register_dataclass
+@jr.register
 @dataclasses.dataclass(frozen=True)
 class Twice:
     """H(image) = the image, and beside it the image times an unknown gain."""
@@ -44,11 +43,10 @@ def test_noise_and_gain_reach_the_closed_form(prior, image, every):
     """Of a noisy pair (y1, y2) the least squares in image and gain are the best matrix of rank one: total least squares."""
     noise = 0.1 * jax.random.normal(KEY, (*SHAPE[:2], 6))
     y = Twice(jnp.float32(0.7))(image) + noise
-    settings = {"gradient": "full", "noise_lr": 0.1, "operator_lr": 0.03, "decay": "cosine", "density": None}
+    settings = {"gradient": "full", "noise_lr": 0.1, "operator_lr": 0.03, "decay": "cosine"}
     alternating = {"operator_every": every, "operator_from": 0.1, "damping": 0.0} if every else {}
-    method = jr.partially_blind(
-        prior, Twice(jnp.float32(0.1)), preset="paper", iterations=400, clip=False, **settings, **alternating
-    )
+    method = jr.invert2restore(prior, Twice(jnp.float32(0.1)), iterations=400, clip=False, **settings, **alternating)
+    method = dataclasses.replace(method, density=None)
     found = jax.jit(jr.run)(method, y, KEY)
     rows = np.stack([np.ravel(y[..., :3]), np.ravel(y[..., 3:])])
     left, values, right = np.linalg.svd(rows, full_matrices=False)
@@ -61,20 +59,20 @@ def test_density_and_rectification_bring_the_noise_to_the_typical_set(prior, ima
     settings = {"iterations": 60, "noise_lr": 0.1, "gradient": "full", "clip": False}
 
     def noise_of(**changes):
-        method = jr.partially_blind(prior, jr.operators.Identity(), preset="paper", **settings, **changes)
-        return jax.jit(jr.run)(method, y, KEY).noise
+        method = jr.invert2restore(prior, jr.Identity(), **settings)
+        return jax.jit(jr.run)(dataclasses.replace(method, **changes), y, KEY).noise
 
-    free, weighted = noise_of(density=None), noise_of(density=0.05, density_decay="cosine")
-    assert density.objective(weighted) < 0.2 * density.objective(free)
+    free, weighted = noise_of(density=None), noise_of(density=jnp.float32(0.05), density_decay="cosine")
+    assert objective(weighted) < 0.2 * objective(free)
     rectified = noise_of(density=None, rectify_every=1)
     np.testing.assert_allclose(jnp.mean(to_patches(rectified, 8) ** 2, axis=-1), 1, rtol=1e-5)
 
 
 def test_weights_and_operator_starts_are_batched(prior, image):
     """A vmap over weights, and restarts from different starts of noise and operator in one program, equal runs alone."""
-    operator = jr.operators.Tone.create(unknown=("stops", "log_gamma"))
-    y = jr.operators.Tone.create(-0.5, gamma=1.2)(image)
-    method = jr.partially_blind(prior, operator, preset="paper", iterations=4, spread=0.2, density=0.0)
+    operator = jr.Tone(unknown=("stops", "log_gamma"))
+    y = jr.Tone(-0.5, gamma=1.2)(image)
+    method = jr.invert2restore(prior, operator, iterations=4, spread=0.2, density=0.0)
     axes = dataclasses.replace(jax.tree.map(lambda _: None, method), density=0)
     weights = jnp.array([0.0, 1e-2])
     many = jax.jit(jax.vmap(lambda method: jr.run(method, y, KEY).image, (axes,)))(
@@ -83,30 +81,33 @@ def test_weights_and_operator_starts_are_batched(prior, image):
     alone = jax.jit(jr.run)(dataclasses.replace(method, density=weights[1]), y, KEY)
     np.testing.assert_allclose(many[1], alone.image, atol=1e-5)
     method, keys = dataclasses.replace(method, density=None), jax.random.split(KEY, 2)
-    starts = [method.init(key, y).unknown for key in keys]
+    starts = [method.init(y, key).unknown for key in keys]
     assert abs(starts[0].stops - starts[1].stops) > 1e-3
     assert starts[0].log_balance is None
     restarts = jax.jit(jax.vmap(jr.run, (None, None, 0)))(method, y, keys)
     np.testing.assert_allclose(restarts.image[1], jax.jit(jr.run)(method, y, keys[1]).image, atol=1e-5)
-    best = jr.restore(method, y, KEY, restarts=3)
+    best = jr.restore(dataclasses.replace(method, restarts=3), y, KEY)
     assert best.score == jnp.min(jnp.abs(best.data_term))  # of weight 0, chosen without the truth
 
 
 def test_the_search_starts_at_the_rectified_noise(prior, image):
     """Of a clean measurement, enlarged where it is small, the start already is the image; fresh noise moves it."""
     photographs = 0.3 * jax.random.normal(jax.random.key(3), (24, *SHAPE))
-    typical = jax.jit(jr.calibrate, static_argnames="depths")(prior, photographs, depths=(50, 100))
-    settings = {"preset": "paper", "clip": False}
-    method = jr.partially_blind(prior, jr.operators.Identity(), typical, **settings)
-    start = jax.jit(lambda method: method.generate(method.init(KEY, image).noise))
+    statistics = jax.jit(jr.calibrate, static_argnames="depths")(prior, photographs, depths=(50, 100))
+    known = dataclasses.replace(prior, statistics=statistics)
+    settings = {"origin": "rectified", "clip": False}
+    method = jr.invert2restore(known, jr.Identity(), **settings)
+    start = jax.jit(lambda method: method.generate(method.init(image, KEY).noise))
     assert float(metrics.psnr(start(method), image)) > 35
-    mixed = jr.partially_blind(prior, jr.operators.Identity(), typical, fresh=0.5, **settings)
+    mixed = jr.invert2restore(known, jr.Identity(), fresh=0.5, **settings)
     assert 10 < float(metrics.psnr(start(mixed), image)) < 30
-    small = jr.partially_blind(prior, jr.operators.AveragePool(2), typical, **settings)
-    noise = jax.jit(lambda y: small.init(KEY, y).noise)(jr.operators.AveragePool(2)(image))
+    small = jr.invert2restore(known, jr.AveragePool(2), **settings)
+    noise = jax.jit(lambda y: small.init(y, KEY).noise)(jr.AveragePool(2)(image))
     assert noise.shape == SHAPE
-    grey = jr.partially_blind(prior, jr.operators.Grayscale(), typical, **settings)
-    assert jnp.all(jnp.isfinite(jax.jit(lambda y: grey.init(KEY, y).noise)(jr.operators.Grayscale()(image))))
+    grey = jr.invert2restore(known, jr.Grayscale(), **settings)
+    assert jnp.all(jnp.isfinite(jax.jit(lambda y: grey.init(y, KEY).noise)(jr.Grayscale()(image))))
+    with pytest.raises(jr.InputError, match="has not been calibrated"):
+        jr.invert2restore(prior, jr.Identity(), **settings)
 
 
 def test_uncertainty_and_its_rank_correlation():

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from jaxrestore import operators as ops
 from jaxrestore.errors import InputError
-from jaxrestore.operators.chains import STEPS, described, parse, read_operator
-from jaxrestore.operators.unknown import partition
+from jaxrestore.operators.chains import STEPS, parse, read_operator
 
 CHAIN = [
     {"operator": "blur", "kernel": "gaussian", "size": 5, "sigmas": {"unknown": [2, 1]}, "angle": {"unknown": 30}},
@@ -28,9 +27,9 @@ def test_a_chain_knows_what_is_unknown_and_is_written_as_it_is_read():
     image = jax.random.uniform(jax.random.key(0), (32, 48, 3), minval=-1)
     apply = jax.jit(lambda operator: operator(image))
     assert apply(operator).shape == (8, 12, 3)
-    unknown = jax.tree.leaves_with_path(partition(operator)[0])
+    unknown = jax.tree.leaves_with_path(ops.partition(operator)[0])
     assert sorted(str(path[-1]) for path, _ in unknown) == [".angle", ".log_gamma", ".log_scale", ".log_sigmas"]
-    written = json.loads(json.dumps(described(operator)))
+    written = json.loads(json.dumps(ops.described(operator)))
     assert [step["operator"] for step in written] == ["blur", "tone", "reduce", "jpeg"]
     again = parse(written, (32, 48))
     assert not ops.is_blind(again)
@@ -38,7 +37,7 @@ def test_a_chain_knows_what_is_unknown_and_is_written_as_it_is_read():
 
 
 def test_rain_is_described_by_what_its_streaks_have_in_common():
-    made = described(parse({"operator": "rain", "angle": 20, "length": 2.5}, (32, 32)))
+    made = ops.described(parse({"operator": "rain", "angle": 20, "length": 2.5}, (32, 32)))
     np.testing.assert_allclose([made["angle"], made["length"]], [20, 2.5], rtol=1e-4)
     assert ops.is_blind(parse(made, (32, 32)))
 
@@ -46,14 +45,16 @@ def test_rain_is_described_by_what_its_streaks_have_in_common():
 def test_kernels_of_any_weights():
     unknown = parse({"operator": "blur", "kernel": "any", "size": 3}, (8, 8))
     assert ops.is_blind(unknown)
-    made = described(unknown)
+    made = ops.described(unknown)
     assert np.shape(made["kernel"]) == (3, 3)
     assert not ops.is_blind(parse(made, (8, 8)))
+    oblong = parse({"operator": "blur", "kernel": [[0.25, 0.5, 0.25]]}, (8, 8))
+    assert ops.described(oblong) == {"operator": "blur", "boundary": "reflect", "kernel": [[0.25, 0.5, 0.25]]}
     start = parse({"operator": "blur", "kernel": {"unknown": [[0, 1, 0], [0, 2, 0], [0, 1, 0]]}}, (8, 8))
     np.testing.assert_allclose(start.kernel()[1], [0, 0.5, 0], atol=1e-5)
     gaussian = parse({"operator": "blur", "kernel": "unknown"}, (8, 8))
-    assert len(jax.tree.leaves(partition(gaussian)[0])) == 3
-    assert described(ops.Compose((ops.Mask.create(np.eye(8)), ops.Identity()))) is None
+    assert len(jax.tree.leaves(ops.partition(gaussian)[0])) == 3
+    assert ops.described(ops.Compose((ops.Mask(np.eye(8)), ops.Identity()))) is None
 
 
 def test_faults_are_named(tmp_path):
@@ -64,6 +65,8 @@ def test_faults_are_named(tmp_path):
         "reduce has no scale; it has: factor, by": [{"operator": "reduce", "scale": 4}],
         "factor must be a known whole number from 2 to 64, not 1": [{"operator": "reduce", "factor": 1}],
         "quality must be one of 1 to 99, not 100": [{"operator": "jpeg", "quality": 100}],
+        "kernel must be numbers of": [{"operator": "blur", "kernel": [[1, 2], [3]]}],
+        "weights of a kernel must be": [{"operator": "blur", "kernel": {"unknown": [[-1]]}}],
         "sigmas must be 2 of": [{"operator": "blur", "sigmas": [1]}],
         "must be odd": [{"operator": "blur", "size": 4}],
         "a parameter is a value": [{"operator": "jpeg", "quality": {"start": 4}}],

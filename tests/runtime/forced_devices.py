@@ -12,14 +12,25 @@ from jaxrestore.networks import DDPMUNet
 from jaxrestore.runtime.devices import everywhere, mesh_of
 
 network = DDPMUNet(image_size=16, ch=8, ch_mult=(1, 2), num_res_blocks=1, attn_resolutions=(4,), patch_size=2, groups=4)
-prior = jr.Prior.create(network, network.init(jax.random.key(0)), jr.schedule.linear(), (16, 16, 3))
-operator = jr.operators.Blur.create(jr.operators.SoftmaxKernel.create(3))
-method = jr.bird(prior, operator, task="blind-deblur", preset="flowers64", skip=500, iterations=6)
+prior = jr.Prior(network, network.init(jax.random.key(0)), jr.schedule.linear(), (16, 16, 3))
+operator = jr.Blur(jr.SoftmaxKernel(3))
+method = jr.bird(
+    prior,
+    operator,
+    skip=500,
+    iterations=6,
+    noise_lr=0.05,
+    gradient="frozen_v",
+    operator_every=2,
+    damping=2e-6,
+    restarts=2,
+    combine="mean",
+)
 y = jax.vmap(operator)(jax.random.uniform(jax.random.key(1), (3, 16, 16, 3), minval=-1, maxval=1))
 
 
 def restored(**given):
-    return jr.restore(method, y, jax.random.key(2), restarts=2, combine="mean", chunk_size=2, **given)
+    return jr.restore(method, y, jax.random.key(2), chunk_size=2, **given)
 
 
 def same(one, other):

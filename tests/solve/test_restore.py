@@ -15,89 +15,137 @@ import optax
 import pytest
 
 import jaxrestore as jr
+from jaxrestore._pytree import replaced
 from jaxrestore.runtime.checkpoints import fingerprint
-from jaxrestore.solve.stopping import Status, look, start_watch
+from jaxrestore.stopping import Seen, Status
+
+KEY = jax.random.key(0)
 
 
 @pytest.fixture
 def problem(gaussian):
     image = jr.unroll(gaussian, jax.random.normal(jax.random.key(9), gaussian.shape), clip=False)
-    method = jr.shred(gaussian, jr.operators.AveragePool(2), preset="paper", noise_lr=0.05)
+    method = jr.shred(gaussian, jr.AveragePool(2), noise_lr=0.05)
     return method, method.operator(image)
 
 
-KEY = jax.random.key(0)
+def changed(method, **changes):
+    return dataclasses.replace(method, **changes)
 
 
 def test_restore_is_run_in_chunks(problem):
     method, y = problem
-    pure = jr.run(method, y, KEY, iterations=23)
+    method = changed(method, iterations=23)
+    pure = jr.run(method, y, KEY)
     for chunk_size in (1, 10, 50):
-        result = jr.restore(method, y, KEY, iterations=23, chunk_size=chunk_size)
+        result = jr.restore(method, y, KEY, chunk_size=chunk_size)
         np.testing.assert_allclose(result.image, pure.image, atol=1e-5)
         np.testing.assert_allclose(result.history, pure.history, rtol=1e-4, atol=1e-6)
-    assert result.sentences == ["all 23 iterations were run"]
+    assert result.message == "all 23 iterations were run"
+    assert result.messages == [result.message]
 
 
 def test_restarts_best_and_mean(problem):
+    """What belongs to the answer is of the answer, and every restart is kept with its noise, operator and numbers."""
     method, y = problem
-    best = jr.restore(method, y, KEY, iterations=8, restarts=4)
-    mean = jr.restore(method, y, KEY, iterations=8, restarts=4, combine="mean")
-    assert best.samples.shape == (4, 8, 8, 3)
-    residuals = jnp.mean((jax.vmap(method.operator)(best.samples) - y) ** 2, axis=(1, 2, 3))
-    np.testing.assert_allclose(best.data_term, residuals.min(), rtol=1e-4)
-    np.testing.assert_array_equal(best.image, best.samples[jnp.argmin(residuals)])
-    np.testing.assert_allclose(mean.image, mean.samples.mean(axis=0), atol=1e-6)
-    np.testing.assert_allclose(best.samples[0], jr.run(method, y, KEY, iterations=8).image, atol=1e-5)
+    method = changed(method, iterations=8, restarts=4)
+    best = jr.restore(method, y, KEY)
+    mean = jr.restore(changed(method, combine="mean"), y, KEY)
+    every = best.restarts
+    assert every.image.shape == every.noise.shape == (4, 8, 8, 3)
+    residuals = jnp.mean((jax.vmap(method.operator)(every.image) - y) ** 2, axis=(1, 2, 3))
+    np.testing.assert_allclose(every.data_term, residuals, rtol=1e-4)
+    index = int(jnp.argmin(residuals))
+    np.testing.assert_allclose(best.data_term, residuals[index], rtol=1e-4)
+    np.testing.assert_array_equal(best.image, every.image[index])
+    np.testing.assert_allclose(method.generate(best.noise), best.image, atol=1e-4)
+    np.testing.assert_array_equal(best.history, every.history[index])
+    np.testing.assert_allclose(mean.image, every.image.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(mean.data_term, jnp.mean((method.operator(mean.image) - y) ** 2), rtol=1e-4)
+    assert mean.noise is None
+    assert jnp.isnan(mean.score)
+    np.testing.assert_allclose(every.image[0], jr.run(method, y, KEY).image, atol=1e-5)
+
+
+def test_best_and_mean_image_are_pure_functions_of_the_result(problem):
+    method, y = problem
+    method = changed(method, iterations=8, restarts=3)
+    for measurement in (y, jnp.stack([y, -y])):
+        best = jr.restore(method, measurement, KEY)
+        mean = jr.restore(changed(method, combine="mean"), measurement, KEY)
+        np.testing.assert_array_equal(jax.jit(jr.best)(mean).image, best.image)
+        np.testing.assert_array_equal(jr.best(mean).data_term, best.data_term)
+        np.testing.assert_allclose(jax.jit(jr.mean_image)(best), mean.image, atol=1e-6)
+    with pytest.raises(jr.InputError, match="only restore keeps restarts"):
+        jr.best(jr.run(method, y, KEY))
+
+
+def test_what_was_measured_is_put_back_unless_there_is_noise(gaussian):
+    known = np.arange(64).reshape(8, 8) % 3 > 0
+    mask, y = jr.Mask(known), 0.3 * jax.random.normal(KEY, (8, 8, 3))
+    y = mask(y)
+    method = jr.bird(gaussian, mask, iterations=3, skip=250)
+    kept = jr.restore(method, y, KEY)
+    np.testing.assert_array_equal(np.asarray(kept.image)[known], np.asarray(y)[known])
+    assert kept.data_term == 0
+    assert kept.restarts.data_term[0] > 0
+    drawn = jr.restore(method, y, KEY, keep_known=False)
+    np.testing.assert_array_equal(drawn.image, kept.restarts.image[0])
+    np.testing.assert_array_equal(jr.restore(changed(method, sigma_y=jnp.float32(0.1)), y, KEY).image, drawn.image)
 
 
 def test_an_image_does_not_depend_on_its_batch_or_group(problem):
     method, y = problem
-    alone = jr.restore(method, y, KEY, iterations=6, restarts=2)
+    method = changed(method, iterations=6, restarts=2)
+    alone = jr.restore(method, y, KEY)
     batch = jnp.stack([-y, y, 2 * y])
     for batch_size in (None, 4, 1):
-        together = jr.restore(method, batch, KEY, iterations=6, restarts=2, batch_size=batch_size)
+        together = jr.restore(method, batch, KEY, batch_size=batch_size)
         np.testing.assert_allclose(together.image[1], alone.image, atol=1e-5)
-        assert together.samples.shape == (2, 3, 8, 8, 3)
+        assert together.restarts.image.shape == (2, 3, 8, 8, 3)
         assert together.history.shape == (3, 6)
 
 
-def test_noise_level_stops_and_decides(problem):
+def test_the_noise_level_stops_and_decides(problem):
     method, y = problem
-    losses = jr.restore(method, y, KEY, iterations=60).history
+    method = changed(method, iterations=60)
+    losses = jr.restore(method, y, KEY).history
     level = jnp.sqrt((losses[0] + losses[-1]) / 2)
-    method = dataclasses.replace(method, noise_level=level)
-    result = jr.restore(method, jnp.stack([y, y + 5]), KEY, iterations=60, stop=jr.Stop(discrepancy=1.0))
+    method = changed(method, sigma_y=level)
+    result = jr.restore(changed(method, stop=jr.discrepancy(1.0)), jnp.stack([y, y + 5]), KEY)
     stopped = int(result.iterations[0])
     assert result.status.tolist() == [Status.NOISE_LEVEL, Status.ITERATIONS]
-    assert result.sentences[0] == f"the data term reached the noise level at iteration {stopped}"
+    assert result.messages[0] == f"the data term reached the noise level at iteration {stopped}"
     assert result.data_term[0] <= level**2 < result.history[0, stopped - 2]
     assert jnp.all(jnp.isnan(result.history[0, stopped:]))
-    best = jr.restore(dataclasses.replace(method, answer="best"), y, KEY, iterations=60)
+    best = jr.restore(changed(method, answer="best"), y, KEY)
     np.testing.assert_allclose(best.score, jnp.min(jnp.abs(losses - level**2)), rtol=1e-3, atol=1e-6)
 
 
-def test_flat_loss_stops(problem):
+def test_a_flat_loss_stops_and_of_several_rules_the_first_that_fires(problem):
     method, y = problem
-    method = dataclasses.replace(method, noise_lr=jnp.asarray(0.0))
-    result = jr.restore(method, y, KEY, iterations=100, stop=jr.Stop(slope=0.01, patience=7))
-    assert result.sentences == ["the data term stopped falling at iteration 8"]
+    method = changed(method, noise_lr=jnp.asarray(0.0), iterations=100, stop=jr.plateau(0.01, patience=7))
+    assert jr.restore(method, y, KEY).message == "the data term stopped falling at iteration 8"
+    either = jr.any_of(jr.discrepancy(1.0), jr.plateau(0.01, patience=7), jr.less_sharp(50))
+    result = jr.restore(changed(method, stop=either, sigma_y=jnp.float32(1e-9)), y, KEY)
+    assert result.message == "the data term stopped falling at iteration 8"
+    assert jr.restore(changed(method, stop=jr.never()), y, KEY).message == "all 100 iterations were run"
 
 
 def test_still_images_stop(problem):
     """Three images at rest have no variance; the seventh iteration without a new minimum after the third is the last."""
     method, y = problem
-    method = dataclasses.replace(method, noise_lr=jnp.asarray(0.0))
-    result = jr.restore(method, jnp.stack([y, y]), KEY, iterations=100, stop=jr.Stop(window=3, patience=7))
-    assert result.sentences == ["the images' variance from one to the next stopped falling at iteration 10"] * 2
+    method = changed(method, noise_lr=jnp.asarray(0.0), iterations=100, stop=jr.flat_variance(3, patience=7))
+    result = jr.restore(method, jnp.stack([y, y]), KEY)
+    assert result.messages == ["the images' variance from one to the next stopped falling at iteration 10"] * 2
 
 
 def test_windowed_variance_is_that_of_the_last_images():
     images = jax.random.normal(KEY, (9, 4, 4, 3)) * jnp.array([4, 4, 4, 1, 1, 1, 3, 3, 3.0])[:, None, None, None]
-    stop = jr.Stop(window=3, patience=2)
-    watch, seen = start_watch(stop, (4, 4, 3)), []
+    stop = jr.flat_variance(3, patience=2)
+    watch, seen = stop.start((4, 4, 3)), []
     for i, image in enumerate(images):
-        watch, status = look(stop, watch, jnp.int32(i + 1), image, jnp.float32(1), 0.0)
+        watch, status = stop.look(watch, Seen(jnp.int32(i + 1), image, jnp.float32(1), jnp.float32(0)))
         seen.append(int(status))
     variances = [float(np.var(images[i - 3 : i], axis=0).sum()) for i in range(3, 10)]
     np.testing.assert_allclose(watch.least, min(variances), rtol=1e-5)
@@ -113,22 +161,24 @@ def test_non_finite_loss_is_named_and_the_last_good_answer_kept(gaussian):
             return jnp.where(jnp.mean((image - 0.1) ** 2) < 0.02, jnp.nan, image)
 
     jax.tree_util.register_static(Breaks)
-    method = jr.shred(gaussian, Breaks(), clip=False, noise_lr=0.05)
-    result = jr.restore(method, jnp.full(gaussian.shape, 0.1), KEY, iterations=200)
+    method = jr.shred(gaussian, Breaks(), noise_lr=0.05, iterations=200)
+    result = jr.restore(method, jnp.full(gaussian.shape, 0.1), KEY)
     assert result.status == Status.NON_FINITE
-    assert "non-finite at iteration" in result.sentences[0]
+    assert "non-finite at iteration" in result.message
     assert jnp.all(jnp.isfinite(result.image))
     assert jnp.isfinite(result.data_term)
 
 
 def test_callback_sees_every_chunk(problem):
-    seen = []
-    jr.restore(*problem, KEY, iterations=25, callback=lambda done, search: seen.append((done, search.data_term.shape)))
+    (method, y), seen = problem, []
+    watch = lambda done, search: seen.append((done, search.data_term.shape))  # noqa: E731
+    jr.restore(changed(method, iterations=25), y, KEY, callback=watch)
     assert seen == [(10, (1,)), (20, (1,)), (25, (1,))]
 
 
 def test_checkpoints_resume_equal_and_are_bound_to_their_run(problem, tmp_path):
     method, y = problem
+    method = changed(method, iterations=35, restarts=2)
 
     class Cut(Exception):
         pass
@@ -137,38 +187,30 @@ def test_checkpoints_resume_equal_and_are_bound_to_their_run(problem, tmp_path):
         if done == 20:
             raise Cut
 
-    whole = jr.restore(method, y, KEY, iterations=35, restarts=2)
+    whole = jr.restore(method, y, KEY)
     with pytest.raises(Cut):
-        jr.restore(method, y, KEY, iterations=35, restarts=2, checkpoint=tmp_path / "c", callback=cut)
+        jr.restore(method, y, KEY, checkpoint=tmp_path / "c", callback=cut)
     started = []
-    resumed = jr.restore(
-        method,
-        y,
-        KEY,
-        iterations=35,
-        restarts=2,
-        checkpoint=tmp_path / "c",
-        callback=lambda done, _: started.append(done),
-    )
+    resumed = jr.restore(method, y, KEY, checkpoint=tmp_path / "c", callback=lambda done, _: started.append(done))
     assert started == [30, 35]
     for found, wanted in zip(jax.tree.leaves(resumed), jax.tree.leaves(whole), strict=True):
         np.testing.assert_array_equal(found, wanted)
     with pytest.raises(jr.CheckpointError, match="another run"):
-        jr.restore(method, 2 * y, KEY, iterations=35, restarts=2, checkpoint=tmp_path / "c")
+        jr.restore(method, 2 * y, KEY, checkpoint=tmp_path / "c")
 
 
 SCRIPT = """
     import sys, time
     import jax, jax.numpy as jnp, numpy as np
     import jaxrestore as jr
+from jaxrestore._pytree import replaced
     prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.3)
-    method = jr.bird(prior, jr.operators.Blur.create(jr.operators.SoftmaxKernel.create(3)), task="blind-deblur",
-                     preset="flowers64")
+    stop = jr.flat_variance(5, patience=1000)
+    method = jr.bird(prior, jr.Blur(jr.SoftmaxKernel(3)), iterations=60, skip=200, operator_every=10, operator_from=0.45,
+                     damping=2e-6, noise_lr=0.05, gradient="frozen_v", stop=stop)
     y = jax.random.normal(jax.random.key(1), (8, 8, 3)) / 3
     slow = (lambda done, search: time.sleep(0.3)) if sys.argv[1] == "slow" else None
-    stop = jr.Stop(window=5, patience=1000)
-    result = jr.restore(method, y, jax.random.key(0), iterations=60, stop=stop, chunk_size=5, checkpoint=sys.argv[2],
-                        callback=slow)
+    result = jr.restore(method, y, jax.random.key(0), chunk_size=5, checkpoint=sys.argv[2], callback=slow)
     np.savez(sys.argv[3], image=result.image, kernel=result.operator.kernel(), history=result.history)
 """
 
@@ -206,31 +248,35 @@ def test_runs_that_differ_have_different_fingerprints(problem):
 
 def test_nothing_usable_is_no_image(problem):
     method, y = problem
-    schedule = jr.schedule.Schedule(jnp.full(1000, jnp.nan))
-    broken = dataclasses.replace(method, prior=dataclasses.replace(method.prior, schedule=schedule))
-    result = jr.restore(broken, y, KEY, iterations=3, restarts=2, combine="mean")
+    prior = changed(method.prior, parameters=jax.tree.map(lambda leaf: leaf * jnp.nan, method.prior.parameters))
+    broken = changed(method, prior=prior, iterations=3, restarts=2, combine="mean")
+    result = jr.restore(broken, y, KEY)
     assert jnp.all(jnp.isnan(result.image))
-    assert result.sentences == ["the loss became non-finite at iteration 1, and there is no answer"]
+    assert result.message == "the loss became non-finite at iteration 1, and there is no answer"
 
 
 def test_the_best_of_several_denoised_images_needs_a_noise_level(gaussian):
-    method = jr.bird(gaussian, jr.operators.Identity(), task="denoise", preset="paper")
-    with pytest.raises(ValueError, match="give the method a noise_level"):
-        jr.restore(method, jnp.zeros(gaussian.shape), KEY, iterations=2, restarts=2)
+    method = jr.bird(gaussian, jr.Identity(), iterations=2, restarts=2)
+    with pytest.raises(jr.InputError, match="give the method a sigma_y"):
+        jr.restore(method, jnp.zeros(gaussian.shape), KEY)
 
 
 def test_wrong_arguments_get_a_sentence(problem):
     method, y = problem
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(jr.InputError, match="not finite"):
         jr.restore(method, y.at[0, 0, 0].set(jnp.nan), KEY)
-    with pytest.raises(ValueError, match="one key, or one per image"):
+    with pytest.raises(jr.InputError, match="one key, or one per image"):
         jr.restore(method, jnp.stack([y, y]), jax.random.split(KEY, 3))
-    with pytest.raises(ValueError, match="iterations must be at least 1"):
-        jr.restore(method, y, KEY, iterations=0)
-    with pytest.raises(ValueError, match="restarts"):
-        jr.restore(method, y, KEY, restarts=0)
-    with pytest.raises(ValueError, match="one measurement"):
+    with pytest.raises(jr.InputError, match="iterations must be at least 1"):
+        jr.restore(changed(method, iterations=0), y, KEY)
+    with pytest.raises(jr.InputError, match="restarts must be at least 1"):
+        jr.restore(changed(method, restarts=0), y, KEY)
+    with pytest.raises(jr.InputError, match="combine must be 'best' or 'mean', not 'median'"):
+        jr.restore(replaced(method, combine="median"), y, KEY)
+    with pytest.raises(jr.InputError, match="one measurement"):
         jr.run(method, y[None], KEY)
+    with pytest.raises(jr.InputError, match="patience of a stopping rule must be at least 1, not 0"):
+        jr.plateau(0.01, patience=0)
 
 
 def test_a_full_device_gets_a_sentence(problem, monkeypatch):
@@ -238,5 +284,6 @@ def test_a_full_device_gets_a_sentence(problem, monkeypatch):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
 
     monkeypatch.setattr(sys.modules["jaxrestore.solve.driver"], "_chunk", full)
+    method, y = problem
     with pytest.raises(jr.OutOfMemory, match="doesn't hold 3 searches at once: pass a smaller batch_size"):
-        jr.restore(*problem, KEY, restarts=3)
+        jr.restore(changed(method, restarts=3), y, KEY)

@@ -33,7 +33,7 @@ def test_loss_is_the_error_of_what_the_network_predicts(kind):
     keys = jax.random.split(KEY, 3)
     x0, noise, output = (jax.random.normal(key, (5, 4, 4, 3)) for key in keys)
     t = jnp.asarray([0, 10, 300, 700, 999])
-    prior = jr.Prior.create(lambda parameters, *_: parameters, output, jr.schedule.linear(), (4, 4, 3), kind)
+    prior = jr.Prior(lambda parameters, *_: parameters, output, jr.schedule.linear(), (4, 4, 3), kind)
     alpha_bar = prior.schedule.alpha_bar[t].reshape(-1, 1, 1, 1)
     wanted = {"noise": noise, "x0": x0, "v": jnp.sqrt(alpha_bar) * noise - jnp.sqrt(1 - alpha_bar) * x0}[kind]
     plain = single.losses(prior, x0, noise, t)
@@ -92,7 +92,7 @@ def test_only_the_times_asked_for_are_trained(affine_prior, album):
         noise = affine_prior.network({"mean": mean}, x, t, label, key)
         return noise + parameters["wrong"] * (t >= 100).reshape(-1, 1, 1, 1)
 
-    prior = jr.Prior.create(network, {"wrong": jnp.ones(())}, affine_prior.schedule, (8, 8, 3))
+    prior = jr.Prior(network, {"wrong": jnp.ones(())}, affine_prior.schedule, (8, 8, 3))
     images = np.broadcast_to(np.asarray(mean), (4, 8, 8, 3)).copy()
     assert train(prior, images, KEY, dataclasses.replace(SHORT, times=100)).losses.max() < 1e-6
     assert train(prior, images, KEY, SHORT).losses.min() > 0.1
@@ -168,7 +168,7 @@ def test_devices_share_a_batch(affine_prior, album, tmp_path):
     np.save(tmp_path / "album.npy", album)
     command = [sys.executable, "-c", SHARDED, str(tmp_path / "album.npy")]
     forced = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
-    environment = {**os.environ, **forced, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    environment = {**os.environ, **forced, "PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{Path(__file__).parent.parent}"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     devices, divisors, *losses = done.stdout.split()

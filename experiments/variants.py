@@ -1,0 +1,140 @@
+"""Ways to restore a task, measured on flower photographs in workers: what `tasks_table.py` and `tune.py` are made of.
+
+A worker holds whole variants: each compiles once.
+"""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import flowers
+import numpy as np
+import workers
+from workers import Row
+
+import jaxrestore as jr
+from jaxrestore.methods.settings import Preset, values_of
+
+METHODS = {"bird": jr.bird, "shred": jr.shred}
+NOISES = {
+    "shred": "none",
+    "bird": "bird",
+}  # SHRED's tasks are noise-free in its paper; BIRD's carry its published noise
+
+
+class Variant(NamedTuple):
+    """One way to restore one task: a method with a preset, and changes to it under a label of their own."""
+
+    task: str
+    label: str
+    method: str = "bird"
+    preset: Preset = "prior"
+    changes: tuple[tuple[str, Any], ...] = ()
+    photographs: int = 1
+    start: float | None = None  # deviation of an unknown kernel at its start, of its side; None: the library's
+
+    @property
+    def key(self) -> str:
+        return f"{self.task}/{self.label}"
+
+    @property
+    def noise(self) -> str:
+        return "white" if (self.method, self.task) == ("shred", "denoise") else NOISES[self.method]
+
+    def settings(self) -> jr.Settings:
+        """Those of the preset, with the changes."""
+        known = jr.settings_for(self.method, self.task, flowers.prior(), self.preset)
+        return dataclasses.replace(known, **dict(self.changes))
+
+    def entries(self, images: Sequence[str]) -> list[Row]:
+        """What its rows on photographs of these names are known by."""
+        about = {"task": self.task, "label": self.label, "method": self.method, "noise": self.noise}
+        about |= {"settings": values_of(self.settings()), "start": self.start}
+        return [{**about, "name": name} for name in images[: self.photographs]]
+
+    def evaluations(self) -> int:
+        """Network evaluations of one photograph."""
+        settings = self.settings()
+        return settings.iterations * (1000 // settings.skip) * settings.restarts
+
+    def cost(self) -> int:
+        """The same in time: an iteration with the full gradient was measured to take five times as long."""
+        return self.evaluations() * (5 if self.settings().gradient == "full" else 1)
+
+
+def widened(operator: Any, start: float) -> jr.Blur:
+    """A blur of an unknown kernel with another deviation at its start, as a share of its side."""
+    size = operator.kernel().shape[0]
+    width = start * size
+    if isinstance(operator.kernel, jr.GaussianKernel):
+        return jr.Blur(jr.GaussianKernel(size, (1.1 * width, 0.9 * width), np.pi / 8, unknown=True), operator.boundary)
+    return jr.Blur(jr.SoftmaxKernel(size, width), operator.boundary)
+
+
+def measure(variant: Variant, images: dict[str, np.ndarray], out: Path, worker: int) -> None:
+    """Restore the first photographs by a variant, but those of which `out` holds a row already."""
+    import jax
+
+    from jaxrestore.files.images import write_image
+
+    settings = variant.settings()
+    for entry in workers.unmeasured(variant.entries(list(images)), out):
+        name, clean = entry["name"], images[entry["name"]]
+        problem = flowers.problem(variant.task, variant.noise, name, clean, out / "given")
+        operator = flowers.start(problem, settings)
+        operator = operator if variant.start is None else widened(operator, variant.start)
+        unknown = jr.operators.is_blind(operator)
+        method = METHODS[variant.method](flowers.prior(), operator, settings=settings)
+        began = time.perf_counter()
+        # as the command line does: what was measured without noise is put back
+        keep = variant.noise == "none"
+        result = jr.restore(method, problem.y, jax.random.key(0), keep_known=keep, devices="all")
+        assert result.restarts is not None
+        restored, first = np.asarray(result.image), result.restarts.image[0]
+        first = np.asarray(jr.put_back(operator, first, problem.y) if keep else first)
+        seconds = time.perf_counter() - began
+        blind = unknown or settings.identity
+        row = {**entry, "input": flowers.scores(blind, flowers.shown(problem), clean)["psnr"]}
+        row |= flowers.scores(blind, restored, clean)
+        row |= {"single": flowers.scores(blind, first, clean)["psnr"]}
+        if unknown and jr.operators.kernels_of(operator):
+            row |= similarities(problem.truth, operator, result.operator)
+        row |= {"data_term": float(result.data_term), "seconds": seconds, "result": result.message}
+        row |= {"evaluations": variant.evaluations()}
+        write_image(out / "images" / variant.key / f"{name.replace('/', '_')}.png", restored)
+        workers.append(out / f"results-{worker}.jsonl", row)
+
+
+def similarities(truth: Any, start: Any, estimate: Any) -> dict[str, float]:
+    """Of the kernels with the true ones, at the start and as found: their largest normalised cross-correlation."""
+    from jaxrestore.metrics import kernel_similarity
+
+    true, first, last = map(jr.operators.kernels_of, (truth, start, estimate))
+    return {
+        name: float(np.mean([kernel_similarity(a, b) for a, b in zip(kernels, true, strict=True)]))
+        for name, kernels in (("kernel_start", first), ("kernel_found", last))
+    }
+
+
+def shares(variants: Sequence[Variant], count: int) -> list[list[Variant]]:
+    """The variants dealt to workers, the dearest first to whoever has least."""
+    loads, dealt = [0] * count, [[] for _ in range(count)]
+    for variant in sorted(variants, key=lambda variant: -variant.cost() * variant.photographs):
+        least = loads.index(min(loads))
+        loads[least] += variant.cost() * variant.photographs
+        dealt[least].append(variant)
+    return dealt
+
+
+def results(variants: Sequence[Variant], images: dict[str, np.ndarray], out: Path, count: int) -> list[Row]:
+    """The rows of all variants in their order, measured in `count` workers."""
+
+    def work(index: int) -> None:
+        workers.keep_programs(out)
+        for variant in shares(variants, count)[index]:
+            measure(variant, images, out, index)
+
+    workers.in_workers(work, out, count)
+    return workers.complete([entry for variant in variants for entry in variant.entries(list(images))], out)

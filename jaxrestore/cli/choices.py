@@ -1,0 +1,257 @@
+"""The methods of the command line: which there are, for which tasks, with which flags, and how they are made.
+
+A choice is settled once, from the flags and the prior; what it is settled to makes the method of any image.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Array
+
+from jaxrestore.cli.flags import AlbumFlags, MethodFlags, as_flag, given
+from jaxrestore.diffusion.prior import Prior
+from jaxrestore.errors import InputError
+from jaxrestore.files.record import Record
+from jaxrestore.methods import (
+    BlindSettings,
+    Constraint,
+    Method,
+    Settings,
+    bird,
+    diip,
+    gen2res,
+    invert2restore,
+    settings_for,
+    shred,
+)
+from jaxrestore.methods.contract import Combine
+from jaxrestore.methods.settings import changed, values_of
+from jaxrestore.operators import Operator
+from jaxrestore.stopping import Rule, any_of, discrepancy, flat_variance, plateau
+
+Constructor = Callable[..., Method]  # of the library's
+TOLD_NOTHING = Settings(identity=True)
+ALBUM = ("album", "depth", "finetune_steps", "save_prior")
+STOPPING = ("discrepancy", "slope", "window")
+DESCENT = ("noise_lr", "operator_lr", "gradient", *STOPPING, "noise_level", "keep_known")
+
+
+@runtime_checkable
+class Settled(Protocol):
+    """A method with all its settings, but for prior, operator and noise."""
+
+    @property
+    def restarts(self) -> int: ...
+
+    @property
+    def combine(self) -> Combine: ...
+
+    @property
+    def operator_settings(self) -> Settings:
+        """What is said of the operator that is made for it."""
+        ...
+
+    @property
+    def about(self) -> Record:
+        """What the record says of it, beside the settings of the method itself."""
+        ...
+
+    def method(self, prior: Prior, operator: Operator, sigma_y: float | Array) -> Method:
+        """For images of a prior that an operator measures with noise of that rms."""
+        ...
+
+
+@dataclass(frozen=True)
+class Descending:
+    """BIRD, SHRED, Invert2Restore with an operator."""
+
+    constructor: Constructor
+    settings: Settings
+    stop: Rule | None
+
+    @property
+    def restarts(self) -> int:
+        return self.settings.restarts
+
+    @property
+    def combine(self) -> Combine:
+        return self.settings.combine
+
+    @property
+    def operator_settings(self) -> Settings:
+        return self.settings
+
+    @property
+    def about(self) -> Record:
+        return {}
+
+    def method(self, prior: Prior, operator: Operator, sigma_y: float | Array) -> Method:
+        return self.constructor(prior, operator, settings=self.settings, sigma_y=sigma_y, stop=self.stop)
+
+
+class BlindlyDescending(Descending):
+    """DIIP, which takes no operator."""
+
+    def method(self, prior: Prior, operator: Operator, sigma_y: float | Array) -> Method:
+        return self.constructor(prior, settings=self.settings, sigma_y=sigma_y, stop=self.stop)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Invert2Restore without an operator: it searches nothing, and has one answer."""
+
+    settings: BlindSettings
+    restarts: int = 1
+    combine: Combine = "best"
+    operator_settings: Settings = TOLD_NOTHING
+
+    @property
+    def about(self) -> Record:
+        return {}
+
+    def method(self, prior: Prior, operator: Operator, sigma_y: float | Array) -> Method:
+        return invert2restore(prior, settings=self.settings)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Gen2Res: each restart is a random draw."""
+
+    constraint: Constraint
+    restarts: int
+    combine: Combine = "mean"
+    operator_settings: Settings = TOLD_NOTHING
+
+    @property
+    def about(self) -> Record:
+        return {"constraint": values_of(self.constraint)}
+
+    def method(self, prior: Prior, operator: Operator, sigma_y: float | Array) -> Method:
+        return gen2res(prior, settings=self.constraint, restarts=self.restarts)
+
+
+@dataclass(frozen=True)
+class Choice(ABC):
+    """A method of --method."""
+
+    name: str
+    settings: str  # the name that its settings stand under
+    blind: bool = False  # for the task of which nothing is told, or for all others
+    unused: tuple[str, ...] = ()  # flags that it has no use for
+    complaint: str = ""  # about one of them
+
+    def check(self, method: MethodFlags, album: AlbumFlags) -> None:
+        """InputError for a flag that it has no use for."""
+        if ALBUM[0] in self.unused and (foreign := given(album)):
+            raise InputError(f"{as_flag(foreign[0])} is for --method gen2res.")
+        if idle := [flag for flag in self.unused if flag in given(method)]:
+            raise InputError(self.complaint.format(as_flag(idle[0])))
+
+    @abstractmethod
+    def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Settled:
+        """With the preset's settings for a kind of problem, those that flags name in their place; InputError for what can't
+        be meant."""
+
+
+@dataclass(frozen=True)
+class Descent(Choice):
+    """One that descends on a noise."""
+
+    constructor: Constructor = bird
+    settled: type[Descending] = Descending
+    unused: tuple[str, ...] = ALBUM
+
+    def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Descending:
+        settings: Settings = changed(
+            settings_for(self.settings, kind, prior, method.preset),
+            iterations=method.iterations,
+            noise_lr=method.noise_lr,
+            operator_lr=method.operator_lr,
+            gradient=method.gradient,
+            restarts=method.restarts,
+            combine=method.combine,
+        )
+        return self.settled(self.constructor, settings, stopping_rule(method))
+
+
+@dataclass(frozen=True)
+class BlindRounds(Choice):
+    """Invert2Restore without an operator."""
+
+    def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Rounds:
+        return Rounds(settings_for(self.settings, "any", prior))
+
+
+@dataclass(frozen=True)
+class Regeneration(Choice):
+    """Gen2Res."""
+
+    def check(self, method: MethodFlags, album: AlbumFlags) -> None:
+        super().check(method, album)
+        if method.combine == "best":
+            raise InputError(f"--method {self.name} draws at random, and no draw is best: give --combine mean.")
+
+    def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Drawing:
+        preset: Constraint = settings_for(self.settings, "any", prior, method.preset)
+        return Drawing(constrained(preset, method, album, len(prior.schedule)), method.restarts or 1)
+
+
+def constrained(preset: Constraint, method: MethodFlags, album: AlbumFlags, length: int) -> Constraint:
+    """The preset's settings, but for the flags that were given, for a schedule of that length."""
+    depth, steps = preset.depth if album.depth is None else album.depth, album.finetune_steps
+    if not 1 <= depth < length:
+        raise InputError(f"--depth must lie between 1 and {length - 1}, the prior's last time, not {depth}.")
+    if method.iterations is not None and not 2 <= method.iterations <= depth + 1:
+        raise InputError(f"--iterations of gen2res must lie between 2 and {depth + 1}, one more than its --depth.")
+    if steps is not None and steps < 0:
+        raise InputError(f"--finetune-steps must be at least 0, not {steps}.")
+    if steps == 0 and (album.album is not None or album.save_prior is not None):
+        raise InputError("--finetune-steps 0 takes the prior as it is: leave --album and --save-prior out.")
+    tuning, sampled = preset.finetuning, preset.steps if method.iterations is None else method.iterations
+    if tuning.times is not None:  # all that are visited
+        tuning = changed(tuning, times=min(length, max(tuning.times, depth + 1)))
+    return changed(
+        preset,
+        depth=depth,
+        steps=None if sampled is None else min(sampled, depth + 1),
+        personal_steps=steps,
+        finetuning=tuning if steps is None else changed(tuning, steps=max(1, steps)),
+    )
+
+
+def stopping_rule(flags: MethodFlags) -> Rule | None:
+    """Any of the rules that flags name, or None for the settings' own; InputError for numbers that can't be meant."""
+    for name in STOPPING:
+        value = getattr(flags, name)
+        if not 0 <= value < math.inf:
+            raise InputError(f"{as_flag(name)} must be a number from 0 on, not {value}.")
+    if flags.window == 1:
+        raise InputError("--window must be 0 or at least 2: one image has no variance.")
+    rules: list[Rule] = []
+    if flags.discrepancy:
+        rules.append(discrepancy(flags.discrepancy))
+    if flags.slope:
+        rules.append(plateau(flags.slope))
+    if flags.window:
+        rules.append(flat_variance(flags.window))
+    return any_of(*rules) if rules else None
+
+
+BIRD = Descent("bird", "bird", constructor=bird)
+SHRED = Descent("shred", "shred", constructor=shred)
+JOINT = Descent("invert2restore", "invert2restore", constructor=invert2restore)
+DIIP = Descent("diip", "diip", blind=True, constructor=diip, settled=BlindlyDescending)
+ROUNDS = BlindRounds(
+    "invert2restore",
+    "invert2restore-blind",
+    blind=True,
+    unused=(*ALBUM, "preset", "iterations", "restarts", "combine", "uncertainty", "checkpoint", *DESCENT),
+    complaint="--task blind has no use for {} unless --method is diip.",
+)
+GEN2RES = Regeneration(
+    "gen2res", "gen2res", blind=True, unused=DESCENT, complaint="--method gen2res has no use for {}."
+)
+CHOICES: tuple[Choice, ...] = (BIRD, SHRED, JOINT, ROUNDS, DIIP, GEN2RES)

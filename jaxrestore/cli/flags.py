@@ -1,0 +1,156 @@
+"""Flags that several commands share, as dataclasses from which tyro makes a command's own."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import tyro
+
+from jaxrestore.diffusion.ddim import GradientMode
+from jaxrestore.operators import ReductionName
+
+File = Annotated[Path, tyro.conf.Positional]
+PriorName = Annotated[str, tyro.conf.Positional]
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorFlags:
+    """What is told of the operator: flags of `restore`, `degrade` and `tune`."""
+
+    kernel: Path | None = None
+    """A blur kernel with odd sides: .npy, FILE.npz:NAME, or a grey image."""
+    kernel_size: int | None = None
+    """Side of an estimated or a drawn kernel, odd. Default: 41 at 256 pixels, in proportion."""
+    mask: Path | None = None
+    """inpaint, compressed-sensing: an image whose white pixels are missing; for a folder, one mask, or a folder of masks
+    by name."""
+    scale: int | None = None
+    """Reduction in each direction. Default: 8; 4 in blind-super-resolution, 2 in old-photo."""
+    reduction: ReductionName = "average"
+    """How the image was reduced: blocks averaged, pixels left out, or bicubic with antialiasing."""
+    views: int = 20
+    """tomography: number of angles, evenly over half a turn."""
+    regions: int = 2
+    """nonuniform-deblur: kernels along each side, blended from one to the next."""
+    quality: int | None = None
+    """jpeg: the codec's quality, 1 to 99. A restoration without it estimates it; degrade's default is 10."""
+    operator: Path | None = None
+    """In the place of --task: a JSON file with a chain of operators of known and unknown parameters (docs/tasks.md)."""
+    gamma: float = 1.0
+    """exposure: the exponent of brightness in [0, 1]."""
+    seed: int = 0
+    """Of everything drawn at random: the same files, seed and settings give the same result."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DegradationFlags(OperatorFlags):
+    """What an image is degraded by: flags of `degrade` and `tune`."""
+
+    box: int | None = None
+    """inpaint: side of the missing box, in the middle. Default: 80 at 256 pixels, in proportion."""
+    text: str | None = None
+    """inpaint: text that is written over the image, instead of a box."""
+    fraction: float = 0.05
+    """compressed-sensing: share of the pixels that are known."""
+    sigmas: tuple[float, float] | None = None
+    """Standard deviations of a Gaussian kernel along its axes, in pixels. Default: 8 and 5 at 256 pixels, in proportion."""
+    angle: float = 30.0
+    """Turn of the Gaussian's axes, in degrees."""
+    offset: tuple[float, float] = (0.0, 0.0)
+    """The Gaussian's centre, in pixels down and right of the middle."""
+    length: float | None = None
+    """Length of the camera's path in a motion blur, in pixels. Default: 32 at 256 pixels, in proportion."""
+    curvature: float = 1.0
+    """How far that path turns, in radians; 0 is a straight line."""
+    stops: float = -1.0
+    """exposure: brighter by so many powers of two."""
+    balance: tuple[float, float] = (1.2, 0.8)
+    """exposure: how much stronger red and blue are than green."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodFlags:
+    """How `restore` uses a method."""
+
+    method: Literal["bird", "shred", "diip", "invert2restore", "gen2res"] | None = None
+    """The method; `bird` keeps the noise on its sphere, invert2restore its patches near theirs. Default: the task's. For the
+    task blind there are invert2restore, diip, and gen2res, which fine-tunes the prior and draws the image anew."""
+    preset: str | None = None
+    """Settings: "published" for the papers', "prior" for those that lie beside the prior, "general" for the same on any task.
+    Default: the prior's, where it has any for the method, else the published ones."""
+    noise_level: float | Literal["auto"] | None = None
+    """Standard deviation of the noise in grey levels (0 to 255), or auto: estimated from the image. It decides which
+    restart is best, and where --discrepancy stops. Default: 0; when denoising, auto where it decides anything."""
+    keep_known: bool | None = None
+    """Put what was measured of the image back: known pixels (inpaint, compressed-sensing), the luma (colorize). Default:
+    where --noise-level is 0."""
+    iterations: int | None = None
+    """Default: the preset's. Of gen2res the steps of its sampler."""
+    noise_lr: float | None = None
+    """Step size on the noise. Default: the preset's."""
+    operator_lr: float | None = None
+    """Step size on what is unknown of the operator, by Adam. Default: the preset's, or its Gauss-Newton steps."""
+    gradient: GradientMode | None = None
+    """What is constant for the derivative: the predicted noise (frozen, as published), v or x0 in its place, or nothing
+    (full), at several times the time and the memory. Default: the preset's."""
+    restarts: int | None = None
+    """Searches per image from different noises. Default: the preset's."""
+    combine: Literal["best", "mean"] | None = None
+    """How restarts become one image. Default: the preset's."""
+    uncertainty: bool = False
+    """Write OUTPUT_uncertainty.png, too: where restarts disagree (white: most), pixel by pixel."""
+    discrepancy: float = 0.0
+    """Stop when the rms data term is below this many noise levels (about 1); 0: never."""
+    slope: float = 0.0
+    """Stop when the data term has not fallen by this fraction in 20 iterations (0.01, say); 0: never."""
+    window: int = 0
+    """Stop when the variance of the last so many images has had no new minimum in 20 iterations (10, say); 0: never."""
+    checkpoint: Path | None = None
+    """A folder for checkpoints: the same command after a kill goes on from the last."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlbumFlags:
+    """What gen2res alone takes."""
+
+    album: Path | None = None
+    """gen2res: a folder (or tar) of clean photographs of the same subject, to fine-tune the prior on. Default: an album that
+    is generated from each image."""
+    depth: int | None = None
+    """gen2res: up to which of the prior's 1000 times noise is added, to be taken away again: deeper repairs more and keeps
+    less. Default: the preset's."""
+    finetune_steps: int | None = None
+    """gen2res: steps of fine-tuning; 0 takes the prior as it is, one that was saved before. Default: the preset's."""
+    save_prior: Path | None = None
+    """gen2res: keep the fine-tuned prior in this folder, for any method's --prior; of a folder of images without --album,
+    one for each in its sub-folders."""
+
+
+def part(flags: Any, cls: type[P]) -> P:
+    """The flags of one class among those of a command that inherits them.
+
+    >>> @dataclass(frozen=True, kw_only=True)
+    ... class Command(OperatorFlags):
+    ...     verbose: bool = False
+    >>> part(Command(seed=3), OperatorFlags).seed
+    3
+    """
+    return cls(**{field.name: getattr(flags, field.name) for field in fields(cls)})  # type: ignore[arg-type]
+
+
+def given(flags: Any) -> list[str]:
+    """The names of those flags that are not as they look where nothing is said.
+
+    >>> given(OperatorFlags(seed=3, scale=2))
+    ['scale', 'seed']
+    """
+    return [field.name for field in fields(flags) if getattr(flags, field.name) != field.default]
+
+
+def as_flag(name: str) -> str:
+    """
+    >>> as_flag("noise_lr")
+    '--noise-lr'
+    """
+    return f"--{name.replace('_', '-')}"

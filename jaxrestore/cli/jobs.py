@@ -1,0 +1,198 @@
+"""Restoring files: what `jaxrestore restore` does with a plan, for one image or a folder of them."""
+
+import dataclasses
+import functools
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxrestore.cli.album import Priors, priors_for
+from jaxrestore.cli.batches import Batch, batches, is_finished, pipeline, run_of
+from jaxrestore.cli.hosts import Hosts
+from jaxrestore.cli.paths import Entry
+from jaxrestore.cli.plan import Plan
+from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.tiling import tiled
+from jaxrestore.errors import InputError
+from jaxrestore.files.images import open_image, read_image
+from jaxrestore.files.inputs import read_measurement
+from jaxrestore.files.record import Record, image_of, write_restoration
+from jaxrestore.methods import Method
+from jaxrestore.operators import Operator, default_kernel_size, measure_shape
+from jaxrestore.solve import Restoration, restore
+
+
+class Problem(NamedTuple):
+    """One image, read and ready."""
+
+    entry: Entry
+    operator: Operator
+    y: np.ndarray
+    reference: np.ndarray | None
+    size: tuple[int, int]  # of the image that is looked for
+
+
+class Ready(NamedTuple):
+    """A batch that has been read."""
+
+    batch: Batch
+    problems: list[Problem]
+    failures: list[str]
+    runs: dict[Entry, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What is the same for every batch."""
+
+    plan: Plan
+    priors: Priors
+    folder: bool  # INPUT is one
+    several: bool  # images
+    decided: Record  # what decides what becomes of an image, but for its own files
+
+    @property
+    def alone(self) -> bool:
+        """Whether each image is a batch of its own: its prior or its noise level is."""
+        return not self.priors.shared or self.plan.sigma == "auto"
+
+    @property
+    def size(self) -> int:
+        """Images a batch, so that the searches of one image stay together; with tiles each has a size of its own."""
+        if self.alone or self.plan.fit == "tile":
+            return 1
+        return max(1, self.plan.run.batch_size // self.plan.method.restarts)
+
+    def read(self, batch: Batch) -> Ready | None:
+        """The images of a batch, or None if all have been restored before."""
+        runs = {entry: run_of(entry, self.decided) for entry in batch.entries}
+        redo = self.plan.run.redo or not self.folder
+        pending = {entry for entry, run in runs.items() if redo or not is_finished(entry, run)}
+        if not pending:
+            print(f"{batch.entries[0].input} to {batch.entries[-1].input.name}: restored before")
+            return None
+        problems, failures = [], []
+        for entry in batch.entries:
+            try:
+                problems.append(read_problem(self.plan, entry))
+            except ValueError as error:  # InputError, or JAX's own where an operator doesn't fit the prior's shape
+                failures.append(str(error))
+        if not any(problem.entry in pending for problem in problems):
+            problems = []
+        return Ready(batch, problems, failures, runs)
+
+    def restore(self, ready: Ready) -> Sequence[Callable[[], str | None]]:
+        """Restore a batch; what is left is to write each image, or to say what failed."""
+        said = [functools.partial(str, failure) for failure in ready.failures]
+        if not ready.problems:
+            return said
+        first, began = ready.problems[0], time.perf_counter()
+        try:
+            method, result = restore_batch(
+                self.plan, self.priors.of(first.entry, first.y), ready.problems, ready.batch.width
+            )
+        except InputError as error:  # of one image among others
+            if not (self.alone and self.several):
+                raise
+            return [*said, functools.partial(str, f"{first.entry.input}: {error}")]
+        seconds = (time.perf_counter() - began) / len(ready.problems)
+        writes = []
+        for i, problem in enumerate(ready.problems):
+            entry, about = problem.entry, {"options": self.plan.options, **self.plan.method.about}
+            about |= {"seconds": seconds, "run": ready.runs[entry], "input": str(entry.input)}
+            writes.append(functools.partial(self.write, problem, method, image_of(result, i), about))
+        return [*said, *writes]
+
+    def write(self, problem: Problem, method: Method, result: Restoration, about: Record) -> str | None:
+        """The files of one image, and a line about it; the sentence of a failure."""
+        try:
+            record = write_restoration(
+                problem.entry.files,
+                method,
+                problem.y,
+                result,
+                reference=problem.reference,
+                uncertainty=self.plan.uncertainty,
+                about=about,
+            )
+        except InputError as error:
+            return str(error)
+        scores = ""
+        if "psnr" in record:
+            psnr = record["psnr"] if isinstance(record["psnr"], str) else f"{record['psnr']:.2f}"
+            scores = f", PSNR {psnr} dB, SSIM {record['ssim']:.3f}"
+        print(f"{problem.entry.files.image}: {record['result']}, data term {record['data_term']:.5f}{scores}")
+        return None
+
+
+def run_job(plan: Plan, entries: list[Entry], folder: bool, here: Hosts | None = None) -> list[str]:
+    """Restore this host's share of the entries, in batches that share an operator; the sentences of those that failed."""
+    here = here or Hosts()
+    if here.number > 1 and (plan.checkpoint is not None or plan.album.save_prior is not None):
+        raise InputError("--checkpoint and --save-prior are for one host; several go on batch by batch.")
+    priors = priors_for(plan, entries)
+    job = Job(plan, priors, folder, len(entries) > 1, plan.digest(priors.digest))
+    return list(pipeline(here.share(batches(entries, job.size)), job.read, job.restore))
+
+
+def read_problem(plan: Plan, entry: Entry) -> Problem:
+    """The files of one image; InputError names the one at fault."""
+    shape, settings = plan.prior.shape, plan.method.operator_settings
+    flags, size = dataclasses.replace(plan.operator, mask=entry.mask), shape[:2]
+    if plan.fit == "tile":
+        if flags.kernel_size is None:  # in proportion to the prior's images, not to the photograph
+            flags = dataclasses.replace(flags, kernel_size=default_kernel_size(size))
+        factor = 1  # where pixels or a kernel are given
+        if flags.mask is None and flags.kernel is None:
+            factor = shape[0] // measure_shape(plan.task.start(flags, size, settings), shape)[0]
+        size = tiled_size(entry, factor, shape)
+    operator = plan.task.start(flags, size, settings, plan.fit)
+    y = read_measurement(entry.input, operator, (*size, shape[2]), plan.fit)
+    if plan.fit != "exact" and entry.input.suffix != ".npy":
+        print(f"{entry.input}: taken as {y.shape[0]} x {y.shape[1]} pixels (--fit {plan.fit})", file=sys.stderr)
+    reference = None if entry.reference is None else read_image(entry.reference, size, plan.fit)
+    return Problem(entry, operator, y, reference, size)
+
+
+def tiled_size(entry: Entry, factor: int, shape: tuple[int, int, int]) -> tuple[int, int]:
+    """(height, width) of the image of any size that a file is of, reduced by `factor`: a multiple of that, and of 8, which
+    patches of noise tile."""
+    if entry.input.suffix == ".npy":
+        raise InputError(f"{entry.input} is no image: --fit tile cuts photographs.")
+    image, unit = open_image(entry.input), math.lcm(8, factor)
+    height, width = image.height * factor, image.width * factor
+    if (height, width) == shape[:2]:
+        return height, width
+    height, width = (side // unit * unit for side in (height, width))
+    if height < shape[0] or width < shape[1]:
+        raise InputError(
+            f"{entry.input} is of an image of {height} x {width} pixels, smaller than the prior's {shape[0]} x {shape[1]}: "
+            "pass --fit resize."
+        )
+    return height, width
+
+
+def restore_batch(plan: Plan, prior: Prior, problems: list[Problem], width: int) -> tuple[Method, Restoration]:
+    """Restore images that share an operator in one program, filled up to `width` of them: the method, and the result of the
+    batch, on the host."""
+    first, run, count = problems[0], plan.run, len(problems)
+    y = jnp.stack([jnp.asarray(problems[min(i, count - 1)].y) for i in range(width)])
+    prior = tiled(prior, *first.size) if plan.fit == "tile" else prior
+    method = plan.method.method(prior, first.operator, plan.sigma_y(first.operator, y))
+    result = restore(
+        method,
+        y,
+        jax.random.key(plan.seed),
+        keep_known=plan.keep_known,
+        batch_size=run.batch_size,
+        devices=None if run.devices == 1 else run.devices,
+        checkpoint=None if plan.checkpoint is None else plan.checkpoint / first.entry.files.image.stem,
+        progress=True,
+    )
+    return method, jax.device_get(result)

@@ -1,0 +1,186 @@
+"""From flags to a plan: everything that decides what becomes of an image, said once and with its types.
+
+Nobody asks a flag again afterwards. What can't be meant is an InputError here, before anything is computed.
+"""
+
+import contextlib
+import hashlib
+import math
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from jaxrestore import metrics
+from jaxrestore.cli.choices import Settled
+from jaxrestore.cli.flags import AlbumFlags, MethodFlags, OperatorFlags, as_flag, part
+from jaxrestore.cli.tasks import Task, restored_task
+from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.storage import load_prior, prior_folder
+from jaxrestore.errors import InputError
+from jaxrestore.files.images import Fit
+from jaxrestore.files.record import Record
+from jaxrestore.operators import Operator, selected, sigma_of
+from jaxrestore.runtime.devices import mesh_of
+
+Sigma = float | Literal["auto"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFlags:
+    """Where, when and on what `restore` computes: none of them decides what becomes of an image, but batch_size and dtype,
+    in the last bits."""
+
+    batch_size: int = 16
+    """Searches that run at once: less where memory is short."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the network's computation; bfloat16 is fast on accelerators only."""
+    devices: int | Literal["all"] = 1
+    """How many of this machine's devices share the searches of a batch."""
+    coordinator: str | None = None
+    """HOST:PORT of the first host, where the same command is started on several; each restores its share of a folder."""
+    hosts: int | Literal["auto"] | None = None
+    """How many hosts there are; auto: as Slurm, a TPU pod or another cluster that JAX knows says."""
+    host_id: int | None = None
+    """Which of them this is, from 0."""
+    redo: bool = False
+    """Restore those images of a folder, too, that this command has restored before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFlags:
+    """What `restore` is to do with which prior."""
+
+    task: str | None = None
+    """What happened to the image: see `jaxrestore tasks`, or give --operator. Of a reduced image INPUT is the small one."""
+    prior: str = "flowers64"
+    """An embedded prior's name (see `jaxrestore priors`), or a prior's folder."""
+    fit: Fit = "exact"
+    """What to do with an image of another size than the prior's: refuse, cut the centre, resize, or restore a larger one
+    whole, in overlapping tiles that share one operator (what is over a multiple of 8 is cut off, right and below)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestorationFlags(OperatorFlags, MethodFlags, AlbumFlags, RunFlags, ImageFlags):
+    """All flags that make a plan."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How images are restored."""
+
+    task: Task
+    operator: OperatorFlags  # what is told of the operator
+    method: Settled
+    prior: Prior
+    prior_name: str  # under which it was found: an embedded one's, or a folder
+    sigma: Sigma  # of the camera's noise, in units of [-1, 1]
+    keep_known: bool | None  # None: where there is no noise
+    uncertainty: bool
+    fit: Fit
+    seed: int
+    run: RunFlags
+    checkpoint: Path | None
+    album: AlbumFlags
+    options: Record  # as the record has them
+
+    def sigma_y(self, operator: Operator, y: Array) -> float | Array:
+        """The rms noise of a batch of measurements, told or estimated from the first."""
+        if self.sigma != "auto":
+            return sigma_of(operator, self.sigma, y[0])
+        level = metrics.estimate_noise_level(y[0], selected(operator, jnp.ones_like(y[0])))
+        if not bool(jnp.isfinite(level)):
+            raise InputError("--noise-level auto finds no 2 x 2 pixels that are all known: give a number.")
+        return sigma_of(operator, level, y[0])
+
+    def digest(self, album: str) -> Record:
+        """All but an image's own files that decides what becomes of it: flags, files that they name, the prior, an album,
+        the packages."""
+        kept = {name: value for name, value in self.options.items() if name not in AROUND}
+        named = [self.operator.kernel, self.operator.operator]
+        digest = hashlib.sha256(album.encode())
+        for path in [
+            *(Path(str(path).partition(":")[0]) for path in named if path is not None),
+            *sorted(prior_folder(self.prior_name).glob("*.json")),
+        ]:
+            with contextlib.suppress(OSError):  # using it will say what is wrong
+                digest.update(path.read_bytes())
+        versions = {name: version(name) for name in ("jaxrestore", "jax")}
+        return {**kept, **versions, "files": digest.hexdigest(), "device": jax.devices()[0].device_kind}
+
+
+# Flags that decide where and when an image is restored, and not what becomes of it.
+AROUND = ("input", "output", "devices", "coordinator", "hosts", "host_id", "redo", "checkpoint")
+
+
+def restoration_plan(flags: RestorationFlags) -> Plan:
+    """What flags and prior say; InputError for what can't be meant."""
+    operator, method, album = part(flags, OperatorFlags), part(flags, MethodFlags), part(flags, AlbumFlags)
+    task = restored_task(flags.task, operator)
+    _check_numbers(flags)
+    if flags.noise_level == "auto" and task.sparse:
+        raise InputError("--noise-level auto can't tell noise from detail in so sparse a measurement: give a number.")
+    task.check(operator)
+    if flags.devices != 1:
+        mesh_of(flags.devices)
+    prior = load_prior(flags.prior, dtype=flags.dtype)
+    choice = task.choice(flags.method)
+    choice.check(method, album)
+    settled = choice.settle(method, album, prior, task.kind_for(operator, prior.shape[:2]))
+    if flags.uncertainty and settled.restarts < 2:
+        raise InputError("--uncertainty is the spread over restarts: give --restarts 2 or more.")
+    level = _noise_level(task, method, settled)
+    named: Record = {"task": task.name, "method": choice.name, "noise_level": level}
+    return Plan(
+        task=task,
+        operator=operator,
+        method=settled,
+        prior=prior,
+        prior_name=flags.prior,
+        sigma="auto" if level == "auto" else grey_levels(level),
+        keep_known=flags.keep_known,
+        uncertainty=flags.uncertainty,
+        fit=flags.fit,
+        seed=flags.seed,
+        run=part(flags, RunFlags),
+        checkpoint=flags.checkpoint,
+        album=album,
+        options={name: str(value) if isinstance(value, Path) else value for name, value in vars(flags).items()} | named,
+    )
+
+
+def grey_levels(level: float) -> float:
+    """So many grey levels of 255, in units of [-1, 1]: what the library calls sigma_y of noise on an image.
+
+    >>> grey_levels(51)
+    0.4
+    """
+    return 2 * level / 255
+
+
+def _check_numbers(flags: RestorationFlags) -> None:
+    for name in ("iterations", "restarts", "batch_size"):
+        count: int | None = getattr(flags, name)
+        if count is not None and count < 1:
+            raise InputError(f"{as_flag(name)} must be at least 1, not {count}.")
+    for name in ("noise_lr", "operator_lr", "noise_level"):
+        value: Any = getattr(flags, name)
+        if isinstance(value, float | int) and not 0 <= value < math.inf:
+            raise InputError(f"{as_flag(name)} must be a number from 0 on, not {value}.")
+
+
+def _noise_level(task: Task, flags: MethodFlags, settled: Settled) -> Sigma:
+    """In grey levels. Where nothing is told of a degraded image itself, none of several answers can be called the best
+    without it: it is estimated there."""
+    itself = task.name == "denoise" or task.blind or settled.operator_settings.identity
+    level, by_distance = flags.noise_level, flags.discrepancy > 0
+    if by_distance and (level == 0 or (level is None and not itself)):
+        raise InputError("--discrepancy needs --noise-level: it stops where the data term reaches it.")
+    if level is not None:
+        return level
+    decides = by_distance or (settled.combine == "best" and settled.restarts > 1)
+    return "auto" if itself and decides else 0.0

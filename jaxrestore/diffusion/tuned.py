@@ -1,0 +1,78 @@
+"""What a prior knows of how it is best used: settings by method and kind of problem, beside it in `settings.json`.
+
+    {"format": "jaxrestore settings 1", "tuned_on": {...}, "methods": {"bird": {"any": {"noise_lr": 0.05, ...}, ...}}}
+
+The values are plain here; each method says what they mean (`methods.settings`).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxrestore._files import write_json
+from jaxrestore.errors import PriorError
+
+FILE = "settings.json"
+FORMAT = "jaxrestore settings 1"
+
+Values = dict[str, Any]
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class Tuned:
+    """A table that never changes: hashable, since it is part of a program's static arguments.
+
+    >>> Tuned.of({"bird": {"any": {"noise_lr": 0.05}}}).find("bird", "inpaint")
+    {'noise_lr': 0.05}
+    """
+
+    text: str = "{}"  # JSON of {method: {kind: {name: value}}}, keys sorted
+
+    @staticmethod
+    def of(table: dict[str, dict[str, Values]]) -> "Tuned":
+        """The table of a dict of dicts of JSON values."""
+        return Tuned(json.dumps(table, sort_keys=True, allow_nan=False))
+
+    @property
+    def table(self) -> dict[str, dict[str, Values]]:
+        """As a dict of its own."""
+        return json.loads(self.text)
+
+    def find(self, method: str, kind: str) -> Values | None:
+        """The values for a method on a kind of problem, or on "any"; None where the prior has none for the method."""
+        kinds = self.table.get(method, {})
+        return kinds.get(kind, kinds.get("any"))
+
+
+def read_tuned(folder: Path) -> Tuned:
+    """The settings in a prior's folder, an empty table where there are none; PriorError where the file is damaged."""
+    path = folder / FILE
+    try:
+        stored = json.loads(path.read_text())
+    except FileNotFoundError:
+        return Tuned()
+    except OSError as error:
+        raise PriorError(f"{path} can't be read ({error.strerror}).") from error
+    except (ValueError, RecursionError) as error:
+        raise PriorError(f"{path} is damaged: it is not JSON ({error}).") from error
+    if not isinstance(stored, dict) or stored.get("format") != FORMAT:
+        raise PriorError(f"{path} holds no settings: its format is not {FORMAT!r}.")
+    methods: Any = stored.get("methods")
+    tables = list(methods.values()) if isinstance(methods, dict) else [None]
+    if not all(isinstance(kinds, dict) and all(isinstance(v, dict) for v in kinds.values()) for kinds in tables):
+        raise PriorError(f'{path} is damaged: "methods" must hold values by method and kind of problem.')
+    try:
+        return Tuned.of(methods)
+    except ValueError as error:  # JSON as Python reads it has NaN
+        raise PriorError(f"{path} is damaged: it holds a number that is not finite.") from error
+
+
+def write_tuned(tuned: Tuned, folder: str | Path, tuned_on: dict[str, Any]) -> Path:
+    """Write the settings into a prior's folder, aside first; `tuned_on` says on what they were tuned. The file's path."""
+    path = Path(folder) / FILE
+    write_json(path, {"format": FORMAT, "tuned_on": tuned_on, "methods": tuned.table})
+    return path
