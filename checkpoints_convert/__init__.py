@@ -1,4 +1,4 @@
-"""Bring PyTorch U-Nets to jaxrestore: no PyTorch needed, nothing in a file is executed.
+"""Bring U-Nets of PyTorch and TensorFlow.js to jaxrestore: neither is needed, nothing in a file is executed.
 
 ``python -m checkpoints_convert SOURCE OUT``, ``jaxrestore convert SOURCE OUT``, or `convert` from Python.
 """
@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import jax.numpy as jnp
 
-from checkpoints_convert import diffusers
+from checkpoints_convert import diffusers, tfjs
 from checkpoints_convert.configs import read_config
+from checkpoints_convert.keras_unet import read_keras
 from checkpoints_convert.parameters import check, parameters_from
 from checkpoints_convert.plan import Plan, plan
 from checkpoints_convert.readers import read
@@ -44,7 +45,8 @@ def convert(
     dtype: Literal["float32", "bfloat16"] = "float32",
     name: str | None = None,
 ) -> Prior:
-    """The prior in a PyTorch file (torch's two formats, safetensors) or a diffusers folder of a `UNet2DModel`.
+    """The prior in a PyTorch file (torch's two formats, safetensors), in a diffusers folder of a `UNet2DModel`, or in a
+    TensorFlow.js folder (``model.json`` and shards) of the U-Net of the Keras documentation's DDPM example.
 
     What the tensors can't tell comes from a table of well-known files, or from `config`: a dict (`read_config` reads one)
     with any of ``architecture``, ``config`` (arguments by their published names), ``schedule`` ("linear 1e-4..0.02, T=1000"),
@@ -52,13 +54,17 @@ def convert(
     the parameters. ReadError where a file can't be read, ConversionError where its tensors or the config don't make up a
     network: the message lists every tensor that is missing, foreign, misshapen or not finite. Reads files: not for jit.
     """
-    source, folder = Path(source), None
+    source = Path(source)
     try:
-        if source.is_dir():
-            folder = diffusers.read_folder(source)
-        tensors = state_dict(read(source if folder is None else folder.weights), key, use_ema)
-        if folder is not None:
-            tensors = diffusers.rename(tensors, len(folder.arguments["ch_mult"]))
+        if (source / tfjs.MODEL).is_file():
+            tensors, folder = read_keras(source, config)
+            if key is not None:
+                raise ConversionError(f"A graph holds one network, and none under {key!r}.")
+        else:
+            folder = diffusers.read_folder(source) if source.is_dir() else None
+            tensors = state_dict(read(source if folder is None else folder.weights), key, use_ema)
+            if folder is not None:
+                tensors = diffusers.rename(tensors, len(folder.arguments["ch_mult"]))
         made = plan(tensors, config, folder)
         parameters = parameters_from(tensors, made.network, jnp.dtype(dtype))
     except ConversionError as error:
@@ -69,6 +75,8 @@ def convert(
 
 
 def weights_file(source: str | Path) -> Path:
-    """The file with the tensors: the source itself, or that of a diffusers folder."""
+    """The file with the tensors: the source itself, that of a diffusers folder, or a graph's, which has their ranges."""
     source = Path(source)
+    if (source / tfjs.MODEL).is_file():
+        return source / tfjs.MODEL
     return diffusers.read_folder(source).weights if source.is_dir() else source

@@ -116,14 +116,15 @@ def schedule_text(published: dict[str, Any]) -> str | None:
 
 
 def noise_schedule(text: Any) -> schedule.Schedule:
-    """A schedule written as "linear 1e-4..0.02, T=1000", "scaled_linear ...", or "cosine, T=1000"."""
+    """A schedule written as "linear 1e-4..0.02, T=1000", "scaled_linear ...", "cosine, T=1000" or "cosine, T=300, max_beta=0.9"."""
     match = re.fullmatch(r"(linear|scaled_linear) ([\d.e-]+?)\.\.([\d.e-]+), T=(\d{1,5})", str(text))
     if match is not None:
         kind, first, last, steps = match.groups()
         with understood(f"The schedule {text!r}"):
             return getattr(schedule, kind)(int(steps), float(first), float(last))
-    match = re.fullmatch(r"cosine, T=([1-9]\d{0,4})", str(text))
+    match = re.fullmatch(r"cosine, T=([1-9]\d{0,4})(?:, max_beta=(0\.\d{1,9}))?", str(text))
     if match is None:
         wanted = "'linear 1e-4..0.02, T=1000' or 'cosine, T=1000'"
         raise ConversionError(f"The schedule {text!r} is not understood: write it as {wanted}.")
-    return schedule.cosine(int(match.group(1)))
+    with understood(f"The schedule {text!r}"):
+        return schedule.cosine(int(match.group(1)), max_beta=float(match.group(2) or 0.999))

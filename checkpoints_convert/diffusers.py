@@ -1,6 +1,5 @@
 """A folder of diffusers: `UNet2DModel`'s config, weights and scheduler -> names and arguments of the DDPM U-Net."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,16 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from checkpoints_convert.recognise import multiples
+from checkpoints_convert.schedulers import read_json, read_scheduler
 from checkpoints_convert.tensors import ConversionError, ReadError, Tensor, understood
 
 WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
-SCHEDULERS = (
-    "DDPMScheduler",
-    "DDIMScheduler",
-    "PNDMScheduler",
-    "DPMSolverMultistepScheduler",
-)  # of one forward process
-PREDICTIONS = {"epsilon": "noise", "sample": "x0", "v_prediction": "v"}
 NAMES = [  # in order; what the pattern finds -> our tensor's name
     (r"time_embedding\.linear_([12])\.", lambda m: f"temb.dense.{int(m[1]) - 1}."),
     (r"conv_norm_out\.", lambda m: "norm_out."),
@@ -63,23 +56,24 @@ class Folder(NamedTuple):
 def read_folder(folder: Path) -> Folder:
     """A model's folder or a pipeline's (`unet/`, `scheduler/`). ReadError and ConversionError name what is amiss."""
     model = folder / "unet" if (folder / "unet" / "config.json").is_file() else folder
-    config = _json(model / "config.json")
+    config = read_json(model / "config.json")
     if config.get("_class_name") != "UNet2DModel":
         raise ConversionError(
             f"{model / 'config.json'} is of {config.get('_class_name')!r}; of diffusers' networks only UNet2DModel is known."
         )
+    weights = weights_in(model)
+    scheduler = read_scheduler(folder)
+    said = (None, None) if scheduler is None else (scheduler.alpha_bar, scheduler.prediction)
+    with understood(str(model / "config.json")):
+        return Folder(weights, network_arguments(config), *said)
+
+
+def weights_in(model: Path) -> Path:
+    """The file with a model's tensors, or ReadError."""
     weights = next((model / name for name in WEIGHTS if (model / name).is_file()), None)
     if weights is None:
         raise ReadError(f"{model} holds no weights: there is neither {' nor '.join(WEIGHTS)}.")
-    places = [folder / "scheduler" / "scheduler_config.json", folder / "scheduler_config.json"]
-    places += [folder.parent / "scheduler" / "scheduler_config.json"] * (folder.name == "unet")
-    scheduler = next((path for path in places if path.is_file()), None)
-    alpha_bar, prediction = None, None
-    if scheduler is not None:
-        with understood(str(scheduler)):
-            alpha_bar, prediction = _scheduler(_json(scheduler))
-    with understood(str(model / "config.json")):
-        return Folder(weights, network_arguments(config), alpha_bar, prediction)
+    return weights
 
 
 def rename(tensors: dict[str, Tensor], levels: int) -> dict[str, Tensor]:
@@ -129,41 +123,3 @@ def network_arguments(config: dict[str, Any]) -> dict[str, Any]:
         "downsample_padding": "both" if padding else "end",
     }
     return made | ({"image_size": size} if isinstance(size, int) else {})
-
-
-def _scheduler(config: dict[str, Any]) -> tuple[np.ndarray, str]:
-    """(alpha_bar, prediction) of a DDPM or DDIM scheduler's config."""
-    from jaxrestore.diffusion import schedule
-
-    if (name := config.get("_class_name", SCHEDULERS[0])) not in SCHEDULERS:
-        raise ConversionError(f"The scheduler {name!r} is not known; known: {', '.join(SCHEDULERS)}.")
-    kind = config.get("prediction_type", "epsilon" if config.get("predict_epsilon", True) else "sample")
-    if kind not in PREDICTIONS:
-        raise ConversionError(
-            f"The scheduler's prediction_type {kind!r} is not known; known: {', '.join(PREDICTIONS)}."
-        )
-    if config.get("rescale_betas_zero_snr"):
-        raise ConversionError("A schedule with rescale_betas_zero_snr has no signal at its end: DDIM can't invert it.")
-    steps, name = config.get("num_train_timesteps", 1000), config.get("beta_schedule", "linear")
-    if type(steps) is not int or not 1 <= steps <= 100_000:
-        raise ConversionError(f"num_train_timesteps must be between 1 and 100000, not {steps!r}.")
-    first, last = config.get("beta_start", 1e-4), config.get("beta_end", 0.02)
-    if config.get("trained_betas") is not None:
-        made = schedule.from_betas(config["trained_betas"])
-    elif name in ("linear", "scaled_linear"):
-        made = getattr(schedule, name)(steps, first, last)
-    elif name == "squaredcos_cap_v2":
-        made = schedule.cosine(steps)
-    else:
-        raise ConversionError(f"The scheduler's beta_schedule {name!r} is not known.")
-    return np.asarray(made.alpha_bar), PREDICTIONS[kind]
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise ReadError(f"{path} can't be read: {error}.") from error
-    if not isinstance(content, dict):
-        raise ReadError(f"{path} is no JSON object.")
-    return content

@@ -1,6 +1,7 @@
 """What shapes can't tell of the best-known files: image size, heads, attention order, schedule (facts of their publishers).
 
-Files are matched by the names and shapes of their tensors, never by their own names. The unconditional ImageNet and LSUN
+Files are matched by the names and shapes of their tensors (of TensorFlow.js, also by the ranges of their quantisation, which
+the same network with other weights has not), never by their own names. The unconditional ImageNet and LSUN
 networks are twins in all of this.
 """
 
@@ -38,5 +39,6 @@ KNOWN: dict[str, KnownFile] = {
     "1e27698a1c14eeff": _adm("512x512_diffusion.pt", 512),
     "40271b72ad5de28c": _adm("64x64_diffusion.pt", 64, _COSINE, new_order=True, head_channels=64, dropout=0.1),
     "25b521c23bf73af6": _adm("ffhq_10m.pt", 256),
+    "b03261ff662fd71e": KnownFile("64x64_cosin_300", {}, "cosine, T=300, max_beta=0.9999"),
     "1ed43ec7ccc8fca6": _adm("base_256.pt", 256, num_heads=1, head_channels=None, dropout=0.1),
 }

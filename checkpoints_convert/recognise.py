@@ -16,7 +16,7 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, dict[str, Any
         if "input_blocks.0.0.weight" in shapes:
             return "adm", _adm(shapes)
         if "down.0.block.0.conv1.weight" in shapes:
-            return "ddpm", _ddpm(shapes)
+            return ("keras" if "temb.0.weight" in shapes else "ddpm"), _ddpm(shapes)
     except (LookupError, ValueError, ArithmeticError) as error:
         raise ConversionError(
             f"The tensors are not those of a whole U-Net: {error} is missing or misshapen."

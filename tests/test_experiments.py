@@ -1,11 +1,61 @@
+import importlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 SCRIPTS = Path(__file__).parent.parent / "experiments"
+MODULES = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem != "speed_torch")  # which needs PyTorch
+
+
+@pytest.fixture
+def experiment(monkeypatch):
+    """An experiment's module by its name."""
+    monkeypatch.syspath_prepend(SCRIPTS)
+    return importlib.import_module
+
+
+def test_every_experiment_is_a_module_that_says_its_command(experiment):
+    for name in MODULES:
+        module = experiment(name)
+        if hasattr(module, "main") and name != "speed_contestant":
+            assert f"    python experiments/{name}.py" in module.__doc__
+
+
+def test_a_report_takes_the_rows_of_its_plan_alone(experiment, tmp_path):
+    workers = experiment("workers")
+    plan = [{"name": name, "settings": {"rates": (0.1, 0.2)}} for name in "ab"]
+    stray = {"name": "a", "settings": {"rates": (0.3, 0.2)}}  # of another setting than is planned
+    for row in ({**plan[0], "psnr": 1.0}, {**stray, "psnr": 2.0}):
+        workers.append(tmp_path / "results-0.jsonl", row)
+    assert workers.unmeasured(plan, tmp_path) == plan[1:]
+    with pytest.raises(ValueError, match="1 of 2 results are missing"):
+        workers.complete(plan, tmp_path)
+    workers.append(tmp_path / "results-1.jsonl", {**plan[1], "psnr": 3.0})
+    (tmp_path / "results-2.jsonl").write_text('{"name": "a", "sett')  # cut by a kill
+    assert [row["psnr"] for row in workers.complete(plan, tmp_path)] == [1.0, 3.0]
+
+
+def test_the_planned_variants_have_settings_and_a_budget_of_photographs(experiment):
+    tables, tune = experiment("tasks_table"), experiment("tune")
+    for variants in (tables.planned(130_000), tune.planned()):
+        assert len({variant.key for variant in variants}) == len(variants)
+        assert all(variant.evaluations() > 0 and variant.photographs >= 1 for variant in variants)
+        json.dumps([entry for variant in variants for entry in variant.entries(["photograph"])])
+
+
+@pytest.mark.slow
+def test_each_task_is_posed_and_shown(experiment, tmp_path):
+    flowers, tables = experiment("flowers"), experiment("tasks_table")
+    image = np.random.default_rng(0).uniform(-1, 1, (flowers.SIZE, flowers.SIZE, 3)).astype(np.float32)
+    for variant in tables.planned(0):
+        problem = flowers.problem(variant.task, variant.noise, "name", image, tmp_path)
+        started = flowers.start(problem, variant.settings())
+        assert flowers.shown(problem).shape == image.shape
+        assert variant.settings().identity or started(image).shape == problem.y.shape
 
 
 @pytest.mark.slow
@@ -14,12 +64,11 @@ def test_speed_measures_a_tiny_network_and_goes_on_where_it_was(tmp_path):
     command += ["--out", tmp_path / "out", "--docs", tmp_path]
     subprocess.run(command, check=True, capture_output=True)
     rows = [json.loads(line) for line in (tmp_path / "out" / "speed.jsonl").read_text().splitlines()]
-    found = {row["name"]: row for row in rows if row["race"] == "tiny"}
-    assert len(found["jax frozen, 2 steps"]["seconds"]) == 2
-    assert found["jax full, 2 steps"]["operations"] == pytest.approx(
-        3 * found["jax frozen, 2 steps"]["operations"], rel=0.1
-    )
-    assert found["jax frozen, 2 steps"]["residual"] == pytest.approx(found["jax full, 2 steps"]["residual"], rel=1e-4)
+    by_name = {row["name"]: row for row in rows if row["race"] == "tiny"}
+    frozen, full = by_name["jax frozen, 2 steps"], by_name["jax full, 2 steps"]
+    assert len(frozen["seconds"]) == 2
+    assert full["operations"] == pytest.approx(3 * frozen["operations"], rel=0.1)
+    assert frozen["residual"] == pytest.approx(full["residual"], rel=1e-4)
     table = (tmp_path / "experiments" / "results" / "speed.md").read_text()
     assert "| jax full, 2 steps |" in table
     again = subprocess.run(command, check=True, capture_output=True, text=True)

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrestore._files import check_writable
-from jaxrestore.cli.choices import Drawing
 from jaxrestore.cli.paths import Entry
 from jaxrestore.cli.plan import Plan
+from jaxrestore.cli.settled import Drawing
 from jaxrestore.diffusion.derived import save_derived
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.storage import load_prior, read_card

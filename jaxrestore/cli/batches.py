@@ -18,7 +18,7 @@ class Batch(NamedTuple):
     width: int  # images that its program is made for: those of the largest batch beside it
 
 
-def batches(entries: list[Entry], size: int) -> list[Batch]:
+def in_batches(entries: list[Entry], size: int) -> list[Batch]:
     """Neighbours among the sorted files that share a mask, at most `size` at a time and about as many in each: the same
     whatever has been restored before."""
     planned = []

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrestore.cli.album import Priors, priors_for
-from jaxrestore.cli.batches import Batch, batches, is_finished, pipeline, run_of
+from jaxrestore.cli.batches import Batch, in_batches, is_finished, pipeline, run_of
 from jaxrestore.cli.hosts import Hosts
 from jaxrestore.cli.paths import Entry
 from jaxrestore.cli.plan import Plan
@@ -138,7 +138,7 @@ def run_job(plan: Plan, entries: list[Entry], folder: bool, here: Hosts | None =
         raise InputError("--checkpoint and --save-prior are for one host; several go on batch by batch.")
     priors = priors_for(plan, entries)
     job = Job(plan, priors, folder, len(entries) > 1, plan.digest(priors.digest))
-    return list(pipeline(here.share(batches(entries, job.size)), job.read, job.restore))
+    return list(pipeline(here.share(in_batches(entries, job.size)), job.read, job.restore))
 
 
 def read_problem(plan: Plan, entry: Entry) -> Problem:

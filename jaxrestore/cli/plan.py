@@ -16,8 +16,8 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxrestore import metrics
-from jaxrestore.cli.choices import Settled
 from jaxrestore.cli.flags import AlbumFlags, MethodFlags, OperatorFlags, as_flag, part
+from jaxrestore.cli.settled import Settled
 from jaxrestore.cli.tasks import Task, restored_task
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.storage import load_prior, prior_folder

@@ -104,6 +104,9 @@ def write_restoration(
     record |= {"method": settings_of(method), "restarts": method.restarts, "combine": method.combine}
     if is_blind(method.operator):
         record |= _write_found(files, result.operator)
+    if result.restarts is not None:  # before what was measured was put back
+        terms = np.asarray(result.restarts.data_term).tolist()
+        record["data_terms_of_restarts"] = [term if math.isfinite(term) else None for term in terms]
     if uncertainty and result.restarts is not None:
         record["uncertainty"] = _write_uncertainty(files.uncertainty, np.asarray(result.restarts.image), clean)
     seen = np.asarray(shown(method.operator, jnp.asarray(y)))
@@ -159,6 +162,7 @@ def _plain(value: object) -> Any:
 def _write_found(files: Files, operator: Operator) -> Record:
     """The estimated kernels and operator."""
     record: Record = {}
+    operator = jax.tree.map(jnp.asarray, operator)  # NumPy's products differ in the last bits
     kernels = [np.asarray(kernel) for kernel in kernels_of(operator)]
     if kernels:
         pictures = [np.pad(np.round(255 * kernel / kernel.max()).astype(np.uint8), 1) for kernel in kernels]

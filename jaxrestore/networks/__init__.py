@@ -3,8 +3,16 @@
 from typing import Any
 
 from jaxrestore.networks.adm_unet import ADMUNet
+from jaxrestore.networks.autoencoder_kl import AutoencoderKL
 from jaxrestore.networks.ddpm_unet import DDPMUNet
+from jaxrestore.networks.keras_unet import KerasUNet
+from jaxrestore.networks.vq_model import VQModel
 
-ARCHITECTURES: dict[str, Any] = {"ddpm": DDPMUNet, "adm": ADMUNet}  # the names that a prior's card uses
+ARCHITECTURES: dict[str, Any] = {  # the names that a prior's card uses
+    "ddpm": DDPMUNet,
+    "adm": ADMUNet,
+    "keras": KerasUNet,
+}
+AUTOENCODERS: dict[str, Any] = {"autoencoder_kl": AutoencoderKL, "vq_model": VQModel}  # of latent models, likewise
 
-__all__ = ["ARCHITECTURES", "ADMUNet", "DDPMUNet"]
+__all__ = ["ARCHITECTURES", "AUTOENCODERS", "ADMUNet", "AutoencoderKL", "DDPMUNet", "KerasUNet", "VQModel"]

@@ -14,7 +14,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from jaxrestore.errors import InputError
-from jaxrestore.networks.convolution import convolution
+from jaxrestore.networks.channels_last import convolution
 
 TimeEmbedding = Literal["sin_cos", "cos_sin"]
 

@@ -2,6 +2,7 @@
 
 from jaxrestore.operators.basic import Grayscale, Identity, Mask
 from jaxrestore.operators.blur import Algorithm, Blur, Boundary, convolve
+from jaxrestore.operators.chains import parse, read_operator
 from jaxrestore.operators.compose import Compose
 from jaxrestore.operators.contract import (
     Operator,
@@ -64,9 +65,11 @@ __all__ = [
     "kernels_of",
     "kind_of",
     "measure_shape",
+    "parse",
     "partition",
     "penalty",
     "put_back",
+    "read_operator",
     "region_weights",
     "selected",
     "shown",

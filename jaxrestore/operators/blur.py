@@ -64,7 +64,11 @@ def convolve(
 
 
 def as_kernel(kernel: ArrayLike | Kernel) -> Float[Array, "kh kw"] | Kernel:
-    """A kernel object as it is, a matrix as float32; InputError unless its sides are odd and its values finite."""
+    """A kernel object as it is, a matrix as float32; InputError unless its sides are odd and its values finite.
+
+    >>> as_kernel(np.eye(3)).dtype
+    dtype('float32')
+    """
     if callable(kernel):
         return kernel
     shape = np.shape(kernel)
@@ -76,7 +80,12 @@ def as_kernel(kernel: ArrayLike | Kernel) -> Float[Array, "kh kw"] | Kernel:
 
 
 def as_matrix(kernel: Float[Array, "kh kw"] | Kernel) -> Float[Array, "kh kw"]:
-    """The array of a kernel, or the one that a kernel object makes."""
+    """The array of a kernel, or the one that a kernel object makes.
+
+    >>> from jaxrestore.operators import SoftmaxKernel
+    >>> as_matrix(SoftmaxKernel(3)).shape
+    (3, 3)
+    """
     return kernel() if callable(kernel) else kernel
 
 
@@ -86,7 +95,7 @@ class Blur:
     """Convolution with one kernel for all channels; images ``[*b, h, w, c]``, the measurement of the same size.
 
     `kernel` is an array ``[kh, kw]`` with odd sides, or a kernel object (`operators.kernels`), some of whose fields may be
-    unknown. `boundary` is what lies beyond the border: black and white's middle ("zero"), the image mirrored about its
+    unknown. `boundary` is what lies beyond the border: 0, which is middle grey ("zero"), the image mirrored about its
     outermost pixels ("reflect"), or its other side ("circular"). `algorithm` "direct" sums over the kernel, and is the
     default for arrays; "fft" multiplies spectra, the default for kernel objects, and the one to take under vmap over
     kernels, where a direct convolution turns into a grouped one with a slow backward pass (dozens of times slower on CPU).

@@ -38,8 +38,14 @@ class Parameter(NamedTuple):
 Given = dict[str, Parameter]
 
 
-def read_operator(path: Path, size: Size) -> Operator:
-    """The operator of a JSON file for images of `size` (height, width); InputError names the file, the step and the fault."""
+def read_operator(path: str | Path, size: Size) -> Operator:
+    """The operator of a JSON file for images of `size` (height, width); InputError names the file, the step and the fault.
+
+    >>> read_operator("nowhere.json", (64, 64))
+    Traceback (most recent call last):
+    jaxrestore.errors.InputError: nowhere.json can't be read as JSON: [Errno 2] No such file or directory: 'nowhere.json'.
+    """
+    path = Path(path)
     try:
         steps = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
@@ -51,7 +57,16 @@ def read_operator(path: Path, size: Size) -> Operator:
 
 
 def parse(steps: Any, size: Size) -> Operator:
-    """The operator of a list of steps, or of one; InputError says which step is at fault, and why."""
+    """The operator of a list of steps, or of one, for images of `size` (height, width), as JSON has them.
+
+    InputError says which step is at fault, and why. `described` is the way back.
+
+    >>> parse({"operator": "reduce", "factor": 2}, (64, 64))
+    AveragePool(scale=2)
+    >>> parse([{"operator": "grey"}, {"operator": "reduce", "factor": 7}], (64, 64))
+    Traceback (most recent call last):
+    jaxrestore.errors.InputError: Step 2: An image of 64 x 64 can't be reduced by 7: its sides must be multiples of it.
+    """
     listed = steps if isinstance(steps, list) else [steps]
     if not listed:
         raise InputError("An operator needs at least one step.")

@@ -72,5 +72,5 @@ class Compose:
 
     def describe(self) -> list[Step] | None:
         """As steps of chains.py; None where a part has no such form."""
-        steps = [described(part) for part in self.parts]
-        return [step for step in steps if isinstance(step, dict)] if all(isinstance(s, dict) for s in steps) else None
+        steps = [step for part in self.parts if isinstance(step := described(part), dict)]
+        return steps if len(steps) == len(self.parts) else None

@@ -31,7 +31,11 @@ TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.
 
 def rounded(values: Array) -> Array:
     """To the nearest whole number, halves away from zero as libjpeg has them, with the derivative of the identity
-    (straight-through): the true one is zero everywhere."""
+    (straight-through): the true one is zero everywhere.
+
+    >>> rounded(jnp.array([0.4, 0.5, -0.5])).tolist(), float(jax.grad(rounded)(0.4))
+    ([0.0, 1.0, -1.0], 1.0)
+    """
     nearest = jnp.sign(values) * jnp.floor(jnp.abs(values) + 0.5001)
     return values + jax.lax.stop_gradient(nearest - values)
 

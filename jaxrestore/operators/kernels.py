@@ -40,7 +40,11 @@ def default_kernel_size(size: tuple[int, int]) -> int:
 def gaussian(
     log_sigmas: Float[Array, "2"], angle: Float[Array, ""], offset: Float[Array, "2"], size: int
 ) -> Float[Array, "size size"]:
-    """The kernel that a `GaussianKernel` of these fields is."""
+    """The kernel that a `GaussianKernel` of these fields is.
+
+    >>> gaussian(jnp.zeros(2), jnp.float32(0.0), jnp.zeros(2), 3).shape
+    (3, 3)
+    """
     middle = jnp.arange(size) - size // 2
     rows, columns = jnp.meshgrid(middle - offset[0], middle - offset[1], indexing="ij")
     along = columns * jnp.cos(angle) + rows * jnp.sin(angle)

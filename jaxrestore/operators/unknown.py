@@ -17,7 +17,11 @@ Unknown = bool | tuple[str, ...]  # all fields that can be, none, or those of th
 
 
 def unknown_fields(owner: type, unknown: Unknown, fields: tuple[str, ...]) -> tuple[str, ...]:
-    """What a constructor's `unknown` means, of the `fields` that can be; InputError for a name that is not among them."""
+    """What a constructor's `unknown` means, of the `fields` that can be; InputError for a name that is not among them.
+
+    >>> unknown_fields(object, True, ("angle", "offset")), unknown_fields(object, ("angle",), ("angle", "offset"))
+    (('angle', 'offset'), ('angle',))
+    """
     if isinstance(unknown, bool):
         return fields if unknown else ()
     if isinstance(unknown, str) or not set(unknown) <= set(fields):

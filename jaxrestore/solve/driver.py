@@ -26,7 +26,7 @@ from jaxrestore.stopping import Status
 
 def restore(
     method: Method,
-    y: Array,
+    y: Array | np.ndarray,
     key: Array,
     *,
     keep_known: bool | None = None,
@@ -68,7 +68,8 @@ def restore(
     if chunk_size < 1 or (batch_size is not None and batch_size < 1):
         raise InputError("chunk_size and batch_size must be at least 1.")
     _check(method)
-    batched, y = is_batched(method, y), jnp.asarray(y)
+    y = jnp.asarray(y)
+    batched = is_batched(method, y)
     images = y if batched else y[None]
     if not bool(jnp.all(jnp.isfinite(images))):
         raise InputError("The measurement holds values that are not finite (NaN or infinite).")

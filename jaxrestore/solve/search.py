@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from jaxrestore.errors import InputError
@@ -127,7 +128,7 @@ def finish(method: Method, search: Search, history: Array) -> Restoration:
     )
 
 
-def run(method: Method, y: Array, key: Array) -> Restoration:
+def run(method: Method, y: Array | np.ndarray, key: Array) -> Restoration:
     """One search for one measurement y as a pure function: jit it, vmap it over keys, measurements or rates.
 
     The method is an argument of the jitted function, never closed over. Its `restarts` and `combine` are `restore`'s: here
@@ -140,6 +141,7 @@ def run(method: Method, y: Array, key: Array) -> Restoration:
     >>> jax.jit(jax.vmap(jr.run, in_axes=(None, None, 0)))(method, y, keys).image.shape
     (3, 8, 8, 3)
     """
+    y = jnp.asarray(y)
     if is_batched(method, y):
         raise InputError("run takes one measurement; use jax.vmap over a batch, or restore.")
     search, history = chunk(method, begin(method, y[None], key[None]), y[None], method.iterations, method.iterations)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxrestore.cli.batches import batches, is_finished, pipeline, run_of
+from jaxrestore.cli.batches import in_batches, is_finished, pipeline, run_of
 from jaxrestore.cli.paths import entries_of
 
 
@@ -17,11 +17,11 @@ def entries(tmp_path):
 
 
 def test_batches_are_even_and_of_one_mask(entries):
-    assert [len(batch.entries) for batch in batches(entries, 16)] == [10, 10]
-    assert [(len(batch.entries), batch.width) for batch in batches(entries, 7)] == [(7, 7), (7, 7), (6, 7)]
-    assert [len(batch.entries) for batch in batches(entries[:3], 16)] == [3]
+    assert [len(batch.entries) for batch in in_batches(entries, 16)] == [10, 10]
+    assert [(len(batch.entries), batch.width) for batch in in_batches(entries, 7)] == [(7, 7), (7, 7), (6, 7)]
+    assert [len(batch.entries) for batch in in_batches(entries[:3], 16)] == [3]
     masked = [entry._replace(mask=Path("a") if i < 5 else Path("b")) for i, entry in enumerate(entries)]
-    assert [len(batch.entries) for batch in batches(masked, 8)] == [5, 8, 7]
+    assert [len(batch.entries) for batch in in_batches(masked, 8)] == [5, 8, 7]
 
 
 def test_an_image_is_finished_by_the_run_that_restored_it_alone(entries):
@@ -65,7 +65,7 @@ def test_the_next_is_read_and_the_last_written_while_one_is_restored(entries):
 
         return [write]
 
-    planned = batches(entries, 10)
+    planned = in_batches(entries, 10)
     planned.append(planned[0]._replace(entries=entries[15:]))
     assert list(pipeline(planned, read, restore)) == ["10 failed"]
     assert [what for what in order if what[0] == "written"] == [("written", 0), ("written", 10)]
@@ -76,4 +76,4 @@ def test_what_goes_wrong_in_a_thread_is_raised(entries):
         raise RuntimeError("reading")
 
     with pytest.raises(RuntimeError, match="reading"):
-        list(pipeline(batches(entries, 4), fail, lambda ready: []))
+        list(pipeline(in_batches(entries, 4), fail, lambda ready: []))

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from jaxrestore.files.images import read_image
+from jaxrestore.operators import is_blind
+from jaxrestore.operators.chains import read_operator
 
 CHAIN = [{"operator": "blur", "size": 3, "sigmas": [0.8, 0.6]}, {"operator": "jpeg", "quality": 20}]
 UNKNOWN = [{"operator": "blur", "size": 3, "kernel": "unknown"}, {"operator": "jpeg", "quality": "unknown"}]
@@ -21,7 +23,7 @@ def chains(tmp_path):
 def test_a_chain_is_degraded_with_and_restored_through(command, tiny_folder, photograph, chains):
     y, out = chains / "y.png", chains / "out" / "x.png"
     assert command("degrade", photograph, y, "--operator", chains / "known.json", "--size", 16)[0] == 0
-    many = ("--iterations", 2, "--restarts", 3, "--uncertainty", "--reference", chains / "y_clean.png")
+    many = ("--iterations", 2, "--restarts", 2, "--uncertainty", "--reference", chains / "y_clean.png")
     assert command("restore", y, out, "--operator", chains / "unknown.json", "--prior", tiny_folder, *many)[0] == 0
     record = json.loads((out.parent / "run.json").read_text())
     found = json.loads((out.parent / "x_operator.json").read_text())
@@ -34,15 +36,14 @@ def test_a_chain_is_degraded_with_and_restored_through(command, tiny_folder, pho
     assert uncertainty.max() == 1
     assert record["uncertainty"]["largest"] > record["uncertainty"]["mean"] > 0
     assert -1 <= record["uncertainty"]["rank_correlation"] <= 1
-    again = ("--operator", out.parent / "x_operator.json", "--prior", tiny_folder, "--iterations", 2)
-    assert command("restore", y, chains / "again" / "x.png", *again)[0] == 0  # what was found can be read again
-    assert not (chains / "again" / "x_operator.json").exists()
+    again = read_operator(out.parent / "x_operator.json", (16, 16))  # what was found can be read again
+    assert not is_blind(again)
 
 
 def test_deblurring_without_a_kernel_estimates_it(command, tiny_folder, photograph, tmp_path):
     y, out = tmp_path / "y.png", tmp_path / "x.png"
     assert command("degrade", photograph, y, "--task", "motion-deblur", "--size", 16)[0] == 0
-    flags = ("--method", "invert2restore", "--prior", tiny_folder, "--iterations", 2)
+    flags = ("--method", "invert2restore", "--prior", tiny_folder, "--iterations", 2, "--restarts", 2)
     assert command("restore", y, out, "--task", "motion-deblur", *flags)[0] == 0
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["options"]["task"] == "blind-motion-deblur"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxrestore.networks import ADMUNet, DDPMUNet
-from jaxrestore.networks.convolution import convolution
+from jaxrestore.networks.channels_last import convolution
 from jaxrestore.networks.ddpm_unet import depth_to_space, space_to_depth, timestep_embedding
 from jaxrestore.networks.layers import Dropout
 

@@ -1,0 +1,109 @@
+"""From flags to a plan."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxrestore as jr
+from jaxrestore.cli.choices import BIRD, constrained, stopping_rule
+from jaxrestore.cli.flags import AlbumFlags, MethodFlags
+from jaxrestore.cli.plan import RestorationFlags, restoration_plan
+from jaxrestore.cli.settled import Descending, Drawing
+from jaxrestore.diffusion.tuned import Tuned
+from jaxrestore.errors import InputError
+from jaxrestore.stopping import Discrepancy, FlatVariance, Plateau
+
+
+@pytest.fixture
+def plan(tiny_folder):
+    def made(**flags):
+        return restoration_plan(RestorationFlags(prior=tiny_folder, **flags))
+
+    return made
+
+
+def test_flags_take_the_place_of_the_presets_settings(plan):
+    settled = plan(task="inpaint").method
+    assert isinstance(settled, Descending)
+    assert settled.settings == jr.published("bird", "inpaint")
+    changed = plan(task="inpaint", iterations=3, noise_lr=0.5, restarts=4, combine="mean", gradient="full").method
+    assert (changed.settings.iterations, changed.settings.noise_lr, changed.settings.gradient) == (3, 0.5, "full")
+    assert (changed.restarts, changed.combine) == (4, "mean")
+    assert plan(task="inpaint", preset="general").method.settings == jr.published("bird", "any")
+    with pytest.raises(InputError, match="Unknown preset 'papper'; known: published, prior, general"):
+        plan(task="inpaint", preset="papper")
+    with pytest.raises(InputError, match="has no settings for bird: `jaxrestore tune` finds them"):
+        plan(task="inpaint", preset="prior")
+
+
+def test_a_rate_of_the_operators_turns_its_own_steps_off():
+    tuned = Tuned.of({"bird": {"any": {"operator_every": 10}}})
+    prior = jr.Prior(lambda *given: None, {}, jr.schedule.linear(), (8, 8, 3), settings=tuned)
+    assert BIRD.settle(MethodFlags(), AlbumFlags(), prior, "any").settings.operator_every == 10
+    assert BIRD.settle(MethodFlags(operator_lr=0.1), AlbumFlags(), prior, "any").settings.operator_every == 0
+
+
+def test_noise_is_in_grey_levels_and_estimated_where_it_decides(plan):
+    assert plan(task="denoise", noise_level=25.5).sigma == pytest.approx(0.2)
+    assert plan(task="denoise").sigma == 0
+    assert plan(task="denoise", restarts=2).sigma == "auto"  # which of two is the best?
+    assert plan(task="denoise", restarts=2, combine="mean").sigma == 0
+    assert plan(task="denoise", discrepancy=1.0).sigma == "auto"
+    assert plan(task="deblur", restarts=2).sigma == 0  # blind, and the data term tells them apart
+    with pytest.raises(InputError, match="--discrepancy needs --noise-level"):
+        plan(task="blind-deblur", discrepancy=1.0)
+    with pytest.raises(InputError, match="in so sparse a measurement"):
+        plan(task="super-resolution", noise_level="auto")
+
+
+def test_the_noise_of_a_measurement(plan):
+    rng = np.random.default_rng(0)
+    y = jnp.asarray(rng.normal(0, 0.1, (1, 64, 64, 3)), jnp.float32)
+    half = jr.Mask(jr.text_mask((64, 64), "flower"))
+    known = float(np.mean(half.known))
+    told, estimated = plan(task="denoise", noise_level=25.5), plan(task="denoise", noise_level="auto")
+    assert float(told.sigma_y(half, y)) == pytest.approx(0.2 * known**0.5)
+    assert float(estimated.sigma_y(jr.Identity(), y)) == pytest.approx(0.1, rel=0.05)
+    assert float(estimated.sigma_y(half, half(y))) == pytest.approx(0.1 * known**0.5, rel=0.05)
+
+
+def test_rules_are_said_by_flags_or_are_the_settings_own(plan):
+    assert stopping_rule(MethodFlags()) is None
+    rule = stopping_rule(MethodFlags(discrepancy=1.1, slope=0.01, window=10))
+    assert [type(one) for one in rule.rules] == [Discrepancy, Plateau, FlatVariance]
+    assert (rule.rules[0].factor, rule.rules[1].patience, rule.rules[2].window) == (1.1, 20, 10)
+    own = plan(task="blind", method="diip").method
+    assert [one["rule"] for one in own.settings.stop] == ["plateau", "less_sharp"]
+    for wrong in ({"window": 1}, {"slope": -1.0}, {"discrepancy": float("nan")}):
+        with pytest.raises(InputError, match=f"--{next(iter(wrong))} must be"):
+            stopping_rule(MethodFlags(**wrong))
+
+
+def test_a_chain_is_of_the_kind_that_it_makes(plan, tmp_path):
+    chain = tmp_path / "chain.json"
+    chain.write_text('[{"operator": "blur", "kernel": "unknown", "size": 3}, {"operator": "reduce", "factor": 2}]')
+    made = plan(operator=chain)
+    assert made.task.name == "operator"
+    assert made.task.kind_for(made.operator, made.prior.shape[:2]) == "blind-super-resolution"
+
+
+def test_gen2res_draws_from_a_depth_in_so_many_steps(plan):
+    settled = plan(task="blind", method="gen2res", depth=5, finetune_steps=0, restarts=3).method
+    assert isinstance(settled, Drawing)
+    assert (settled.constraint.depth, settled.constraint.steps, settled.restarts) == (5, None, 3)
+    album = jr.published("gen2res")
+    few = constrained(album, MethodFlags(iterations=4), AlbumFlags(depth=9, finetune_steps=7), 1000)
+    assert (few.depth, few.steps, few.personal_steps, few.finetuning.steps) == (9, 4, 7, 7)
+    with pytest.raises(InputError, match="--depth must lie between 1 and 999, the prior's last time, not 1000"):
+        constrained(album, MethodFlags(), AlbumFlags(depth=1000), 1000)
+    with pytest.raises(InputError, match="--iterations of gen2res must lie between 2 and 10"):
+        constrained(album, MethodFlags(iterations=11), AlbumFlags(depth=9), 1000)
+
+
+def test_flags_that_a_method_has_no_use_for(plan):
+    with pytest.raises(InputError, match="--task blind has no use for --noise-lr unless --method is diip"):
+        plan(task="blind", noise_lr=0.1)
+    with pytest.raises(InputError, match="--method gen2res has no use for --slope"):
+        plan(task="blind", method="gen2res", slope=0.1)
+    with pytest.raises(InputError, match="--depth is for --method gen2res"):
+        plan(task="denoise", depth=3)

@@ -1,0 +1,79 @@
+"""The files of a restoration, as a Python user writes them."""
+
+import dataclasses
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxrestore as jr
+from jaxrestore.errors import ImageError
+from jaxrestore.files.images import read_image
+from jaxrestore.files.record import Files, image_of, settings_of
+
+MASK = jr.Mask(jr.box_mask((8, 8), 3))
+
+
+@pytest.fixture(scope="module")
+def restored():
+    """A batch of two: the program of the docstrings."""
+    prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.5)
+    method = jr.bird(prior, MASK, iterations=5, skip=250, restarts=2, combine="mean")
+    y = MASK(jnp.stack([jnp.full((8, 8, 3), level) for level in (0.1, -0.3)]))
+    return method, y, jr.restore(method, y, jax.random.key(0))
+
+
+def test_of_a_batch_each_image_is_written_with_its_own_restarts(restored, tmp_path):
+    method, y, result = restored
+    for i in range(2):
+        one = image_of(result, i)
+        assert one.restarts.image.shape == (2, 8, 8, 3)
+        record = jr.write_restoration(tmp_path / f"{i}" / "x.png", method, y[i], one, uncertainty=True, about={"i": i})
+        assert json.loads((tmp_path / f"{i}" / "run.json").read_text()) == record
+        assert (record["i"], record["restarts"], record["combine"]) == (i, 2, "mean")
+        assert record["data_term"] == pytest.approx(float(result.data_term[i]))
+        assert record["data_terms_of_restarts"] == pytest.approx(result.restarts.data_term[:, i].tolist())
+        assert record["uncertainty"]["largest"] > 0
+        np.testing.assert_allclose(read_image(tmp_path / f"{i}" / "x.png"), result.image[i], atol=1 / 255 + 1e-6)
+        known = np.asarray(MASK.known[..., 0]) > 0
+        np.testing.assert_allclose(read_image(tmp_path / f"{i}" / "x.png")[known], y[i][known], atol=1 / 255 + 1e-6)
+
+
+def test_files_may_have_names_of_their_own(restored, tmp_path):
+    method, y, result = restored
+    names = Files(*(tmp_path / name for name in ("a.png", "s/b.png", "c.png", "d.json", "u/e.png", "r/f.json")))
+    jr.write_restoration(names, method, y[0], image_of(result, 0))
+    written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert written == {"a.png", "s/b.png", "r/f.json"}  # nothing was unknown, and no uncertainty was asked for
+
+
+def test_a_restoration_that_failed_leaves_no_record(restored, tmp_path):
+    method, y, result = restored
+    (tmp_path / "run.json").write_text("of another run")
+    failed = dataclasses.replace(image_of(result, 0), image=jnp.full((8, 8, 3), jnp.nan))
+    with pytest.raises(ImageError, match=r"x\.png: the restoration failed, all 5 iterations were run\."):
+        jr.write_restoration(tmp_path / "x.png", method, y[0], failed)
+    assert not any(tmp_path.iterdir())
+
+
+def test_scores_are_of_the_image_as_stored(tmp_path, restored):
+    method, y, result = restored
+    truth = jnp.zeros((16, 16, 3))
+    large = dataclasses.replace(image_of(result, 0), image=truth + 0.2, restarts=None)
+    record = jr.write_restoration(tmp_path / "x.png", method, y[0], large, reference=truth)
+    wanted = 20 * np.log10(2 / read_image(tmp_path / "x.png")[0, 0, 0])
+    assert record["psnr"] == pytest.approx(wanted, abs=1e-3)
+    assert read_image(tmp_path / "x_strip.png").shape == (16 * 16, 16 * (16 + 2 + 16 + 2 + 16), 3)
+    equal = jr.write_restoration(tmp_path / "x.png", method, y[0], large, reference=read_image(tmp_path / "x.png"))
+    assert equal["psnr"] == "infinite"  # JSON has no infinity
+
+
+def test_settings_are_said_with_their_parts(gaussian):
+    method = jr.bird(gaussian, MASK, noise_lr=0.05, skip=250, stop=jr.any_of(jr.plateau(0.01), jr.discrepancy()))
+    said = settings_of(method)
+    assert (said["noise_lr"], said["unroll"]["skip"]) == (0.05, 250)
+    assert [rule["name"] for rule in said["stop"]["rules"]] == ["Plateau", "Discrepancy"]
+    assert not {"prior", "operator", "parameters"} & said.keys()
+    json.dumps(said, allow_nan=False)
