@@ -56,8 +56,8 @@ def network_of(config: Mapping[str, Any]) -> Autoencoder:
     given = defaults | given
     if other := [name for name, known in ONLY.items() if name in given and given[name] not in known]:
         raise ConversionError(f"{kind} is not known with {other[0]}={shown(given[other[0]])}.")
-    for name in COUNTS.keys() & given.keys():
-        if given[name] is not None:  # vq_embed_dim: as many as latent_channels
+    for name in COUNTS:
+        if given.get(name) is not None:  # vq_embed_dim: as many as latent_channels
             _counted(name, given[name])
     widths, flags = given["block_out_channels"], [*FLAGS, "lookup_from_codebook"]
     if type(widths) is not list or not widths:

@@ -1,7 +1,8 @@
 """Image autoencoders of diffusers' folders (`vae/`, `vqvae/`), and whole folders of unconditional latent models."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,6 +46,7 @@ def autoencoder_folder(source: str | Path) -> Path | None:
 def read_latent_model(
     source: str | Path,
     config: dict[str, Any] | None = None,
+    *,
     key: str | None = None,
     use_ema: bool = False,
     dtype: Any = np.float32,
@@ -58,8 +60,8 @@ def read_latent_model(
     place = autoencoder_folder(source)
     if place is None:
         raise ConversionError(f"{source} holds no autoencoder: there is neither {' nor '.join(PLACES)}.")
-    autoencoder, tensors = _autoencoder(place)
-    try:
+    autoencoder, tensors = _network(place)
+    with _converting(source):
         folder = diffusers.read_folder(source)
         unet = diffusers.rename(state_dict(read(folder.weights), key, use_ema), len(folder.arguments["ch_mult"]))
         planned = plan(unet, config, folder)
@@ -69,13 +71,12 @@ def read_latent_model(
                 f"The U-Net takes {network.channels} and gives {network.out_channels} channels, a latent has {channels}."
             )
         parameters = parameters_from(unet, network, jnp.dtype(dtype))
-    except ConversionError as error:
-        raise ConversionError(f"{source} can't be converted. {error}") from error
+        scheduler = read_scheduler(source)
+    with _converting(place):
+        of_autoencoder = parameters_from(tensors, autoencoder, jnp.dtype(dtype))
     side, pixels = network.image_size, network.image_size * autoencoder.stride
-    return LatentModel(
-        planned, parameters, autoencoder, _parameters(tensors, autoencoder, dtype, place), read_scheduler(source),
-        (side, side, channels), (pixels, pixels, autoencoder.out_channels),
-    )  # fmt: skip
+    shapes = (side, side, channels), (pixels, pixels, autoencoder.out_channels)
+    return LatentModel(planned, parameters, autoencoder, of_autoencoder, scheduler, *shapes)
 
 
 def read_autoencoder(folder: str | Path, dtype: Any = np.float32) -> tuple[Autoencoder, dict]:
@@ -83,26 +84,28 @@ def read_autoencoder(folder: str | Path, dtype: Any = np.float32) -> tuple[Autoe
 
     ReadError where a file can't be read, ConversionError where tensors and config don't make up a known autoencoder.
     """
-    network, tensors = _autoencoder(Path(folder))
-    return network, _parameters(tensors, network, dtype, Path(folder))
+    network, tensors = _network(Path(folder))
+    with _converting(Path(folder)):
+        return network, parameters_from(tensors, network, jnp.dtype(dtype))
 
 
-def _autoencoder(folder: Path) -> tuple[Autoencoder, dict[str, Tensor]]:
-    config = read_json(folder / "config.json")
-    content = read(diffusers.weights_in(folder))
-    with understood(str(folder / "config.json")):
-        tensors = renamed(content)
-        network = network_of(config)
+@contextmanager
+def _converting(place: Path) -> Iterator[None]:
+    """A ConversionError inside says which folder it is about."""
+    try:
+        yield
+    except ConversionError as error:
+        raise ConversionError(f"{place} can't be converted. {error}") from error
+
+
+def _network(folder: Path) -> tuple[Autoencoder, dict[str, Tensor]]:
+    """An autoencoder with its tensors, of which none is read."""
+    config, content = read_json(folder / "config.json"), read(diffusers.weights_in(folder))
+    with _converting(folder), understood("Its config.json"):
+        tensors, network = renamed(content), network_of(config)
         _enough(tensors, network)
         network.shapes()
     return network, tensors
-
-
-def _parameters(tensors: dict[str, Tensor], network: Autoencoder, dtype: Any, folder: Path) -> dict:
-    try:
-        return parameters_from(tensors, network, jnp.dtype(dtype))
-    except ConversionError as error:
-        raise ConversionError(f"{folder} can't be converted. {error}") from error
 
 
 def renamed(content: Any) -> dict[str, Tensor]:

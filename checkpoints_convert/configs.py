@@ -116,7 +116,7 @@ def schedule_text(published: dict[str, Any]) -> str | None:
 
 
 def noise_schedule(text: Any) -> schedule.Schedule:
-    """A schedule written as "linear 1e-4..0.02, T=1000", "scaled_linear ...", "cosine, T=1000" or "cosine, T=300, max_beta=0.9"."""
+    """A schedule written as "linear 1e-4..0.02, T=1000", "scaled_linear ..." or "cosine, T=1000[, max_beta=0.99]"."""
     match = re.fullmatch(r"(linear|scaled_linear) ([\d.e-]+?)\.\.([\d.e-]+), T=(\d{1,5})", str(text))
     if match is not None:
         kind, first, last, steps = match.groups()

@@ -1,4 +1,4 @@
-"""The steps of the Keras documentation's DDPM U-Net in a graph: residual blocks, attention, changes of size, the embedding."""
+"""The steps of the Keras documentation's DDPM U-Net in a graph: blocks, attention, changes of size, embedding."""
 
 import math
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Step(NamedTuple):
     letter: str
     result: str  # the names of nodes
     taken: str
-    tensors: dict[str, str] = {}  # noqa: RUF012 - our names within the step -> the graph's
+    tensors: dict[str, str]  # our names within the step -> the graph's
     skip: str = ""
     size: tuple[int, ...] = ()  # rows and columns after U, where the graph has numbers for them
 
@@ -55,7 +55,7 @@ class Blocks:
             before, skip, axis = self.graph.taken(name, count=3)
             if self.graph.constant(axis).item() not in (-1, 3):
                 raise ConversionError(f"The skip connection at {name!r} is not joined to the channels.")
-            return Step("C", name, before, skip=skip)
+            return Step("C", name, before, {}, skip=skip)
         if operation == "AddV2":
             is_attention = self.graph.node(self.graph.taken(name)[0]).op == "Reshape"
             return self._attention(name) if is_attention else self._residual(name)

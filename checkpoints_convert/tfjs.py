@@ -175,9 +175,9 @@ def _entry(described: Any) -> _Entry:
 
 def _number(how: dict[str, Any], word: str, name: str) -> float:
     value = how.get(word)
-    if type(value) not in (int, float) or not math.isfinite(value):  # an int too long for a float is an OverflowError
-        raise ValueError(f"the quantisation of {name!r} has no finite {word}")
-    return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    raise ValueError(f"the quantisation of {name!r} has no finite {word}")
 
 
 class _Shards(NamedTuple):

@@ -138,7 +138,7 @@ class Graph:
         raise ConversionError(f"The product {name!r} is no swish, x * sigmoid(x): no other activation is known.")
 
     def norm(self, name: str) -> Norm:
-        """tf.nn.batch_normalization of [b, h, w, groups, c / groups]: x inv + (offset - mean inv), inv = scale / deviation."""
+        """tf.nn.batch_normalization of [b, h, w, groups, c / groups]: x a + (offset - mean a), a = scale / deviation."""
         scaled, offset = self.taken(self.taken(name, "Reshape")[0], "AddV2")
         x, inverse = self.taken(scaled, "Mul")
         bias, shift = self.taken(offset, "Sub")

@@ -23,8 +23,8 @@ def training_photographs(tar: Path, count: int) -> np.ndarray:
     """`count` photographs of the training set, evenly over the sorted names."""
     with tarfile.open(tar) as archive:
         names = sorted(member.name for member in archive.getmembers() if member.isfile())
-        chosen = [names[i * len(names) // count] for i in range(count)]
-        return np.stack([reduced(archive.extractfile(name).read()) for name in chosen])  # type: ignore[union-attr]
+        spread = [names[i * len(names) // count] for i in range(count)]
+        return np.stack([reduced(archive.extractfile(name).read()) for name in spread])  # type: ignore[union-attr]
 
 
 def main() -> None:

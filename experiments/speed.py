@@ -21,7 +21,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from speed_contestant import Contestant
+from speed_programs import Contestant
 
 # What glibc would give back to the kernel after every layer, and fetch again page by page.
 KEEPING = {
@@ -33,9 +33,9 @@ PEAKS = [Contestant("matmul"), Contestant("convolution")]
 HERE = Path(__file__).parent
 
 
-def beside(given: list[Contestant], frameworks: tuple[str, ...]) -> list[Contestant]:
+def beside(ours: list[Contestant], frameworks: tuple[str, ...]) -> list[Contestant]:
     """Each in JAX, then in the other frameworks."""
-    return given + [replace(one, framework=name) for name in frameworks for one in given]
+    return ours + [replace(one, framework=name) for name in frameworks for one in ours]
 
 
 def races(accelerator: bool, torch: bool, small: bool) -> dict[str, list[Contestant]]:
@@ -94,13 +94,18 @@ def races(accelerator: bool, torch: bool, small: bool) -> dict[str, list[Contest
 class Process:
     """A contestant that waits for its turn."""
 
-    def __init__(self, given: Contestant):
-        environment = {**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false", **(KEEPING if given.malloc else {})}
+    def __init__(self, contestant: Contestant):
+        environment = {**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false", **(KEEPING if contestant.malloc else {})}
         self.process = subprocess.Popen(
-            [sys.executable, HERE / "speed_contestant.py", json.dumps(asdict(given))],
+            [sys.executable, HERE / "speed_contestant.py", json.dumps(asdict(contestant))],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
         )  # fmt: skip
-        self.row: dict[str, Any] = {"contestant": asdict(given), "name": given.name, **self.answer(), "seconds": []}
+        self.row: dict[str, Any] = {
+            "contestant": asdict(contestant),
+            "name": contestant.name,
+            **self.answer(),
+            "seconds": [],
+        }
 
     def answer(self) -> Any:
         assert self.process.stdout is not None
@@ -121,13 +126,13 @@ class Process:
 def race(contestants: list[Contestant], rounds: int, minutes: float) -> list[dict[str, Any]]:
     """Rows of all that could be started: rounds in turn, at least two of them, until the minutes are over."""
     running, rows = [], []
-    for given in contestants:  # one after the other: compiling would disturb
-        began = Process(given)
+    for contestant in contestants:  # one after the other: compiling would disturb
+        began = Process(contestant)
         if "failed" in began.row:  # out of memory, most likely: a result, too
             rows.append(began.row)
         else:
             running.append(began)
-        print(f"  {given.name}: {began.row.get('first_s', float('nan')):.2f} s at first", flush=True)
+        print(f"  {contestant.name}: {began.row.get('first_s', float('nan')):.2f} s at first", flush=True)
     end = time.perf_counter() + 60 * minutes
     for number in range(rounds):
         if number < 2 or time.perf_counter() < end:

@@ -59,15 +59,15 @@ class Race:
     def peak(self, dtype: str) -> float | None:
         """Operations a second: the best of a product and a convolution, in any round."""
         peaks = [row for row in self.rows.values() if row["contestant"]["what"] in ("matmul", "convolution")]
-        found = [row["operations"] / min(row["seconds"]) for row in peaks if row["contestant"]["dtype"] == dtype]
-        return max(found, default=None)
+        rates = [row["operations"] / min(row["seconds"]) for row in peaks if row["contestant"]["dtype"] == dtype]
+        return max(rates, default=None)
 
     def share(self, row: dict[str, Any]) -> str:
         """Of the peak, in its median round."""
-        given = row["contestant"]
-        twin = json.dumps({**given, "framework": "jax", "malloc": False}, sort_keys=True)
+        contestant = row["contestant"]
+        twin = json.dumps({**contestant, "framework": "jax", "malloc": False}, sort_keys=True)
         same = [r for r in self.rows.values() if json.dumps(r["contestant"], sort_keys=True) == twin]
-        peak = self.peak(given["dtype"]) or self.peak("float32")
+        peak = self.peak(contestant["dtype"]) or self.peak("float32")
         if not same or peak is None or "operations" not in same[0]:
             return ""
         return f"{100 * same[0]['operations'] / statistics.median(row['seconds']) / peak:.0f} %"
@@ -85,9 +85,11 @@ def race_table(race: Race) -> list[str]:
         if "failed" in row:
             lines.append([name, "ended", *[""] * 6])
             continue
-        middle, given = statistics.median(row["seconds"]), row["contestant"]
+        middle, contestant = statistics.median(row["seconds"]), row["contestant"]
         images = (
-            "" if given["what"] in ("matmul", "convolution") else f"{given['batch'] * given['iterations'] / middle:.3g}"
+            ""
+            if contestant["what"] in ("matmul", "convolution")
+            else f"{contestant['batch'] * contestant['iterations'] / middle:.3g}"
         )
         memory = row["device_mib"] if row.get("device_mib") else row["peak_mib"]
         lines.append(

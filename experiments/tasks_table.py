@@ -21,7 +21,7 @@ from workers import Row
 
 from jaxrestore.cli.tasks import TASKS
 
-TOLD = [name for name, task in TASKS.items() if task.method == "bird"]  # theirs; others have tables of their own
+TOLD = [name for name, task in TASKS.items() if task.method.name == "bird"]  # theirs; others have tables of their own
 BLIND = [name for name in TOLD if TASKS[name].estimated]
 WEIGHTS = {
     "tuned": 3.0,

@@ -10,7 +10,7 @@ docs/scaling.md, and docs/tiles.png. To expect: little between the two, and no s
 
 import io
 import tarfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +78,17 @@ class AtEnd(Bird):
         return blend(jr.unroll(self.base, tiles, **vars(self.unroll)), (HEIGHT, WIDTH), self.overlap)
 
 
+def settings_of(prior: jr.Prior, task: str) -> jr.Settings:
+    """The prior's, but for one search, and a number of iterations that ten minutes hold."""
+    return replace(jr.settings_for("bird", task, prior), iterations=ITERATIONS[task], restarts=1)
+
+
 def restored(prior: jr.Prior, task: str, way: str, y: Any, seed: int) -> np.ndarray:
     """The restored photograph."""
     each_step, overlap = WAYS[way]
     operator = jr.Identity() if task == "denoise" else jr.Blur(jr.SoftmaxKernel(KERNEL))
     whole, sigma_y = jr.tiled(prior, HEIGHT, WIDTH, overlap), 2 * TASKS[task] / 255
-    method = jr.bird(whole, operator, sigma_y=sigma_y, iterations=ITERATIONS[task], restarts=1)
+    method = jr.bird(whole, operator, settings=settings_of(prior, task), sigma_y=sigma_y)
     if not each_step:
         method = AtEnd(**vars(method), base=prior, overlap=overlap)
     return np.asarray(jr.restore(method, y, jax.random.key(seed)).image)
@@ -93,13 +98,7 @@ def planned(prior: jr.Prior, names: list[str]) -> list[list[Row]]:
     """Of each photograph all tasks and ways."""
     return [
         [
-            {
-                "name": name,
-                "task": task,
-                "way": way,
-                "settings": values_of(jr.settings_for("bird", task, prior)),
-                "iterations": ITERATIONS[task],
-            }
+            {"name": name, "task": task, "way": way, "settings": values_of(settings_of(prior, task))}
             for task in TASKS
             for way in WAYS
         ]
@@ -122,7 +121,6 @@ def measure(plan: list[Row], number: int, clean: np.ndarray, prior: jr.Prior, ou
         for what, pixels in ((str(list(WAYS).index(way)), image), ("input", y), ("clean", clean)):
             write_image(out / "images" / f"{number}-{task}-{what}.png", pixels)
         workers.append(out / f"results-{worker}.jsonl", row)
-        print(row, flush=True)
 
 
 def report(rows: list[Row], out: Path, docs: Path) -> None:

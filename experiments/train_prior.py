@@ -89,10 +89,10 @@ def main() -> None:
         raise SystemExit(f"{options.out / 'prior'} is there: the training has finished.")
     dtype = "float32" if jax.default_backend() == "cpu" else "bfloat16"
     prior, settings = fresh(dtype), Training(options.steps, options.batch_size, 4e-4, warmup=1000, average=0.9995)
-    found = photographs(Path(options.train), prior.shape)
+    source = photographs(Path(options.train), prior.shape)
     done = train(
         prior,
-        found,
+        source,
         jax.random.key(1),
         settings,
         checkpoint=options.out / "checkpoints",

@@ -152,7 +152,9 @@ def model_of(network, parameters, how="float32", shard=5000):
     parts = {name: quantised(array, how) for name, array in writer.constants.items()}
     data = b"".join(numbers for numbers, _ in parts.values())
     shards = {f"group1-shard{i}.bin": data[at : at + shard] for i, at in enumerate(range(0, len(data), shard), 1)}
-    weights = [{"name": name, "shape": list(writer.constants[name].shape), **about} for name, (_, about) in parts.items()]
+    weights = [
+        {"name": name, "shape": list(writer.constants[name].shape), **about} for name, (_, about) in parts.items()
+    ]
     model = {
         "format": "graph-model",
         "signature": {"outputs": {"result": {"name": "Identity:0"}}},

@@ -12,10 +12,11 @@ from jaxrestore.diffusion.storage import file_sha256, read_card, refuse_existing
 
 @dataclass(frozen=True)
 class Convert:
-    """Convert a PyTorch checkpoint to a prior's folder. Nothing in the file is executed, and PyTorch isn't needed."""
+    """Convert a PyTorch checkpoint, or a Keras U-Net of TensorFlow.js, to a prior's folder. Nothing in the file is executed,
+    and neither is needed."""
 
     source: File
-    """A torch file, a safetensors file, or a diffusers folder of a UNet2DModel."""
+    """A torch file, a safetensors file, a diffusers folder of a UNet2DModel, or a TensorFlow.js folder (model.json)."""
     out: File
     """The folder to make; it must not exist."""
     config: Path | None = None

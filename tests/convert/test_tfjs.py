@@ -250,6 +250,7 @@ HARMFUL = {
     "a scale that is no number": (changed_weight(**affine("1", 0.0)), "no finite scale"),
     "a scale that is NaN": (changed_weight(**affine(float("nan"), 0.0)), "NaN is no number of JSON"),
     "an endless minimum": (changed_weight(**affine(1.0, float("-inf"))), "-Infinity is no number of JSON"),
+    "a minimum that is true": (changed_weight(**affine(1.0, True)), "no finite min"),
     "no minimum": (changed_weight(**affine(1.0, None)), "no finite min"),
     "a long whole number": (changed_weight(**affine(10**400, 0)), "too large"),
     "unknown quantisation": (changed_weight(**affine(1.0, 0.0, "uint4")), "is not known; known: uint8"),
@@ -335,7 +336,12 @@ def test_bytes_that_are_no_text(tmp_path):
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["a.bin", "float32"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["a.bin", "float32"]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["name", "shape", "dtype"]), inner),
     max_leaves=12,
 )
@@ -352,7 +358,8 @@ ENTRY = st.fixed_dictionaries(
     },
 )
 GROUP = st.fixed_dictionaries(
-    {}, optional={"paths": st.just(["a.bin"]) | st.lists(JSON, max_size=3), "weights": st.lists(ENTRY | JSON, max_size=3)}
+    {},
+    optional={"paths": st.just(["a.bin"]) | st.lists(JSON, max_size=3), "weights": st.lists(ENTRY | JSON, max_size=3)},
 )
 
 

@@ -1,5 +1,4 @@
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -68,11 +67,11 @@ def test_what_is_no_schedule_is_refused():
 
 def test_diffusion_keeps_variance_and_takes_a_time_for_each_image():
     made = schedule.linear()
-    x0, noise = jax.random.normal(jax.random.key(0), (2, 3, 16, 16, 3))
-    times = jnp.array([0, 500, 999])
-    found = made.diffuse(x0, noise, times)
+    x0, noise = np.random.default_rng(0).standard_normal((2, 3, 16, 16, 3), np.float32)
+    times, diffuse = np.array([0, 500, 999]), jax.jit(schedule.Schedule.diffuse)
+    found = np.asarray(diffuse(made, x0, noise, times))
     for one, *given in zip(found, x0, noise, times, strict=True):
-        np.testing.assert_array_equal(one, made.diffuse(*given))
-    level = made.alpha_bar[500]
-    np.testing.assert_allclose(found[1], jnp.sqrt(level) * x0[1] + jnp.sqrt(1 - level) * noise[1], rtol=1e-6)
-    assert float(jnp.var(found[2])) == pytest.approx(1, abs=0.1)
+        np.testing.assert_array_equal(one, diffuse(made, *given))
+    level = np.asarray(made.alpha_bar)[500]
+    np.testing.assert_allclose(found[1], np.sqrt(level) * x0[1] + np.sqrt(1 - level) * noise[1], rtol=1e-5, atol=1e-6)
+    assert found[2].var() == pytest.approx(1, abs=0.1)
