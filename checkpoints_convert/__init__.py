@@ -9,6 +9,7 @@ from typing import Any, Literal
 import jax.numpy as jnp
 
 from checkpoints_convert import diffusers, tfjs
+from checkpoints_convert.autoencoders import autoencoder_folder, read_latent_model
 from checkpoints_convert.configs import read_config
 from checkpoints_convert.keras_unet import read_keras
 from checkpoints_convert.parameters import check, parameters_from
@@ -17,6 +18,7 @@ from checkpoints_convert.readers import read
 from checkpoints_convert.select import state_dict
 from checkpoints_convert.tensors import ConversionError, ReadError, Tensor
 from checkpoints_convert.torch_files import read_torch
+from jaxrestore.diffusion.latents import latent_space
 from jaxrestore.diffusion.prior import Prior
 
 __all__ = [
@@ -45,7 +47,8 @@ def convert(
     dtype: Literal["float32", "bfloat16"] = "float32",
     name: str | None = None,
 ) -> Prior:
-    """The prior in a PyTorch file (torch's two formats, safetensors), in a diffusers folder of a `UNet2DModel`, or in a
+    """The prior in a PyTorch file (torch's two formats, safetensors), in a diffusers folder of a `UNet2DModel` (with
+    `vae/` or `vqvae/` beside it: a prior in that latent space), or in a
     TensorFlow.js folder (``model.json`` and shards) of the U-Net of the Keras documentation's DDPM example.
 
     What the tensors can't tell comes from a table of well-known files, or from `config`: a dict (`read_config` reads one)
@@ -55,6 +58,12 @@ def convert(
     network: the message lists every tensor that is missing, foreign, misshapen or not finite. Reads files: not for jit.
     """
     source = Path(source)
+    if source.is_dir() and autoencoder_folder(source) is not None:
+        model = read_latent_model(source, config, key=key, use_ema=use_ema, dtype=jnp.dtype(dtype))
+        space = latent_space(model.autoencoder, model.autoencoder_parameters, *model.image_shape[:2])
+        planned = model.plan
+        about = (planned.schedule, model.image_shape, planned.prediction, name or source.stem)
+        return Prior(planned.network, model.parameters, *about, latent=space)
     try:
         if (source / tfjs.MODEL).is_file():
             tensors, folder = read_keras(source, config)

@@ -11,6 +11,9 @@ from jaxrestore.diffusion import (
     NoiseStatistics,
     Prior,
     Schedule,
+    consistency_prior,
+    denoiser_prior,
+    flow_prior,
     gaussian_prior,
     invert,
     load_prior,
@@ -23,7 +26,6 @@ from jaxrestore.diffusion import (
 from jaxrestore.errors import CheckpointError, ImageError, InputError, OutOfMemory, PriorError
 from jaxrestore.files.images import read_image, write_image
 from jaxrestore.files.inputs import read_kernel, read_mask, read_measurement
-from jaxrestore.files.record import write_restoration
 from jaxrestore.methods import (
     BlindSettings,
     Constraint,
@@ -68,6 +70,7 @@ from jaxrestore.operators import (
 from jaxrestore.runtime.compiling import compiler_options
 from jaxrestore.simulate import box_mask, measure, motion_kernel, random_mask, text_mask
 from jaxrestore.solve import Restoration, best, constrain, finetune, init, mean_image, restore, run, step
+from jaxrestore.solve.record import write_restoration
 from jaxrestore.stopping import Rule, Status, any_of, discrepancy, flat_variance, less_sharp, never, plateau
 
 __version__ = "0.2.0"
@@ -113,13 +116,16 @@ __all__ = [
     "box_mask",
     "calibrate",
     "compiler_options",
+    "consistency_prior",
     "constrain",
+    "denoiser_prior",
     "density",
     "diffusion",
     "diip",
     "discrepancy",
     "finetune",
     "flat_variance",
+    "flow_prior",
     "gaussian_prior",
     "gen2res",
     "init",

@@ -22,10 +22,10 @@ from jaxrestore.diffusion.tiling import tiled
 from jaxrestore.errors import InputError
 from jaxrestore.files.images import open_image, read_image
 from jaxrestore.files.inputs import read_measurement
-from jaxrestore.files.record import Record, image_of, write_restoration
 from jaxrestore.methods import Method
 from jaxrestore.operators import Operator, default_kernel_size, measure_shape
 from jaxrestore.solve import Restoration, restore
+from jaxrestore.solve.record import Record, image_of, write_restoration
 
 
 class Problem(NamedTuple):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from jaxrestore._files import check_writable
 from jaxrestore.errors import InputError
 from jaxrestore.files.images import SUFFIXES, list_images
-from jaxrestore.files.record import Files
+from jaxrestore.solve.record import Files
 
 
 class Entry(NamedTuple):

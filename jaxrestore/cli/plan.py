@@ -23,9 +23,9 @@ from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.storage import load_prior, prior_folder
 from jaxrestore.errors import InputError
 from jaxrestore.files.images import Fit
-from jaxrestore.files.record import Record
 from jaxrestore.operators import Operator, selected, sigma_of
 from jaxrestore.runtime.devices import mesh_of
+from jaxrestore.solve.record import Record
 
 Sigma = float | Literal["auto"]
 

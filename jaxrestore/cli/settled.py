@@ -7,11 +7,11 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Array
 
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.files.record import Record
 from jaxrestore.methods import BlindSettings, Constraint, Method, Settings, gen2res, invert2restore
 from jaxrestore.methods.contract import Combine
 from jaxrestore.methods.settings import values_of
 from jaxrestore.operators import Operator
+from jaxrestore.solve.record import Record
 from jaxrestore.stopping import Rule
 
 Constructor = Callable[..., Method]  # of the library's

@@ -3,6 +3,7 @@
 from jaxrestore.diffusion import schedule
 from jaxrestore.diffusion.ancestral import ancestral_step, predict
 from jaxrestore.diffusion.ddim import ascend, descend, invert, unroll
+from jaxrestore.diffusion.denoisers import consistency_prior, denoiser_prior, flow_prior, sigma_levels
 from jaxrestore.diffusion.prior import Prior, gaussian_prior
 from jaxrestore.diffusion.schedule import Schedule, TimeGrid, grid_times, partial_grid, time_grid
 from jaxrestore.diffusion.statistics import NoiseStatistics
@@ -18,8 +19,11 @@ __all__ = [
     "Tuned",
     "ancestral_step",
     "ascend",
+    "consistency_prior",
+    "denoiser_prior",
     "descend",
     "embedded_priors",
+    "flow_prior",
     "gaussian_prior",
     "grid_times",
     "invert",
@@ -29,6 +33,7 @@ __all__ = [
     "read_card",
     "save_prior",
     "schedule",
+    "sigma_levels",
     "tiled",
     "time_grid",
     "unroll",

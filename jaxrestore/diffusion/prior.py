@@ -7,13 +7,14 @@ from typing import Any, Literal, get_args
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxrestore._pytree import register
+from jaxrestore._pytree import is_traced, register
+from jaxrestore.diffusion.latents import LatentSpace
 from jaxrestore.diffusion.schedule import Schedule, linear, noise_part
 from jaxrestore.diffusion.statistics import NoiseStatistics
 from jaxrestore.diffusion.tuned import Tuned
 from jaxrestore.errors import InputError
 
-Prediction = Literal["noise", "x0", "v"]
+Prediction = Literal["noise", "x0", "v", "velocity"]
 
 
 @register
@@ -42,6 +43,7 @@ class Prior:
     name: str = field(default="unnamed", metadata={"static": True})
     statistics: NoiseStatistics | None = None  # of clean photographs' noise (`calibrate`)
     settings: Tuned = field(default=Tuned(), metadata={"static": True})  # by method and kind of problem (`tune`)
+    latent: LatentSpace | None = None  # where the network looks at latents: `shape` is then that of the decoded image
 
     def __post_init__(self) -> None:
         if self.prediction not in get_args(Prediction):
@@ -53,27 +55,50 @@ class Prior:
             raise InputError(f"shape must be (height, width, channels), not {self.shape}.")
         object.__setattr__(self, "shape", tuple(self.shape))
 
+    @property
+    def noise_shape(self) -> tuple[int, int, int]:
+        """Of the noise that `unroll` takes: `shape`, or that of a latent."""
+        return self.shape if self.latent is None else self.latent.shape
+
     def apply(
         self, x: Float[Array, "*b h w c"], t: Any, label: Array | None = None, key: Array | None = None
     ) -> tuple[Float[Array, "*b h w c"], Float[Array, "*b h w c"] | None]:
         """The predicted noise in x_t, and the network's raw variance output where it has one.
 
-        `t` counts 0..T-1, ``[]`` or ``[b]``. Predictions of x0 or of v = sqrt(ab) noise - sqrt(1 - ab) x0 are converted.
+        `t` counts 0..T-1, ``[]`` or ``[b]``. Predictions of x0, of v = sqrt(ab) noise - sqrt(1 - ab) x0, or of a flow's
+        velocity noise - x0 (whose network is shown x scaled to (1 - u) x0 + u noise) are converted.
         """
         if x.ndim == 3:  # GroupNorm would take the rows of an unbatched image for images
             noise, variance = self.apply(x[None], t, label, key)
             return noise[0], None if variance is None else variance[0]
-        output = self.network(self.parameters, x, t, label, key)
+        alpha_bar = self.schedule.alpha_bar[t].reshape(-1, 1, 1, 1)
+        signal, spread = jnp.sqrt(alpha_bar), jnp.sqrt(1 - alpha_bar)
+        shown = x / (signal + spread) if self.prediction == "velocity" else x
+        output = self.network(self.parameters, shown, t, label, key)
         channels = x.shape[-1]
         if output.shape[-1] not in (channels, 2 * channels):
             raise InputError(f"The network gives {output.shape[-1]} channels for images of {channels}.")
         prediction, variance = output[..., :channels], output[..., channels:]
-        alpha_bar = self.schedule.alpha_bar[t].reshape(-1, 1, 1, 1)
         if self.prediction == "v":
-            prediction = jnp.sqrt(alpha_bar) * prediction + jnp.sqrt(1 - alpha_bar) * x
+            prediction = signal * prediction + spread * x
+        elif self.prediction == "velocity":
+            prediction = shown + signal / (signal + spread) * prediction
         elif self.prediction == "x0":
             prediction = noise_part(x, prediction, alpha_bar)
         return prediction, variance if variance.size else None
+
+    def check_reaches_noise(self) -> None:
+        """InputError where the schedule ends before the image has drowned: such a prior generates nothing from pure noise.
+
+        Not checked of traced levels, whose values nobody knows.
+        """
+        if is_traced(self.schedule.alpha_bar) or float(self.schedule.alpha_bar[-1]) < 0.06:
+            return
+        sigma = float((1 / self.schedule.alpha_bar[-1] - 1) ** 0.5)
+        raise InputError(
+            f"The prior {self.name!r} knows noise up to a deviation of {sigma:.3g} alone, and can't generate from pure "
+            "noise: take invert2restore(prior), whose depths lie within its range."
+        )
 
     def predict_noise(
         self, x: Float[Array, "*b h w c"], t: Any, label: Array | None = None

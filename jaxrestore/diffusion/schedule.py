@@ -103,6 +103,18 @@ def sigmoid(
     return from_betas(np.minimum(1 - level[1:] / level[:-1], max_beta))
 
 
+def flow(steps: int = 1000, last: float = 0.999) -> Schedule:
+    """The levels of x = (1 - u) x0 + u noise at even times u up to `last` (rectified, conditional-OT flows).
+
+    Scaled to preserve variance: ab = (1 - u)^2 / ((1 - u)^2 + u^2). At u = 1 nothing would be left of x0.
+
+    >>> round(float(flow(2, 0.5).alpha_bar[-1]), 3)
+    0.5
+    """
+    u = np.linspace(last / steps, last, steps)
+    return Schedule((1 - u) ** 2 / ((1 - u) ** 2 + u**2))
+
+
 class TimeGrid(NamedTuple):
     """The steps of an unroll, noise to image: step i goes from level alpha_bar[i] to alpha_bar_next[i]; the last is 1."""
 

@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxrestore.diffusion.latents import latent_space
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import Schedule
 from jaxrestore.diffusion.statistics import read_statistics, write_statistics
@@ -32,7 +33,7 @@ FIELDS = {  # of a card, that loading needs
     "files": dict,
 }
 
-OWN = {*FIELDS, "format", "range", "parameter_count", "sha256"}  # what a card says of the prior itself
+OWN = {*FIELDS, "autoencoder", "format", "range", "parameter_count", "sha256"}  # what a card says of the prior itself
 
 
 def embedded_priors() -> list[str]:
@@ -80,7 +81,7 @@ def load_prior(name: str | Path, dtype: str | None = None, precision: str | None
     from orbax.checkpoint import v1 as ocp  # heavy, and only needed here
 
     folder, card = prior_folder(name), read_card(name)
-    network = _network(card, folder / "card.json")
+    network, autoencoder = _network(card, folder / "card.json"), _autoencoder(card, folder / "card.json")
     for file, size in card["files"].items():
         path = folder / file
         if not path.is_file():
@@ -88,6 +89,8 @@ def load_prior(name: str | Path, dtype: str | None = None, precision: str | None
         if path.stat().st_size != size:
             raise PriorError(f"{path} is damaged: {path.stat().st_size} bytes, where the card says {size}.")
     shapes = network.shapes()
+    if autoencoder is not None:
+        shapes = {"network": shapes, "autoencoder": autoencoder.shapes()}
     try:
         parameters = ocp.load(str(folder / "parameters"), jax.tree.map(lambda leaf: np.empty(0, leaf.dtype), shapes))
     except Exception as error:  # Orbax raises what its storage raises; the first line says what it is about
@@ -107,7 +110,12 @@ def load_prior(name: str | Path, dtype: str | None = None, precision: str | None
         schedule = Schedule(card["alpha_bar"])
         height, width, channels = card["shape"]
         about = (card["prediction"], card["name"], read_statistics(folder), read_tuned(folder))
-        return Prior(network, parameters, schedule, (height, width, channels), *about)
+        space = None
+        if autoencoder is not None:
+            autoencoder = dataclasses.replace(autoencoder, **changes)
+            space = latent_space(autoencoder, parameters["autoencoder"], height, width)
+            parameters = parameters["network"]
+        return Prior(network, parameters, schedule, (height, width, channels), *about, space)
     except PriorError:
         raise
     except (ValueError, TypeError) as error:
@@ -144,9 +152,33 @@ def _network(card: dict[str, Any], path: Path) -> Any:
         network.shapes()
     except (TypeError, ValueError) as error:
         raise PriorError(f"{path} has arguments that the architecture doesn't take: {error}.") from error
-    if card["shape"] != [network.image_size, network.image_size, network.channels]:
+    own = [network.image_size, network.image_size, network.channels]
+    if "autoencoder" not in card and card["shape"] != own:
         raise PriorError(f"{path} is damaged: images of {card['shape']} are not those of its network.")
     return network
+
+
+def _autoencoder(card: dict[str, Any], path: Path) -> Any:
+    """That of a prior in a latent space, or None."""
+    from jaxrestore.networks import AUTOENCODERS
+
+    if "autoencoder" not in card:
+        return None
+    try:
+        said = card["autoencoder"]
+        arguments = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in said["arguments"].items()
+        }
+        autoencoder = AUTOENCODERS[said["architecture"]](**arguments)
+        autoencoder.shapes()
+        height, width, channels = card["shape"]
+        latent = autoencoder.latent_shape(height, width)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise PriorError(f"{path} names an autoencoder that can't be made: {error}.") from error
+    side, width = card["arguments"].get("image_size"), card["arguments"].get("channels", 3)
+    if latent != (side, side, width) or channels != autoencoder.out_channels:
+        raise PriorError(f"{path} is damaged: images of {card['shape']} are not those of its autoencoder.")
+    return autoencoder
 
 
 def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
@@ -157,7 +189,7 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
     """
     from orbax.checkpoint import v1 as ocp
 
-    from jaxrestore.networks import ARCHITECTURES
+    from jaxrestore.networks import ARCHITECTURES, AUTOENCODERS
 
     network: Any = prior.network
     names = {known: name for name, known in ARCHITECTURES.items()}
@@ -165,6 +197,17 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
         raise InputError(
             f"The prior {prior.name!r} has a network of your own; only {', '.join(ARCHITECTURES)} can be saved."
         )
+    parameters, latent = prior.parameters, {}
+    if prior.latent is not None:
+        autoencoder: Any = getattr(prior.latent.decoder, "autoencoder", None)
+        kinds = {known: name for name, known in AUTOENCODERS.items()}
+        if type(autoencoder) not in kinds:
+            raise InputError(
+                f"The prior {prior.name!r} has a decoder of your own: only {', '.join(AUTOENCODERS)} are saved."
+            )
+        arguments = dataclasses.asdict(autoencoder)
+        latent = {"autoencoder": {"architecture": kinds[type(autoencoder)], "arguments": arguments}}
+        parameters = {"network": parameters, "autoencoder": prior.latent.parameters}
     if foreign := about.keys() & OWN:
         raise InputError(f"The card says {', '.join(sorted(foreign))} of the prior itself: leave it out of `about`.")
     folder = Path(folder).absolute()
@@ -177,7 +220,7 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
     context.memory.deepcopy_host_arrays = False
     context.array.saving.use_compression = False
     with context:
-        ocp.save(str(aside / "parameters"), jax.tree.map(np.asarray, prior.parameters))
+        ocp.save(str(aside / "parameters"), jax.tree.map(np.asarray, parameters))
     (aside / "parameters" / "commit_success.txt").unlink(missing_ok=True)  # names a path of this machine; never read
     stored = {path.relative_to(aside).as_posix(): path for path in sorted((aside / "parameters").rglob("*"))}
     stored = {name: path for name, path in stored.items() if path.is_file()}
@@ -186,10 +229,11 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
         "name": prior.name,
         "architecture": names[type(network)],
         "arguments": dataclasses.asdict(network),
+        **latent,
         "shape": list(prior.shape),
         "range": [-1, 1],
         "prediction": prior.prediction,
-        "parameter_count": sum(leaf.size for leaf in jax.tree.leaves(prior.parameters)),
+        "parameter_count": sum(leaf.size for leaf in jax.tree.leaves(parameters)),
         **about,
         "files": {name: path.stat().st_size for name, path in stored.items()},
         "sha256": {name: file_sha256(path) for name, path in stored.items()},

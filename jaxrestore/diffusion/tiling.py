@@ -28,6 +28,8 @@ def tiled(prior: Prior, height: int, width: int, overlap: int | None = None, at_
     >>> jr.tiled(jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.5), 16, 20).shape
     (16, 20, 3)
     """
+    if prior.latent is not None:
+        raise InputError(f"The prior {prior.name!r} is one of latents: it can't be tiled.")
     h, w, c = prior.shape
     overlap = min(h, w) // 4 if overlap is None else overlap
     if height < h or width < w:

@@ -12,5 +12,5 @@ from jaxrestore.files.images import sheet, write_image
 
 def write_samples(path: str | Path, prior: Prior, number: int, skip: int, seed: int) -> None:
     """The sheet of the first `number` samples of a seed, drawn by DDIM in steps of `skip` times."""
-    noise = jax.random.normal(jax.random.key(seed), (number, *prior.shape))
+    noise = jax.random.normal(jax.random.key(seed), (number, *prior.noise_shape))
     write_image(path, sheet(np.asarray(unroll(prior, noise, skip=skip, grid="linspace"))))

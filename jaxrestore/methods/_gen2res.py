@@ -190,6 +190,10 @@ def gen2res(
     >>> jr.restore(method, jnp.full((8, 8, 3), 0.1), jax.random.key(0)).image.shape
     (8, 8, 3)
     """
+    if prior.latent is not None:
+        raise InputError(
+            f"The prior {prior.name!r} is one of latents, in which gen2res doesn't draw: take bird or shred."
+        )
     chosen = settings or settings_of("gen2res", PUBLISHED, prior, "any")
     length = len(prior.schedule)
     start = chosen.depth if depth is None else depth

@@ -48,7 +48,7 @@ class PartiallyBlind(Descent):
 
     def init(self, y: Array, key: Array) -> DescentState:
         """Noise from N(0, I) or the origin's; the operator's unknown leaves as y says, and `spread` around that."""
-        noise = jax.random.normal(key, self.prior.shape)
+        noise = jax.random.normal(key, self.prior.noise_shape)
         if self.origin is not None:
             times = time_grid(self.prior.schedule, self.unroll.skip, self.unroll.grid)
             noise = self.origin(self.prior, y, noise, times)

@@ -137,6 +137,10 @@ def blind_rounds(
     correction: Correction = correct,
 ) -> Invert2Restore:
     """The method over the depths of the prior's statistics; InputError where the prior has none."""
+    if prior.latent is not None:
+        raise InputError(
+            f"The prior {prior.name!r} is one of latents: give invert2restore an operator (Identity() for none)."
+        )
     if prior.statistics is None:
         raise InputError(
             f"The prior {prior.name!r} has not been calibrated: run `jaxrestore calibrate PRIOR FOLDER` with a few dozen "

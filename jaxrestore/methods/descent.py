@@ -39,8 +39,8 @@ class DescentState(NamedTuple):
 class DescentIterate(NamedTuple):
     """The point at which a gradient was taken."""
 
-    image: Float[Array, "h w c"]
-    noise: Float[Array, "h w c"]
+    image: Float[Array, "H W C"]
+    noise: Float[Array, "h w c"]  # of the image's size, but for a prior of latents
     unknown: PyTree  # the operator's unknown leaves, None elsewhere
     data_term: Float[Array, ""]  # mean square of H(image) - y, in units of [-1, 1]
 
@@ -69,9 +69,12 @@ class Descent(Method):
     decay: Decay = field(default="constant", metadata={"static": True})  # of the rates, over the iterations
     optimizer: optax.GradientTransformation | None = field(default=None, metadata={"static": True})
 
+    def __post_init__(self) -> None:
+        self.prior.check_reaches_noise()
+
     def init(self, y: Array, key: Array) -> DescentState:
         """Noise from N(0, I); the operator's unknown leaves as they are, or as y says (`operators.begin`)."""
-        return self.init_from(jax.random.normal(key, self.prior.shape), partition(begin(self.operator, y))[0])
+        return self.init_from(jax.random.normal(key, self.prior.noise_shape), partition(begin(self.operator, y))[0])
 
     def init_from(self, noise: Float[Array, "h w c"], unknown: PyTree = None) -> DescentState:
         """The state that starts from a given noise, and from the operator's unknown leaves or others in their place."""
@@ -79,7 +82,7 @@ class Descent(Method):
         variables: Variables = {"noise": noise, "operator": unknown}
         return DescentState(noise, unknown, self._optimizer().init(variables), jnp.int32(0))  # type: ignore[arg-type]
 
-    def generate(self, noise: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
+    def generate(self, noise: Float[Array, "*b h w c"]) -> Float[Array, "*b H W C"]:
         """G(noise), by the method's own unroll."""
         unrolled = self.unroll
         return unroll(

@@ -83,7 +83,17 @@ def settings_of(
     if values is not None and preset in (None, "prior"):
         where = f"The settings of the prior {prior.name!r} for {method} on {kind}"
         return read_settings(type(table["any"]), values, where)
-    return table["any"] if preset == "general" else table.get(kind, table["any"])
+    return for_schedule(table["any"] if preset == "general" else table.get(kind, table["any"]), len(prior.schedule))
+
+
+def for_schedule(settings: S, length: int) -> S:
+    """Published settings, which count times of a schedule of 1000 steps, for one of another length: the same share of it."""
+    share, changes = length / 1000, {}
+    if isinstance(settings, Settings):
+        changes["skip"] = max(1, round(settings.skip * share))
+    elif hasattr(settings, "depth"):  # K = depth + 1 counts from 1
+        changes["depth"] = max(1, round((settings.depth + 1) * share)) - 1  # type: ignore[attr-defined]
+    return replace(settings, **changes) if share != 1 else settings  # type: ignore[type-var]
 
 
 def changed(settings: S, **given: Any) -> S:

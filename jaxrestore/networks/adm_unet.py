@@ -23,7 +23,7 @@ from jaxrestore.networks.layers import (
 class ADMUNet(UNet):
     """An ADM U-Net over images ``[b, h, w, channels]``; h and w divisible by ``2 ** (len(ch_mult) - 1)``.
 
-    With twice as many output as input channels the second half is the raw learned variance (`jaxrestore.diffusion.ancestral`).
+    With twice as many output as input channels the second half is the raw learned variance (`diffusion.ancestral`).
     Attention acts where a feature map of the native `image_size` has a side in `attn_resolutions`, with heads of
     `head_channels`, or `num_heads` (`num_heads_up` on the way up) where that is None; `new_attention_order` says how the
     published weights of queries, keys and values lie. `scale_shift`: the embedding scales and shifts instead of being

@@ -51,7 +51,7 @@ class Mask:
     def __init__(self, known: ArrayLike, kind: str = "inpaint") -> None:
         if np.ndim(known) not in (2, 3) or not holds(lambda values: (values == 0) | (values == 1), known):
             raise InputError(f"A mask must be [h, w] or [h, w, 1] of zeros and ones; this one is {np.shape(known)}.")
-        if not holds(np.any, known):
+        if not holds(lambda values: values.any(), known):
             raise InputError("The mask says that every pixel is missing: there is nothing to restore from.")
         array = jnp.asarray(known, jnp.float32)
         assign(self, known=array[..., None] if array.ndim == 2 else array, kind=kind)

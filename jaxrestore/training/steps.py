@@ -70,7 +70,10 @@ def losses(
     # An error of the noise is sqrt(ab) times one of v, and sqrt(snr) times one of x0.
     alpha_bar = prior.schedule.alpha_bar[t]
     snr = alpha_bar / (1 - alpha_bar)
-    seen = {"noise": 1.0, "v": 1 / alpha_bar, "x0": 1 / snr}[prior.prediction]
+    velocity = (
+        jnp.sqrt(alpha_bar) + jnp.sqrt(1 - alpha_bar)
+    ) ** 2 / alpha_bar  # noise - x0, shown (1 - u) x0 + u noise
+    seen = {"noise": 1.0, "v": 1 / alpha_bar, "x0": 1 / snr, "velocity": velocity}[prior.prediction]
     return square * (seen if min_snr is None else jnp.minimum(snr, min_snr) / snr) + bound
 
 

@@ -15,7 +15,6 @@ from safetensors.numpy import save_file
 from torch_writer import legacy_file, torch_file
 
 import jaxrestore as jr
-from jaxrestore.diffusion.storage import file_sha256
 from checkpoints_convert import (
     ConversionError,
     ReadError,
@@ -29,6 +28,7 @@ from checkpoints_convert import (
 from checkpoints_convert.configs import schedule_text
 from checkpoints_convert.parameters import check, paths, torch_name
 from jaxrestore.cli.commands import main
+from jaxrestore.diffusion.storage import file_sha256
 from jaxrestore.networks import ADMUNet, DDPMUNet
 
 CONFIG = {

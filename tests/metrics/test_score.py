@@ -9,8 +9,8 @@ from PIL import Image
 from safetensors.numpy import save_file
 from test_perceptual import random_classifier
 
-from jaxrestore.files.images import read_image
 from jaxrestore import metrics
+from jaxrestore.files.images import read_image
 
 
 @pytest.fixture(scope="module")

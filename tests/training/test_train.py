@@ -168,7 +168,11 @@ def test_devices_share_a_batch(affine_prior, album, tmp_path):
     np.save(tmp_path / "album.npy", album)
     command = [sys.executable, "-c", SHARDED, str(tmp_path / "album.npy")]
     forced = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
-    environment = {**os.environ, **forced, "PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{Path(__file__).parent.parent}"}
+    environment = {
+        **os.environ,
+        **forced,
+        "PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{Path(__file__).parent.parent}",
+    }
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     devices, divisors, *losses = done.stdout.split()

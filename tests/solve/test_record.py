@@ -11,7 +11,7 @@ import pytest
 import jaxrestore as jr
 from jaxrestore.errors import ImageError
 from jaxrestore.files.images import read_image
-from jaxrestore.files.record import Files, image_of, settings_of
+from jaxrestore.solve.record import Files, image_of, settings_of
 
 MASK = jr.Mask(jr.box_mask((8, 8), 3))
 
