@@ -81,6 +81,8 @@ class Train(TrainingFlags):
     """Residual blocks of each level."""
     min_snr: float | None = None
     """Weigh times by min(snr, this), 5 in its paper (Hang et al. 2023)."""
+    objective: Literal["diffusion", "flow"] = "diffusion"
+    """What the network learns: v on the linear schedule, or a flow's velocity, noise - image, at even times."""
 
     def __call__(self) -> int:
         from jaxrestore.networks import DDPMUNet  # Flax is heavy
@@ -101,7 +103,8 @@ class Train(TrainingFlags):
         )
         fresh = network.init(jax.random.key(self.seed))
         side = (self.size, self.size, 3)
-        prior = Prior(network, fresh, schedule.linear(), side, "v", self.out.name)
+        levels, prediction = (schedule.flow(), "velocity") if self.objective == "flow" else (schedule.linear(), "v")
+        prior = Prior(network, fresh, levels, side, prediction, self.out.name)
 
         def save(prior: Prior, folder: Path, **about: Any) -> None:
             plain = dataclasses.replace(network, dtype="float32", remat=False)

@@ -52,6 +52,8 @@ def test_train_makes_a_prior_in_pieces(command, album, tmp_path):
         4,
         "--report-every",
         2,
+        "--objective",
+        "flow",
     ]
     few = command("train", album, tmp_path / "mine", *flags)
     assert few[0] == 2
@@ -66,7 +68,7 @@ def test_train_makes_a_prior_in_pieces(command, album, tmp_path):
     code, said, _ = command("train", many, tmp_path / "mine", *flags)
     assert code == 0
     assert "trained for 3 steps" in said
-    assert jr.load_prior(tmp_path / "mine").prediction == "v"
+    assert jr.load_prior(tmp_path / "mine").prediction == "velocity"
     card = jr.read_card(tmp_path / "mine")
     assert (card["photographs"], card["images_seen"]) == (16, 12)
     log = [json.loads(line) for line in (tmp_path / "mine.training" / "log.jsonl").read_text().splitlines()]

@@ -13,6 +13,7 @@ import pytest
 from golden_files import arrays, channels_last, config, prior
 
 import jaxrestore as jr
+from jaxrestore.diffusion.denoisers import flow_times
 from jaxrestore.errors import InputError
 from jaxrestore.runtime import profiling
 from jaxrestore.training import steps as single
@@ -28,18 +29,20 @@ def album():
     return np.asarray(jnp.clip(0.3 + 0.2 * jax.random.normal(jax.random.key(1), (5, 8, 8, 3)), -1, 1))
 
 
-@pytest.mark.parametrize("kind", ["noise", "v", "x0"])
+@pytest.mark.parametrize("kind", ["noise", "v", "x0", "velocity"])
 def test_loss_is_the_error_of_what_the_network_predicts(kind):
     keys = jax.random.split(KEY, 3)
     x0, noise, output = (jax.random.normal(key, (5, 4, 4, 3)) for key in keys)
     t = jnp.asarray([0, 10, 300, 700, 999])
     prior = jr.Prior(lambda parameters, *_: parameters, output, jr.schedule.linear(), (4, 4, 3), kind)
     alpha_bar = prior.schedule.alpha_bar[t].reshape(-1, 1, 1, 1)
-    wanted = {"noise": noise, "x0": x0, "v": jnp.sqrt(alpha_bar) * noise - jnp.sqrt(1 - alpha_bar) * x0}[kind]
+    v = jnp.sqrt(alpha_bar) * noise - jnp.sqrt(1 - alpha_bar) * x0
+    wanted = {"noise": noise, "x0": x0, "v": v, "velocity": noise - x0}[kind]
     plain = single.losses(prior, x0, noise, t)
     np.testing.assert_allclose(plain, jnp.mean((output - wanted) ** 2, axis=(1, 2, 3)), rtol=2e-3)
     snr = (alpha_bar / (1 - alpha_bar)).ravel()
-    weight = {"noise": 1 / snr, "v": 1 / (snr + 1), "x0": 1.0}[kind] * jnp.minimum(snr, 5)  # Hang et al., section 3.4
+    seen = {"noise": 1 / snr, "v": 1 / (snr + 1), "x0": 1.0, "velocity": 1 / (1 + snr**0.5) ** 2}[kind]
+    weight = seen * jnp.minimum(snr, 5)  # Hang et al., section 3.4
     np.testing.assert_allclose(single.losses(prior, x0, noise, t, 5.0), weight * plain, rtol=1e-3)
 
 
@@ -134,6 +137,22 @@ def test_a_killed_training_goes_on_with_equal_losses(affine_prior, album, tmp_pa
     jax.tree.map(np.testing.assert_array_equal, rest.prior.parameters, whole.prior.parameters)
     with pytest.raises(InputError, match="another run"):
         train(affine_prior, album, KEY, dataclasses.replace(SHORT, learning_rate=0.1), checkpoint=tmp_path / "run")
+
+
+def test_a_flow_learns_its_data(album):
+    """Data without spread: the velocity is (x - mean) / u, whose only weights are the mean."""
+    levels = jr.schedule.flow()
+    u = flow_times(levels.alpha_bar)
+
+    def network(parameters, x, t, label, key):
+        return (x - parameters["mean"]) / u[t].reshape(-1, 1, 1, 1)
+
+    fresh = jr.Prior(network, {"mean": jnp.zeros((8, 8, 3))}, levels, (8, 8, 3), "velocity")
+    settings = Training(steps=150, batch_size=4, learning_rate=0.05, warmup=0, average=0.0, flip=False, anneal="linear")
+    trained = train(fresh, np.broadcast_to(album[:1], album.shape).copy(), KEY, settings).prior
+    np.testing.assert_allclose(trained.parameters["mean"], album[0], atol=0.05)
+    noise = jax.random.normal(KEY, (8, 8, 3))
+    np.testing.assert_allclose(jr.unroll(trained, noise, skip=50, clip=False), trained.parameters["mean"], atol=0.01)
 
 
 def test_what_cannot_be_meant_is_said(affine_prior, album):
