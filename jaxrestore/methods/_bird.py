@@ -103,5 +103,5 @@ def bird(
         restarts=restarts,
         combine=combine,
     )
-    parts = parts_of(chosen, stop)
-    return Bird(prior=prior, operator=operator, sigma_y=jnp.float32(sigma_y), optimizer=optimizer, **parts)
+    parts = parts_of(prior, chosen, stop)
+    return Bird(operator=operator, sigma_y=jnp.float32(sigma_y), optimizer=optimizer, **parts)

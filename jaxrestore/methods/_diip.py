@@ -84,5 +84,5 @@ def diip(
         restarts=restarts,
         combine=combine,
     )
-    parts = parts_of(chosen, stop)
-    return Diip(prior=prior, operator=Identity(), sigma_y=jnp.float32(sigma_y), optimizer=optimizer, **parts)
+    parts = parts_of(prior, chosen, stop)
+    return Diip(operator=Identity(), sigma_y=jnp.float32(sigma_y), optimizer=optimizer, **parts)

@@ -195,7 +195,6 @@ def invert2restore(
         blind_rounds(prior, blind.strength, blind.untypical, blind.noisy)  # raises where it can't be
         start = Origin(jnp.float32(chosen.fresh), blind)
     return PartiallyBlind(
-        prior=prior,
         operator=operator,
         sigma_y=jnp.float32(sigma_y),
         optimizer=optimizer,
@@ -205,7 +204,7 @@ def invert2restore(
         rectify_every=chosen.rectify_every,
         spread=jnp.float32(chosen.spread),
         origin=start,
-        **parts_of(chosen, stop),
+        **parts_of(prior, chosen, stop),
     )
 
 

@@ -116,5 +116,5 @@ def shred(
         restarts=restarts,
         combine=combine,
     )
-    parts = parts_of(chosen, stop)
-    return Shred(prior=prior, operator=operator, sigma_y=jnp.float32(sigma_y), optimizer=optimizer, **parts)
+    parts = parts_of(prior, chosen, stop)
+    return Shred(operator=operator, sigma_y=jnp.float32(sigma_y), optimizer=optimizer, **parts)

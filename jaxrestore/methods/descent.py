@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxrestore._pytree import register
 from jaxrestore.diffusion.ddim import GradientMode, unroll
+from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import GridName
 from jaxrestore.methods.contract import Method
 from jaxrestore.methods.operator_steps import GaussNewton
@@ -68,9 +69,6 @@ class Descent(Method):
     loss: Loss = field(default="mean_square", metadata={"static": True})
     decay: Decay = field(default="constant", metadata={"static": True})  # of the rates, over the iterations
     optimizer: optax.GradientTransformation | None = field(default=None, metadata={"static": True})
-
-    def __post_init__(self) -> None:
-        self.prior.check_reaches_noise()
 
     def init(self, y: Array, key: Array) -> DescentState:
         """Noise from N(0, I); the operator's unknown leaves as they are, or as y says (`operators.begin`)."""
@@ -138,12 +136,15 @@ class Descent(Method):
         return optax.partition({name: optax.adam(rate) for name, rate in rates.items()}, {name: name for name in rates})
 
 
-def parts_of(settings: Settings, stop: Rule | None) -> dict[str, Any]:
-    """The fields of a `Descent` that settings decide, and its rule: the one given, or theirs."""
+def parts_of(prior: Prior, settings: Settings, stop: Rule | None) -> dict[str, Any]:
+    """The fields of a `Descent` that settings decide, its prior, and its rule: the one given, or theirs. InputError for a
+    prior that generates nothing from pure noise."""
+    prior.check_reaches_noise()
     steps = None
     if settings.operator_every:
         steps = GaussNewton(jnp.float32(settings.damping), settings.operator_every, settings.operator_from)
     return {
+        "prior": prior,
         "noise_lr": jnp.float32(settings.noise_lr),
         "operator_lr": jnp.float32(settings.operator_lr),
         "operator_steps": steps,

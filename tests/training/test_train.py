@@ -1,6 +1,7 @@
 """Losses, the step, and the loop around it: equal however it is divided, killed and resumed."""
 
 import dataclasses
+import inspect
 import os
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from golden_files import arrays, channels_last, config, prior
+from conftest import mean_prior
+from golden_files import arrays, config, prior
 
 import jaxrestore as jr
 from jaxrestore.diffusion.denoisers import flow_times
@@ -26,30 +28,33 @@ SHORT = Training(steps=6, batch_size=4, learning_rate=1e-2, warmup=2, average=0.
 
 @pytest.fixture(scope="module")
 def album():
-    return np.asarray(jnp.clip(0.3 + 0.2 * jax.random.normal(jax.random.key(1), (5, 8, 8, 3)), -1, 1))
+    return np.clip(0.3 + 0.2 * np.random.default_rng(1).standard_normal((5, 8, 8, 3), np.float32), -1, 1)
+
+
+def given_output(parameters, x, t, label, key):
+    return parameters
 
 
 @pytest.mark.parametrize("kind", ["noise", "v", "x0", "velocity"])
 def test_loss_is_the_error_of_what_the_network_predicts(kind):
-    keys = jax.random.split(KEY, 3)
-    x0, noise, output = (jax.random.normal(key, (5, 4, 4, 3)) for key in keys)
-    t = jnp.asarray([0, 10, 300, 700, 999])
-    prior = jr.Prior(lambda parameters, *_: parameters, output, jr.schedule.linear(), (4, 4, 3), kind)
-    alpha_bar = prior.schedule.alpha_bar[t].reshape(-1, 1, 1, 1)
-    v = jnp.sqrt(alpha_bar) * noise - jnp.sqrt(1 - alpha_bar) * x0
+    x0, noise, output = np.random.default_rng(3).standard_normal((3, 5, 4, 4, 3), np.float32)
+    t, schedule = np.array([0, 10, 300, 700, 999]), jr.schedule.linear()
+    prior = jr.Prior(given_output, jax.device_put(output), schedule, (4, 4, 3), kind)
+    alpha_bar = np.asarray(schedule.alpha_bar)[t].reshape(-1, 1, 1, 1)
+    v = np.sqrt(alpha_bar) * noise - np.sqrt(1 - alpha_bar) * x0
     wanted = {"noise": noise, "x0": x0, "v": v, "velocity": noise - x0}[kind]
-    plain = single.losses(prior, x0, noise, t)
-    np.testing.assert_allclose(plain, jnp.mean((output - wanted) ** 2, axis=(1, 2, 3)), rtol=2e-3)
+    plain, weighted = jax.jit(lambda *given: (single.losses(*given), single.losses(*given, 5.0)))(prior, x0, noise, t)
+    np.testing.assert_allclose(plain, np.mean((output - wanted) ** 2, axis=(1, 2, 3)), rtol=2e-3)
     snr = (alpha_bar / (1 - alpha_bar)).ravel()
     seen = {"noise": 1 / snr, "v": 1 / (snr + 1), "x0": 1.0, "velocity": 1 / (1 + snr**0.5) ** 2}[kind]
-    weight = seen * jnp.minimum(snr, 5)  # Hang et al., section 3.4
-    np.testing.assert_allclose(single.losses(prior, x0, noise, t, 5.0), weight * plain, rtol=1e-3)
+    weight = seen * np.minimum(snr, 5)  # Hang et al., section 3.4
+    np.testing.assert_allclose(weighted, weight * plain, rtol=1e-3)
 
 
 def test_a_network_with_a_variance_output_has_the_published_hybrid_loss():
     data, about = arrays("ancestral", "steps.npz"), config("adm_uncond")
-    x0, noise = (channels_last(data[f"linear.train_{name}"]) for name in ("x0", "noise"))
-    found = single.losses(prior(about, about["tensors"]), x0, noise, jnp.asarray(data["linear.t"]))
+    x0, noise = (np.moveaxis(data[f"linear.train_{name}"], -3, -1) for name in ("x0", "noise"))
+    found = jax.jit(single.losses)(prior(about, about["tensors"]), x0, noise, data["linear.t"])
     np.testing.assert_allclose(found, data["linear.train_loss"], rtol=2e-3)
 
 
@@ -114,7 +119,7 @@ def test_the_loss_falls_and_the_caller_keeps_its_weights(affine_prior, album):
     assert done.losses.shape == (40,)
     assert done.losses[-10:].mean() < 0.8 * done.losses[:5].mean()
     jax.tree.map(np.testing.assert_array_equal, before, affine_prior.parameters)
-    moved = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), done.prior.parameters, before)
+    moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), done.prior.parameters, before)
     assert max(jax.tree.leaves(moved)) > 1e-3
 
 
@@ -172,13 +177,14 @@ def test_what_cannot_be_meant_is_said(affine_prior, album):
         train(affine_prior, album[:, :4], KEY, SHORT)
 
 
-SHARDED = """
+SHARDED = f"""
 import sys
-import conftest, jax, numpy as np
-from test_train import KEY, SHORT, train
-from jaxrestore.training.loop import devices_for
-prior = conftest.mean_prior()
-print(len(devices_for(4)), len(devices_for(6)), *train(prior, np.load(sys.argv[1]), KEY, SHORT).losses)
+import jax, jax.numpy as jnp, numpy as np, jaxrestore as jr
+from jaxrestore.training.loop import devices_for, train
+from jaxrestore.training.steps import Training
+{inspect.getsource(mean_prior)}
+losses = train(mean_prior(), np.load(sys.argv[1]), jax.random.key(3), {SHORT}).losses
+print(len(devices_for(4)), len(devices_for(6)), *losses)
 """
 
 
@@ -187,11 +193,7 @@ def test_devices_share_a_batch(affine_prior, album, tmp_path):
     np.save(tmp_path / "album.npy", album)
     command = [sys.executable, "-c", SHARDED, str(tmp_path / "album.npy")]
     forced = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
-    environment = {
-        **os.environ,
-        **forced,
-        "PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{Path(__file__).parent.parent}",
-    }
+    environment = {**os.environ, **forced, "PYTHONPATH": str(Path(jr.__file__).parents[1])}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     devices, divisors, *losses = done.stdout.split()
