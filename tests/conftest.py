@@ -21,6 +21,7 @@ import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+from closed_forms import mean_prior  # noqa: E402
 from hypothesis import settings  # noqa: E402
 from PIL import Image  # noqa: E402
 
@@ -50,17 +51,6 @@ def tiny():
     )
     parameters = network.init(jax.random.key(0))
     return jr.Prior(network, parameters, jr.schedule.linear(), (16, 16, 3), name="tiny")
-
-
-def mean_prior():
-    """A prior of 8x8 whose only weights are the mean of its data, which have no spread: trained in milliseconds."""
-
-    def network(parameters, x, t, label, key):
-        alpha_bar = schedule.alpha_bar[t].reshape(-1, 1, 1, 1)
-        return (x - jnp.sqrt(alpha_bar) * parameters["mean"]) / jnp.sqrt(1 - alpha_bar)
-
-    schedule = jr.schedule.linear()
-    return jr.Prior(network, {"mean": jnp.zeros((8, 8, 3))}, schedule, (8, 8, 3))
 
 
 @pytest.fixture(scope="session")

@@ -156,7 +156,7 @@ def restoration_plan(flags: RestorationFlags) -> Plan:
 def grey_levels(level: float) -> float:
     """So many grey levels of 255, in units of [-1, 1]: what the library calls sigma_y of noise on an image.
 
-    >>> grey_levels(51)
+    >>> grey_levels(51.0)
     0.4
     """
     return 2 * level / 255

@@ -96,7 +96,7 @@ def write_restoration(
     (['run.json', 'x.png', 'x_strip.png', 'x_uncertainty.png'], 'all 5 iterations were run')
     """
     files = files if isinstance(files, Files) else Files.beside(files)
-    solve.record.unlink(missing_ok=True)  # of another run, whose image this one would be taken for
+    files.record.unlink(missing_ok=True)  # of another run, whose image this one would be taken for
     image, record = np.asarray(result.image), dict(about or {})
     if not np.all(np.isfinite(image)):
         raise ImageError(f"{record.get('input', files.image)}: the restoration failed, {result.message}.")
@@ -125,7 +125,7 @@ def write_restoration(
         psnr = float(metrics.psnr(stored, truth))
         record |= {"psnr": psnr if math.isfinite(psnr) else "infinite", "ssim": float(metrics.ssim(stored, truth))}
     write_image(files.image, image)
-    write_json(solve.record, record)
+    write_json(files.record, record)
     return record
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxrestore.files import record as outputs
 from jaxrestore.files.images import read_image
+from jaxrestore.solve import record as outputs
 
 FAST = ("--iterations", 2, "--preset", "published", "--task", "denoise")
 

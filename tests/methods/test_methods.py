@@ -1,6 +1,7 @@
 """SHRED and BIRD on the closed-form prior: what they reach, and that they compose as pure functions."""
 
 import dataclasses
+import functools
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -148,8 +149,13 @@ def test_vmap_over_noises_and_over_rates(gaussian, image):
     y = method.operator(image)
     keys = jax.random.split(jax.random.key(0), 3)
     rates = jnp.array([*[method.noise_lr] * 3, 0.003, 0.03])
-    runs = jax.jit(jax.vmap(lambda key, rate: jr.run(dataclasses.replace(method, noise_lr=rate), y, key)))
-    many, alone = runs(keys[jnp.array([0, 1, 2, 0, 0])], rates), jax.jit(jr.run)
+
+    @jax.jit
+    @functools.partial(jax.vmap, in_axes=(None, None, 0, 0))
+    def runs(method, y, key, rate):
+        return jr.run(dataclasses.replace(method, noise_lr=rate), y, key)
+
+    many, alone = runs(method, y, keys[jnp.array([0, 1, 2, 0, 0])], rates), jax.jit(jr.run)
     for i in range(3):
         np.testing.assert_allclose(many.image[i], alone(method, y, keys[i]).image, atol=1e-5)
     assert many.data_term[4] < many.data_term[3]

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import mean_prior
+from closed_forms import mean_prior
 from golden_files import arrays, config, prior
 
 import jaxrestore as jr
