@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from flowers import Problem
 
-from jaxrestore.metrics.fidelity import estimate_noise_level
+from jaxrestore.metrics.fidelity import estimate_sigma_y
 from jaxrestore.operators import Mask, ParallelBeam, kernels_of
 
 
@@ -17,7 +17,7 @@ def references(problem: Problem) -> dict[str, np.ndarray]:
     task, truth, y = problem.task, problem.truth, np.asarray(problem.y)
     unit = (y + 1) / 2
     if task == "denoise":
-        sigma = float(estimate_noise_level(problem.y)) / 2
+        sigma = float(estimate_sigma_y(problem.y)) / 2
         fast = {"patch_size": 5, "patch_distance": 7, "channel_axis": -1}
         return {
             "non-local means": 2 * restoration.denoise_nl_means(unit, h=0.8 * sigma, sigma=sigma, **fast) - 1,

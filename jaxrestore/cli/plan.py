@@ -92,7 +92,7 @@ class Plan:
         """The rms noise of a batch of measurements, told or estimated from the first."""
         if self.sigma != "auto":
             return sigma_of(operator, self.sigma, y[0])
-        level = metrics.estimate_noise_level(y[0], selected(operator, jnp.ones_like(y[0])))
+        level = metrics.estimate_sigma_y(y[0], selected(operator, jnp.ones_like(y[0])))
         if not bool(jnp.isfinite(level)):
             raise InputError("--noise-level auto finds no 2 x 2 pixels that are all known: give a number.")
         return sigma_of(operator, level, y[0])

@@ -3,7 +3,7 @@
 from jaxrestore.metrics.distributions import features_of, frechet_distance, kernel_distance, moments
 from jaxrestore.metrics.fidelity import (
     data_residual,
-    estimate_noise_level,
+    estimate_sigma_y,
     gradient_deviation,
     kernel_similarity,
     psnr,
@@ -18,7 +18,7 @@ from jaxrestore.metrics.perceptual import Lpips, load_lpips
 __all__ = [
     "Lpips",
     "data_residual",
-    "estimate_noise_level",
+    "estimate_sigma_y",
     "features_of",
     "frechet_distance",
     "gradient_deviation",

@@ -116,16 +116,14 @@ def kernel_similarity(a: Float[Array, "ka la"], b: Float[Array, "kb lb"]) -> Arr
     return jnp.max(jnp.fft.irfft2(product, size)) / jnp.sqrt(jnp.sum(a**2) * jnp.sum(b**2))
 
 
-def estimate_noise_level(
-    image: Float[Array, "*b h w c"], known: Float[Array, "h w k"] | None = None
-) -> Float[Array, "*b"]:
+def estimate_sigma_y(image: Float[Array, "*b h w c"], known: Float[Array, "h w k"] | None = None) -> Float[Array, "*b"]:
     """The standard deviation of white noise in an image, in units of [-1, 1], from the image alone.
 
     Median absolute value of the diagonal Haar details over 0.6745 (Donoho & Johnstone 1994): edges are few, noise is
     everywhere. Sides are cut to even numbers; with a mask `known`, only 2 x 2 blocks that are wholly known count.
 
     >>> noise = 0.1 * jax.random.normal(jax.random.key(0), (64, 64, 3))
-    >>> bool(abs(estimate_noise_level(noise) - 0.1) < 0.005)
+    >>> bool(abs(estimate_sigma_y(noise) - 0.1) < 0.005)
     True
     """
     h, w = image.shape[-3] // 2 * 2, image.shape[-2] // 2 * 2

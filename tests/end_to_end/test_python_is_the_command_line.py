@@ -27,7 +27,7 @@ def generated(size=3):
 
 
 def noise_in(y):
-    return jr.metrics.estimate_noise_level(jnp.asarray(y))
+    return jr.metrics.estimate_sigma_y(jnp.asarray(y))
 
 
 def bird(prior, operator, y):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from jaxrestore.files.images import PHOTOGRAPH, read_image, write_image
+
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", README, re.DOTALL)
@@ -32,11 +34,13 @@ def test_commands(tmp_path):
 
 @pytest.mark.slow
 def test_python_examples(tmp_path):
-    """One after the other, as they are read; both short."""
+    """One after the other, as they are read; all short."""
     examples = [block for kind, block in BLOCKS if kind == "python"]
-    assert [len(re.findall(r"^.+$", block, re.MULTILINE)) <= 15 for block in examples] == [True, True]
+    assert [len(re.findall(r"^.+$", block, re.MULTILINE)) <= 15 for block in examples] == [True] * 3
+    write_image(tmp_path / "out" / "noisy.png", read_image(PHOTOGRAPH, (64, 64), "crop"))  # the commands' above
     (tmp_path / "example.py").write_text("".join(examples))
     done = subprocess.run(["python", "example.py"], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert (tmp_path / "out" / "sharp.png").is_file()
     assert 0 < float(done.stdout.split()[-1]) < 2  # the strength of the vignette: 0.8 in truth
 
 

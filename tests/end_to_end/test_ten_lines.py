@@ -37,7 +37,7 @@ def test_the_ten_lines(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out == "all 60 iterations were run\n"
     assert Image.open("sharp.png").size == (64, 64)
     assert names["method"].restarts == 2
-    blurred = jr.metrics.psnr(names["y"], clean)
+    blurred = jr.metrics.psnr(jax.numpy.asarray(names["y"]), clean)
     image, reference = jr.metrics.registered(names["result"].image, clean)
     assert jr.metrics.psnr(image, reference) > blurred
     assert names["many"].image.shape == (2, 64, 64, 3)

@@ -69,7 +69,7 @@ def test_gradient_deviation_is_that_of_a_convolution_by_hand(pair):
 def test_noise_level_is_estimated_from_the_image_alone():
     rows, columns = np.meshgrid(np.linspace(-0.8, 0.8, 65), np.linspace(-0.5, 0.5, 65), indexing="ij")
     noisy = (rows * columns).astype(np.float32)[..., None] + 0.1 * drawn(0, 65, 65, 3)
-    found, known = jax.jit(metrics.estimate_noise_level), np.ones((65, 65, 1), np.float32)
+    found, known = jax.jit(metrics.estimate_sigma_y), np.ones((65, 65, 1), np.float32)
     np.testing.assert_allclose(found(noisy), 0.1, rtol=0.1)
     known[:, :40] = 0
     np.testing.assert_allclose(found(known * noisy, known), 0.1, rtol=0.1)

@@ -192,7 +192,8 @@ def test_devices_share_a_batch(affine_prior, album, tmp_path):
     """In a process of its own: devices are made once."""
     np.save(tmp_path / "album.npy", album)
     command = [sys.executable, "-c", SHARDED, str(tmp_path / "album.npy")]
-    forced = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
+    forced = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     environment = {**os.environ, **forced, "PYTHONPATH": str(Path(jr.__file__).parents[1])}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
