@@ -71,7 +71,13 @@ def begin(method: Method, y: Array, keys: Array) -> Search:
     infinite, zero = jnp.full(n, jnp.inf), jnp.zeros(n, jnp.int32)
     memory = method.stop.start(shapes.image.shape[1:])
     memory = jax.tree.map(lambda leaf: jnp.tile(leaf, (n, *[1] * leaf.ndim)), memory)
-    return Search(state, empty._replace(data_term=infinite), infinite, zero, zero, memory)
+    search = Search(state, empty._replace(data_term=infinite), infinite, zero, zero, memory)
+    return jax.tree.map(_strong, search)
+
+
+def _strong(leaf: Array) -> Array:
+    """Of its type for good, as an iteration leaves it: a weak one at the start would be another program's."""
+    return jax.lax.convert_element_type(leaf, leaf.dtype) if getattr(leaf, "weak_type", False) else leaf
 
 
 def advance(method: Method, search: Search, y: Array) -> Search:
