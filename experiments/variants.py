@@ -16,6 +16,7 @@ from workers import Row
 
 import jaxrestore as jr
 from jaxrestore.methods.settings import Preset, values_of
+from jaxrestore.solve.tuning import evaluations
 
 METHODS = {"bird": jr.bird, "shred": jr.shred}
 NOISES = {
@@ -56,8 +57,7 @@ class Variant(NamedTuple):
 
     def evaluations(self) -> int:
         """Network evaluations of one photograph."""
-        settings = self.settings()
-        return settings.iterations * (1000 // settings.skip) * settings.restarts
+        return evaluations(self.settings(), len(flowers.prior().schedule))
 
     def cost(self) -> int:
         """The same in time: an iteration with the full gradient was measured to take five times as long."""

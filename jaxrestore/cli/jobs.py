@@ -25,7 +25,8 @@ from jaxrestore.files.inputs import read_measurement
 from jaxrestore.methods import Method
 from jaxrestore.operators import Operator, default_kernel_size, measure_shape
 from jaxrestore.solve import Restoration, restore
-from jaxrestore.solve.record import Record, image_of, write_restoration
+from jaxrestore.solve.record import Record, write_restoration
+from jaxrestore.solve.result import image_of
 
 
 class Problem(NamedTuple):

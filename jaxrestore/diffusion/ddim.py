@@ -19,7 +19,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxrestore.diffusion.latents import clipped_if
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import GridName, TimeGrid, clean_part, noise_part, time_grid
 from jaxrestore.errors import InputError
@@ -58,7 +57,8 @@ def unroll(
     if prior.latent is None:
         return solve(prior, noise, times, clip=clip, gradient=gradient, label=label)
     latent = solve(prior, noise, times, clip=False, gradient=gradient, label=label)  # latents have no bounds
-    return clipped_if(clip, prior.latent.decode(latent))
+    image = prior.latent.decode(latent)
+    return jnp.clip(image, -1.0, 1.0) if clip else image
 
 
 def descend(
@@ -76,10 +76,7 @@ def descend(
 
     def step(x, time):
         t, alpha_bar, alpha_bar_next = time
-        if gradient == "full":
-            eps = prior.predict_noise(x, t, label)
-        else:  # on the input too: then nothing of the network is kept for the backward pass
-            eps = jax.lax.stop_gradient(prior.predict_noise(jax.lax.stop_gradient(x), t, label))
+        eps = _predicted(prior, x, t, label, gradient)
         x0 = clean_part(x, eps, alpha_bar)
         if gradient == "frozen_v":
             x0 = _with_slope(x0, jnp.sqrt(alpha_bar), x)
@@ -118,10 +115,7 @@ def descend_by_midpoints(
 
     def direction(x: Array, t: Array, alpha_bar: Array) -> tuple[Array, Array]:
         """(x0, noise) at x."""
-        if gradient == "full":
-            eps = prior.predict_noise(x, t, label)
-        else:
-            eps = jax.lax.stop_gradient(prior.predict_noise(jax.lax.stop_gradient(x), t, label))
+        eps = _predicted(prior, x, t, label, gradient)
         x0 = clean_part(x, eps, alpha_bar)
         if clip:
             x0 = jnp.clip(x0, -1.0, 1.0)
@@ -141,6 +135,14 @@ def descend_by_midpoints(
     if gradient == "full":
         step = jax.checkpoint(step, prevent_cse=False)
     return jax.lax.scan(step, x, (times, middle))[0]
+
+
+def _predicted(prior: Prior, x: Array, t: Array, label: Array | None, gradient: GradientMode) -> Array:
+    """The predicted noise: a constant for the derivative, unless that is to be exact."""
+    if gradient == "full":
+        return prior.predict_noise(x, t, label)
+    # on the input, too: then nothing of the network is kept for the backward pass
+    return jax.lax.stop_gradient(prior.predict_noise(jax.lax.stop_gradient(x), t, label))
 
 
 def _with_slope(value: Array, slope: Array, x: Array) -> Array:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxrestore._pytree import register
@@ -73,10 +72,4 @@ class Encoding:
 def latent_space(autoencoder: Any, parameters: Any, height: int, width: int) -> LatentSpace:
     """The latent space of an autoencoder of `networks` (AutoencoderKL, VQModel) for images of that size."""
     shape = autoencoder.latent_shape(height, width)
-    weights = {name: parameters[name] for name in autoencoder.shapes()}
-    return LatentSpace(weights, Decoding(autoencoder), Encoding(autoencoder), shape)
-
-
-def clipped_if(clip: bool, image: Array) -> Array:
-    """The image in [-1, 1], or as it is."""
-    return jnp.clip(image, -1.0, 1.0) if clip else image
+    return LatentSpace(parameters, Decoding(autoencoder), Encoding(autoencoder), shape)

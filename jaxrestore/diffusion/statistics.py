@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxrestore._files import write_json
 from jaxrestore._pytree import register
+from jaxrestore.diffusion.beside import read_beside
 from jaxrestore.errors import PriorError
 
 FILE = "typical.json"
@@ -40,16 +41,9 @@ class NoiseStatistics:
 def read_statistics(folder: Path) -> NoiseStatistics | None:
     """The statistics in a prior's folder, None where there are none; PriorError where the file is damaged."""
     path = folder / FILE
-    try:
-        stored = json.loads(path.read_text())
-    except FileNotFoundError:
+    stored = read_beside(path, FORMAT, "is not a calibration")
+    if stored is None:
         return None
-    except OSError as error:
-        raise PriorError(f"{path} can't be read ({error.strerror}).") from error
-    except (ValueError, RecursionError) as error:
-        raise PriorError(f"{path} is damaged: it is not JSON ({error}).") from error
-    if not isinstance(stored, dict) or stored.get("format") != FORMAT:
-        raise PriorError(f"{path} is not a calibration: its format is not {FORMAT!r}.")
     try:
         arrays = {key: np.asarray(stored[key], np.int32 if key == "depths" else np.float32) for key in AXES}
         counts = {key: int(stored[key]) for key in ("steps", "refinements")}

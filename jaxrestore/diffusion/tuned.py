@@ -13,6 +13,7 @@ from typing import Any
 import jax
 
 from jaxrestore._files import write_json
+from jaxrestore.diffusion.beside import read_beside
 from jaxrestore.errors import PriorError
 
 FILE = "settings.json"
@@ -48,25 +49,24 @@ class Tuned:
         return kinds.get(kind, kinds.get("any"))
 
 
-def read_tuned(folder: Path) -> Tuned:
-    """The settings in a prior's folder, an empty table where there are none; PriorError where the file is damaged."""
-    path = folder / FILE
-    try:
-        stored = json.loads(path.read_text())
-    except FileNotFoundError:
-        return Tuned()
-    except OSError as error:
-        raise PriorError(f"{path} can't be read ({error.strerror}).") from error
-    except (ValueError, RecursionError) as error:
-        raise PriorError(f"{path} is damaged: it is not JSON ({error}).") from error
-    if not isinstance(stored, dict) or stored.get("format") != FORMAT:
-        raise PriorError(f"{path} holds no settings: its format is not {FORMAT!r}.")
-    methods: Any = stored.get("methods")
+def read_stored(path: Path) -> dict[str, Any] | None:
+    """All that a file of settings holds, None where there is no file; PriorError where it is damaged."""
+    stored = read_beside(path, FORMAT, "holds no settings")
+    if stored is None:
+        return None
+    methods = stored.get("methods")
     tables = list(methods.values()) if isinstance(methods, dict) else [None]
     if not all(isinstance(kinds, dict) and all(isinstance(v, dict) for v in kinds.values()) for kinds in tables):
         raise PriorError(f'{path} is damaged: "methods" must hold values by method and kind of problem.')
+    return stored
+
+
+def read_tuned(folder: Path) -> Tuned:
+    """The settings in a prior's folder, an empty table where there are none; PriorError where the file is damaged."""
+    path = folder / FILE
+    stored = read_stored(path)
     try:
-        return Tuned.of(methods)
+        return Tuned() if stored is None else Tuned.of(stored["methods"])
     except ValueError as error:  # JSON as Python reads it has NaN
         raise PriorError(f"{path} is damaged: it holds a number that is not finite.") from error
 

@@ -8,9 +8,9 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.operators.contract import Operator
-from jaxrestore.stopping import AnyOf, Rule
+from jaxrestore.stopping import Rule, never
 
-NEVER = AnyOf(())
+NEVER = never()
 Answer = Literal["last", "best"]
 Combine = Literal["best", "mean"]
 

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from jaxrestore.networks.layers import (
     Layers,
+    ResBlock,
     TimeEmbedding,
     UNet,
     attend,
@@ -59,22 +60,6 @@ def depth_to_space(x: Float[Array, "b h w c"], p: int) -> Float[Array, "b h_ w_ 
     return x.reshape(b, h, w, c // p**2, p, p).transpose(0, 1, 4, 2, 5, 3).reshape(b, h * p, w * p, c // p**2)
 
 
-class _ResBlock(nnx.Module):
-    def __init__(self, layers: Layers, inputs: int, outputs: int):
-        self.norm1, self.conv1 = layers.norm(inputs), layers.conv(inputs, outputs)
-        self.temb_proj = layers.dense(4 * layers.config.ch, outputs)
-        self.norm2, self.conv2 = layers.norm(outputs), layers.conv(outputs, outputs)
-        if inputs != outputs:
-            self.nin_shortcut = layers.conv(inputs, outputs, size=1)
-        self.dropout = layers.dropout()
-
-    def __call__(self, x, temb, key=None):
-        h = self.conv1(nnx.silu(self.norm1(x)))
-        h = h + self.temb_proj(nnx.silu(temb))[:, None, None, :]
-        h = self.conv2(self.dropout(nnx.silu(self.norm2(h)), key))
-        return h + (self.nin_shortcut(x) if hasattr(self, "nin_shortcut") else x)
-
-
 class _Attention(nnx.Module):
     """Self-attention over all positions."""
 
@@ -93,8 +78,8 @@ class _Attention(nnx.Module):
 
 class _Middle(nnx.Module):
     def __init__(self, layers: Layers, channels: int):
-        self.block_1, self.attn_1 = _ResBlock(layers, channels, channels), _Attention(layers, channels)
-        self.block_2 = _ResBlock(layers, channels, channels)
+        self.block_1, self.attn_1 = ResBlock(layers, channels, channels), _Attention(layers, channels)
+        self.block_2 = ResBlock(layers, channels, channels)
 
     def __call__(self, x, temb, key=None):
         return self.block_2(self.attn_1(self.block_1(x, temb, key)), temb, key)
@@ -105,7 +90,7 @@ class _Level(nnx.Module):
 
     def __init__(self, layers: Layers, widths: list[tuple[int, int]], attention: bool, **resample: nnx.Module):
         self.remat = layers.config.remat
-        self.block = numbered(_ResBlock(layers, *width) for width in widths)
+        self.block = numbered(ResBlock(layers, *width) for width in widths)
         if attention:
             self.attn = numbered(_Attention(layers, outputs) for _, outputs in widths)
         for name, module in resample.items():

@@ -14,7 +14,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from jaxrestore.errors import InputError
-from jaxrestore.networks.layers import Layers, UNet, attend, enlarge, numbered, run
+from jaxrestore.networks.layers import Layers, ResBlock, UNet, attend, enlarge, numbered, run
 
 
 @dataclass(frozen=True)
@@ -61,22 +61,6 @@ def sines_and_cosines(t: Array, frequencies: Sequence[float] | np.ndarray) -> Fl
     return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 
 
-class _ResBlock(nnx.Module):
-    def __init__(self, layers: Layers, inputs: int, outputs: int):
-        self.norm1, self.conv1 = layers.norm(inputs), layers.conv(inputs, outputs)
-        self.temb_proj = layers.dense(4 * layers.config.ch, outputs)
-        self.norm2, self.conv2 = layers.norm(outputs), layers.conv(outputs, outputs)
-        if inputs != outputs:
-            self.nin_shortcut = layers.conv(inputs, outputs, size=1)
-        self.dropout = layers.dropout()
-
-    def __call__(self, x, temb, key=None):
-        h = self.conv1(nnx.silu(self.norm1(x)))
-        h = h + self.temb_proj(nnx.silu(temb))[:, None, None, :]
-        h = self.conv2(self.dropout(nnx.silu(self.norm2(h)), key))
-        return h + (self.nin_shortcut(x) if hasattr(self, "nin_shortcut") else x)
-
-
 class _Attention(nnx.Module):
     """Self-attention over all positions, added to its normalised input."""
 
@@ -94,8 +78,8 @@ class _Attention(nnx.Module):
 
 class _Middle(nnx.Module):
     def __init__(self, layers: Layers, channels: int):
-        self.block_1, self.attn_1 = _ResBlock(layers, channels, channels), _Attention(layers, channels)
-        self.block_2 = _ResBlock(layers, channels, channels)
+        self.block_1, self.attn_1 = ResBlock(layers, channels, channels), _Attention(layers, channels)
+        self.block_2 = ResBlock(layers, channels, channels)
 
     def __call__(self, x, temb, key=None):
         return self.block_2(self.attn_1(self.block_1(x, temb, key)), temb, key)
@@ -106,7 +90,7 @@ class _Level(nnx.Module):
 
     def __init__(self, layers: Layers, widths: list[tuple[int, int]], attention: bool, resample: nnx.Module | None):
         self.remat = layers.config.remat
-        self.block = numbered(_ResBlock(layers, *width) for width in widths)
+        self.block = numbered(ResBlock(layers, *width) for width in widths)
         if attention:
             self.attn = numbered(_Attention(layers, outputs) for _, outputs in widths)
         if resample is not None:

@@ -192,3 +192,21 @@ def average(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
     """Half the size, the means of 2 x 2 pixels."""
     b, h, w, c = x.shape
     return x.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
+
+
+class ResBlock(nnx.Module):
+    """Of the DDPM U-Nets (Ho et al. 2020): the time is added between two convolutions."""
+
+    def __init__(self, layers: Layers, inputs: int, outputs: int):
+        self.norm1, self.conv1 = layers.norm(inputs), layers.conv(inputs, outputs)
+        self.temb_proj = layers.dense(4 * layers.config.ch, outputs)
+        self.norm2, self.conv2 = layers.norm(outputs), layers.conv(outputs, outputs)
+        if inputs != outputs:
+            self.nin_shortcut = layers.conv(inputs, outputs, size=1)
+        self.dropout = layers.dropout()
+
+    def __call__(self, x, temb, key=None):
+        h = self.conv1(nnx.silu(self.norm1(x)))
+        h = h + self.temb_proj(nnx.silu(temb))[:, None, None, :]
+        h = self.conv2(self.dropout(nnx.silu(self.norm2(h)), key))
+        return h + (self.nin_shortcut(x) if hasattr(self, "nin_shortcut") else x)

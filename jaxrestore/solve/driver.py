@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from jaxrestore.runtime.checkpoints import Checkpoints, fingerprint
 from jaxrestore.runtime.compiling import outermost
 from jaxrestore.runtime.devices import Devices, divided, everywhere, mesh_of
 from jaxrestore.runtime.progress import progress_bar
-from jaxrestore.solve.result import Restoration, combined
+from jaxrestore.solve.result import Restoration, combined, image_of
 from jaxrestore.solve.search import Search, begin, chunk, finish, is_batched
 from jaxrestore.stopping import Status
 
@@ -100,7 +100,7 @@ def restore(
     every = jax.tree.map(lambda leaf: leaf.reshape(restarts, b, *leaf.shape[1:]), joined)
     keep = not float(method.sigma_y) > 0 if keep_known is None else keep_known
     result = _combined(method, images, every, keep)
-    return result if batched else _alone(result)
+    return result if batched else image_of(result, 0)
 
 
 def _check(method: Method) -> None:
@@ -116,12 +116,6 @@ def _check(method: Method) -> None:
             "With H = identity the restart of the lowest data term is the one that reproduces the noise best: "
             'give the method a sigma_y, or combine="mean".'
         )
-
-
-def _alone(result: Restoration) -> Restoration:
-    """The one image of a batch."""
-    restarts = jax.tree.map(lambda leaf: leaf[:, 0], result.restarts)
-    return replace(jax.tree.map(lambda leaf: leaf[0], replace(result, restarts=None)), restarts=restarts)
 
 
 def _keys(key: Array, b: int, restarts: int) -> Array:

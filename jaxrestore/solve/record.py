@@ -101,7 +101,7 @@ def write_restoration(
     if not np.all(np.isfinite(image)):
         raise ImageError(f"{record.get('input', files.image)}: the restoration failed, {result.message}.")
     clean = None if reference is None else np.asarray(reference)
-    record |= {"method": settings_of(method), "restarts": method.restarts, "combine": method.combine}
+    record |= {"method": plain_settings(method), "restarts": method.restarts, "combine": method.combine}
     if is_blind(method.operator):
         record |= _write_found(files, result.operator)
     if result.restarts is not None:  # before what was measured was put back
@@ -129,18 +129,11 @@ def write_restoration(
     return record
 
 
-def image_of(result: Restoration, index: int) -> Restoration:
-    """The result of one image of a batch, its restarts with it."""
-    restarts = jax.tree.map(lambda leaf: leaf[:, index], result.restarts)
-    alone = jax.tree.map(lambda leaf: leaf[index], dataclasses.replace(result, restarts=None))
-    return dataclasses.replace(alone, restarts=restarts)
-
-
-def settings_of(method: object) -> Record:
+def plain_settings(method: object) -> Record:
     """How a method is set, as JSON can hold it: numbers and words, and those of its parts; not the prior, not the operator.
 
     >>> import jaxrestore as jr
-    >>> settings_of(jr.any_of(jr.plateau(0.01)))
+    >>> plain_settings(jr.any_of(jr.plateau(0.01)))
     {'rules': [{'name': 'Plateau', 'fraction': 0.01, 'patience': 20}]}
     """
     fields = dataclasses.fields(method)  # type: ignore[arg-type]
@@ -153,9 +146,9 @@ def _plain(value: object) -> Any:
     if isinstance(value, jax.Array | np.ndarray):
         return float(f"{value.item():.7g}") if value.ndim == 0 else None  # digits that a float32 has
     if isinstance(value, tuple) and all(dataclasses.is_dataclass(part) for part in value):
-        return [{"name": type(part).__name__, **settings_of(part)} for part in value]
+        return [{"name": type(part).__name__, **plain_settings(part)} for part in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, Prior):
-        return settings_of(value)
+        return plain_settings(value)
     return value if isinstance(value, bool | int | float | str) else None
 
 

@@ -44,6 +44,13 @@ class Restoration:
         return "\n".join(self.messages)
 
 
+def image_of(result: Restoration, index: int) -> Restoration:
+    """The result of one image of a batch, its restarts with it. Pure."""
+    restarts = jax.tree.map(lambda leaf: leaf[:, index], result.restarts)
+    alone = jax.tree.map(lambda leaf: leaf[index], replace(result, restarts=None))
+    return replace(alone, restarts=restarts)
+
+
 def best(result: Restoration) -> Restoration:
     """The restart of the lowest score among those that are finite: its image, noise, operator and numbers. Pure.
 

@@ -3,7 +3,6 @@
 Cost is counted in network evaluations of a restoration: steps of the unroll x iterations x restarts.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +15,8 @@ from jaxtyping import Array, Float
 from jaxrestore import metrics
 from jaxrestore._files import write_json
 from jaxrestore.diffusion.schedule import GridName, grid_times
-from jaxrestore.diffusion.tuned import FORMAT
-from jaxrestore.errors import InputError
+from jaxrestore.diffusion.tuned import FORMAT, read_stored
+from jaxrestore.errors import InputError, PriorError
 from jaxrestore.files.images import as_stored
 from jaxrestore.methods import Method, Settings
 from jaxrestore.methods.settings import values_of
@@ -131,14 +130,9 @@ def chosen(scored: Sequence[Scored]) -> Scored:
 def stored_settings(path: Path) -> dict[str, Any]:
     """What a file of settings holds, or an empty one's beginning; InputError for a file of another kind."""
     try:
-        stored = json.loads(path.read_text())
-    except FileNotFoundError:
-        return {"format": FORMAT, "tuned_on": {}, "methods": {}}
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} can't be read as settings: {error}.") from error
-    if not isinstance(stored, dict) or stored.get("format") != FORMAT or not isinstance(stored.get("methods"), dict):
-        raise InputError(f"{path} holds no settings: its format is not {FORMAT!r}. Nothing is written over it.")
-    return stored
+        return read_stored(path) or {"format": FORMAT, "tuned_on": {}, "methods": {}}
+    except PriorError as error:
+        raise InputError(f"{error} Nothing is written over it.") from error
 
 
 def keep_settings(path: Path, method: str, kind: str, settings: Settings, about: dict[str, Any]) -> None:

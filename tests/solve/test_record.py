@@ -11,7 +11,8 @@ import pytest
 import jaxrestore as jr
 from jaxrestore.errors import ImageError
 from jaxrestore.files.images import read_image
-from jaxrestore.solve.record import Files, image_of, settings_of
+from jaxrestore.solve.record import Files, plain_settings
+from jaxrestore.solve.result import image_of
 
 MASK = jr.Mask(jr.box_mask((8, 8), 3))
 
@@ -72,7 +73,7 @@ def test_scores_are_of_the_image_as_stored(tmp_path, restored):
 
 def test_settings_are_said_with_their_parts(gaussian):
     method = jr.bird(gaussian, MASK, noise_lr=0.05, skip=250, stop=jr.any_of(jr.plateau(0.01), jr.discrepancy()))
-    said = settings_of(method)
+    said = plain_settings(method)
     assert (said["noise_lr"], said["unroll"]["skip"]) == (0.05, 250)
     assert [rule["name"] for rule in said["stop"]["rules"]] == ["Plateau", "Discrepancy"]
     assert not {"prior", "operator", "parameters"} & said.keys()
