@@ -5,7 +5,7 @@ A choice is settled once, from the flags and the prior's settings (settled.py).
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxrestore.cli.flags import AlbumFlags, MethodFlags, as_flag, given
 from jaxrestore.cli.settled import BlindlyDescending, Constructor, Descending, Drawing, Rounds, Settled
@@ -15,6 +15,7 @@ from jaxrestore.methods import (
     Constraint,
     Settings,
     bird,
+    blind_settings,
     diip,
     invert2restore,
     settings_for,
@@ -74,10 +75,12 @@ class Descent(Choice):
 
 @dataclass(frozen=True)
 class BlindRounds(Choice):
-    """Invert2Restore without an operator."""
+    """Invert2Restore without an operator: by the variant that serves the prior, unless the method's name says which."""
+
+    named: bool = False
 
     def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Rounds:
-        return Rounds(settings_for(self.settings, "any", prior))
+        return Rounds(settings_for(self.settings, "any", prior) if self.named else blind_settings(prior))
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,8 @@ ROUNDS = BlindRounds(
     unused=(*ALBUM, "preset", "iterations", "restarts", "combine", "uncertainty", "checkpoint", *DESCENT),
     complaint="--task blind has no use for {} unless --method is diip.",
 )
+LITERAL = replace(ROUNDS, name="invert2restore-literal", settings="invert2restore-literal", named=True)
 GEN2RES = Regeneration(
     "gen2res", "gen2res", blind=True, unused=DESCENT, complaint="--method gen2res has no use for {}."
 )
-CHOICES: tuple[Choice, ...] = (BIRD, SHRED, JOINT, ROUNDS, DIIP, GEN2RES)
+CHOICES: tuple[Choice, ...] = (BIRD, SHRED, JOINT, ROUNDS, LITERAL, DIIP, GEN2RES)

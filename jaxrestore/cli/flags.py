@@ -73,9 +73,10 @@ class DegradationFlags(OperatorFlags):
 class MethodFlags:
     """How `restore` uses a method."""
 
-    method: Literal["bird", "shred", "diip", "invert2restore", "gen2res"] | None = None
+    method: Literal["bird", "shred", "diip", "invert2restore", "invert2restore-literal", "gen2res"] | None = None
     """The method; `bird` keeps the noise on its sphere, invert2restore its patches near theirs. Default: the task's. For the
-    task blind there are invert2restore, diip, and gen2res, which fine-tunes the prior and draws the image anew."""
+    task blind there are invert2restore (calibrated where the prior has been, else literal), invert2restore-literal, diip, and
+    gen2res, which fine-tunes the prior and draws the image anew."""
     preset: str | None = None
     """Settings: "published" for the papers', "prior" for those that lie beside the prior, "general" for the same on any task.
     Default: the prior's, where it has any for the method, else the published ones."""

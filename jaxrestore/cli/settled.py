@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Array
 
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.methods import BlindSettings, Constraint, Method, Settings, gen2res, invert2restore
+from jaxrestore.methods import BlindSettings, Constraint, LiteralSettings, Method, Settings, gen2res, invert2restore
 from jaxrestore.methods.contract import Combine
 from jaxrestore.methods.settings import values_of
 from jaxrestore.operators import Operator
@@ -82,7 +82,7 @@ class BlindlyDescending(Descending):
 class Rounds:
     """Invert2Restore without an operator: it searches nothing, and has one answer."""
 
-    settings: BlindSettings
+    settings: BlindSettings | LiteralSettings
     restarts: int = 1
     combine: Combine = "best"
     operator_settings: Settings = TOLD_NOTHING

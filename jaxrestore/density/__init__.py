@@ -1,6 +1,7 @@
 """How typical a noise is, and how to make it so."""
 
 from jaxrestore.density.corrections import mean_and_norm, mix, mix_until, rank_gaussian, sphere, whiten_bands
+from jaxrestore.density.excess import excess_p_values, without_excess
 from jaxrestore.density.gaussian import Terms, objective, terms
 from jaxrestore.density.normality import PValues, flagged, patch_tests
 from jaxrestore.density.rectification import Rectified, Strength, correct, descend_objective, rectify
@@ -15,6 +16,7 @@ __all__ = [
     "correct",
     "descend_objective",
     "deviation",
+    "excess_p_values",
     "flagged",
     "mean_and_norm",
     "mix",
@@ -27,4 +29,5 @@ __all__ = [
     "sphere",
     "terms",
     "whiten_bands",
+    "without_excess",
 ]

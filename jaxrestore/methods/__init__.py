@@ -8,11 +8,12 @@ from jaxrestore.methods import _bird, _diip, _gen2res, _invert2restore, _shred
 from jaxrestore.methods._bird import Bird, bird
 from jaxrestore.methods._diip import Diip, diip
 from jaxrestore.methods._gen2res import Constraint, Gen2Res, Guidance, gen2res
-from jaxrestore.methods._invert2restore import PartiallyBlind, invert2restore
+from jaxrestore.methods._invert2restore import PartiallyBlind, blind_settings, invert2restore
 from jaxrestore.methods._shred import Shred, shred
 from jaxrestore.methods.blind import BlindSettings, Invert2Restore
 from jaxrestore.methods.contract import Method
 from jaxrestore.methods.settings import JointSettings, Settings, settings_of
+from jaxrestore.methods.uncalibrated import LiteralInvert2Restore, LiteralSettings
 
 PUBLISHED: dict[str, dict[str, Any]] = {
     "bird": _bird.PUBLISHED,
@@ -20,6 +21,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "diip": _diip.PUBLISHED,
     "invert2restore": _invert2restore.PUBLISHED,
     "invert2restore-blind": _invert2restore.PUBLISHED_BLIND,
+    "invert2restore-literal": _invert2restore.PUBLISHED_LITERAL,
     "gen2res": _gen2res.PUBLISHED,
 }
 
@@ -56,11 +58,14 @@ __all__ = [
     "Guidance",
     "Invert2Restore",
     "JointSettings",
+    "LiteralInvert2Restore",
+    "LiteralSettings",
     "Method",
     "PartiallyBlind",
     "Settings",
     "Shred",
     "bird",
+    "blind_settings",
     "diip",
     "gen2res",
     "invert2restore",

@@ -1,0 +1,120 @@
+"""Invert2Restore's three stages to the letter, for any prior at once: no photographs, no statistics, nothing told.
+
+The image is inverted to its noise, the part of the noise that fails a test of normality is replaced by the nearest that
+passes (`density.without_excess`), and the image is generated from it. What the paper leaves open is our reading:
+
+- how deep: to where the noise is twice as strong as the picture. There a picture that is not a clean one can still become
+  one; nearer to T it becomes another, and at small t what was added stays.
+- which failures: too much energy alone, since clean pictures' own noise has too little in places.
+- how often: again while the noise as a whole lies outside the shell on which N(0, I) has its mass. White noise is too loud
+  to be gone at once; a codec, rain and a clean picture never come to a second round.
+
+Nothing is drawn at random. `docs/faces.md` has what it reaches.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxrestore._pytree import register
+from jaxrestore.density.excess import without_excess
+from jaxrestore.density.typical import PATCH, noise_of
+from jaxrestore.diffusion.ddim import descend
+from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.schedule import Schedule, partial_grid
+from jaxrestore.errors import InputError
+from jaxrestore.methods.contract import Method
+from jaxrestore.operators import Identity
+
+
+class Stage(NamedTuple):
+    image: Float[Array, "h w c"]
+    norm: Array  # [] of the noise that was rectified last, over sqrt(d); infinite before the first round
+
+
+class Rectification(NamedTuple):
+    image: Float[Array, "h w c"]
+    noise: Float[Array, "h w c"]  # rectified
+    data_term: Array  # [] mean square of the image's distance from y
+    norm: Array  # [] of the noise before, over sqrt(d)
+
+
+@dataclass(frozen=True)
+class LiteralSettings:
+    """How deep, how finely, and at which level of the test."""
+
+    noise_to_signal: float = 2.0  # sqrt((1 - ab) / ab) at the depth; the schedule's last time where it ends before that
+    p: float = 0.5
+    patch: int = PATCH
+    steps: int = 30
+    refinements: int = 2
+    rounds: int = 3  # at most
+
+
+@register
+@dataclass(frozen=True, kw_only=True)
+class LiteralInvert2Restore(Method):
+    """Invert, rectify, generate; `invert2restore` makes it. Its operator is the identity, its iterations are the rounds.
+
+    Cost of a round: steps (2 + refinements) network evaluations.
+    """
+
+    noise_to_signal: Any
+    p: Any
+    patch: int = field(default=PATCH, metadata={"static": True})
+    steps: int = field(default=30, metadata={"static": True})
+    refinements: int = field(default=2, metadata={"static": True})
+
+    def init(self, y: Array, key: Array) -> Stage:
+        """From y alone: the key is of no use to it."""
+        return Stage(y, jnp.float32(jnp.inf))
+
+    def step(self, state: Stage, y: Array) -> tuple[Stage, Rectification]:
+        """A round."""
+        depth = depth_of(self.prior.schedule, self.noise_to_signal)
+        noise = noise_of(self.prior, state.image, depth, self.steps, self.refinements)
+        rectified = without_excess(noise, self.p, self.patch)
+        x = self.prior.schedule.diffuse(state.image, rectified, depth)
+        grid = partial_grid(self.prior.schedule, depth, self.steps)
+        image = jnp.clip(descend(self.prior, x, grid, clip=False), -1.0, 1.0)
+        norm = jnp.sqrt(jnp.mean(noise**2))
+        return Stage(image, norm), Rectification(image, rectified, jnp.mean((image - y) ** 2), norm)
+
+    def finished(self, state: Stage) -> Array:
+        """Whether the noise lay within the shell: its norm is that of N(0, I) within three deviations, or less."""
+        return state.norm <= 1 + 3 / jnp.sqrt(2.0 * state.image.size)
+
+    def score(self, iterate: Rectification) -> Array:
+        """How loud the noise still was: there is nothing random of which a best could be chosen."""
+        return iterate.norm
+
+
+def depth_of(schedule: Schedule, noise_to_signal: Any) -> Array:
+    """The time, from 1 on, at which the noise is so many times as strong as the picture.
+
+    >>> import jaxrestore as jr
+    >>> int(depth_of(jr.schedule.linear(), 2.0))
+    388
+    """
+    ratio = jnp.sqrt((1 - schedule.alpha_bar) / schedule.alpha_bar)
+    return jnp.maximum(1, jnp.argmin(jnp.abs(jnp.log(ratio) - jnp.log(noise_to_signal)))).astype(jnp.int32)
+
+
+def literal(prior: Prior, settings: LiteralSettings) -> LiteralInvert2Restore:
+    """The method of those settings; InputError for a prior of latents, whose images can't be inverted."""
+    if prior.latent is not None:
+        raise InputError(
+            f"The prior {prior.name!r} is one of latents: give invert2restore an operator (Identity() for none)."
+        )
+    return LiteralInvert2Restore(
+        prior=prior,
+        operator=Identity(),
+        noise_to_signal=jnp.float32(settings.noise_to_signal),
+        p=jnp.float32(settings.p),
+        patch=settings.patch,
+        steps=settings.steps,
+        refinements=settings.refinements,
+        iterations=settings.rounds,
+    )
