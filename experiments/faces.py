@@ -12,6 +12,7 @@ for a GPU, with `--batch 8`.
 
 import argparse
 import dataclasses
+import itertools
 import time
 from functools import partial
 from pathlib import Path
@@ -31,27 +32,25 @@ from jaxrestore.methods.settings import values_of
 from jaxrestore.solve.tuning import evaluations
 
 METHODS = {"bird": jr.bird, "shred": jr.shred, "invert2restore": jr.invert2restore}
-BLIND = "invert2restore-blind"  # told nothing; where anything is left of the picture
+BLIND = "invert2restore-literal"  # told nothing
+TOLD_NOTHING = ("noise", "jpeg", "blur")  # where all of the picture is there
 KINDS = {"noise": "denoise", "box": "inpaint", "reduction": "super-resolution", "blur": "blind-deblur", "jpeg": "jpeg"}
 
 
 def planned(options: argparse.Namespace, prior: jr.Prior) -> list[tuple[Row, Any]]:
     """What a stage measures: how a row is known, and the settings as the method takes them."""
-    tuning = options.stage == "tune"
-    plan = []
-    for name in options.problem:
-        for method in options.method:
-            if tuning:
-                tried = candidates(method, KINDS[name])
-            elif method == BLIND:
-                tried = {"its own": jr.settings_for(BLIND, "any", prior)} if name in ("noise", "jpeg", "blur") else {}
-            else:
-                tried = {"its own": jr.settings_for(method, KINDS[name], prior, "prior")}
-            half, count = ("tuning", options.tuning) if tuning else ("test", options.count)
-            for label, settings in tried.items():
-                about = {"half": half, "problem": name, "method": method, "label": label}
-                values = values_of(settings)
-                plan += [({**about, "settings": values, "face": face}, settings) for face in range(count)]
+    tuning, plan = options.stage == "tune", []
+    half, count = ("tuning", options.tuning) if tuning else ("test", options.count)
+    for name, method in itertools.product(options.problem, options.method):
+        if method == BLIND:
+            tried = {} if tuning or name not in TOLD_NOTHING else {"its own": jr.settings_for(BLIND, "any", prior)}
+        elif tuning:
+            tried = candidates(method, KINDS[name])
+        else:
+            tried = {"its own": jr.settings_for(method, KINDS[name], prior, "prior")}
+        for label, settings in tried.items():
+            about = {"half": half, "problem": name, "method": method, "label": label, "settings": values_of(settings)}
+            plan += [({**about, "face": face}, settings) for face in range(count)]
     return plan
 
 
@@ -109,7 +108,7 @@ def restore_some(options: Any, prior: jr.Prior, images: np.ndarray, entries: lis
             for moment, found in (("start", one.start), ("found", operator)):
                 kernels = jr.operators.kernels_of(found)[0], jr.operators.kernels_of(one.truth)[0]
                 row[f"kernel {moment}"] = float(jr.metrics.kernel_similarity(*kernels))
-        row |= {"evaluations": cost(built, settings, prior), "seconds": seconds, "batch": len(entries)}
+        row |= {"evaluations": cost(settings, prior), "seconds": seconds, "batch": len(entries)}
         row |= {"device": jax.devices()[0].device_kind}
         write_image(options.out / picture(entry), image)
         workers.append(options.out / f"results-{options.name}.jsonl", row)
@@ -121,11 +120,10 @@ def picture(entry: Row) -> Path:
     return Path("images", *parts, f"{entry['face']}.png")
 
 
-def cost(method: Any, settings: Any, prior: jr.Prior) -> int:
-    """Network evaluations of one face."""
-    if not hasattr(settings, "skip"):
-        known = method.statistics
-        return method.iterations * known.steps * (2 + known.refinements)
+def cost(settings: Any, prior: jr.Prior) -> int:
+    """Network evaluations of one face, at most."""
+    if isinstance(settings, jr.LiteralSettings):
+        return settings.rounds * settings.steps * (2 + settings.refinements)
     return evaluations(settings, len(prior.schedule))
 
 
@@ -151,6 +149,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=16, help="faces of the tables")
     parser.add_argument("--tuning", type=int, default=8, help="faces on which settings are compared")
     parser.add_argument("--batch", type=int, default=1, help="faces at once: 16 on a GPU")
+    parser.add_argument("--shown", type=int, default=2, help="faces of each problem in the picture")
     parser.add_argument("--out", type=Path, default=Path("out/faces"))
     parser.add_argument("--name", default="0", help="of the file of rows: one for each process that runs at once")
     parser.add_argument("--docs", type=Path, default=Path("docs"))
@@ -161,9 +160,9 @@ def main() -> None:
     options = arguments()
     workers.keep_programs(options.out)
     if options.stage == "report":
-        from faces_report import write
+        import faces_report
 
-        return write(options)
+        return faces_report.write(options)
     prior = jr.load_prior(options.prior)
     half, count = ("tuning", options.tuning) if options.stage == "tune" else ("test", options.count)
     images = {half: drawn(options, prior, half, count)}

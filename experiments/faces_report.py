@@ -1,0 +1,134 @@
+"""Rows of `faces.py` as JSON lines that are kept, and the document and the picture that are made of them alone."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import workers
+from PIL import Image
+from report import table, write_rows
+from workers import Row
+
+RESULTS = Path(__file__).parent / "results"
+SCORES = ("psnr", "ssim", "deviation", "unlikely")
+HEAD = ["PSNR, dB", "SSIM", "GMSD", "unlikely"]
+FORMS = (".2f", ".3f", ".3f", ".1f")
+PROBLEMS = {
+    "noise": "White noise of 30 grey levels",
+    "box": "A missing box over the eyes",
+    "reduction": "8x reduction",
+    "blur": "Unknown Gaussian blur",
+    "jpeg": "JPEG of quality 10",
+}
+METHODS = {
+    "bird": "BIRD",
+    "shred": "SHRED",
+    "invert2restore": "Invert2Restore",
+    "invert2restore-literal": "Invert2Restore, told nothing",
+}
+ABOUT = ("half", "problem", "method", "label", "settings")
+SHOWN = 4  # faces in the picture, and the best settings in a table of what was tried
+
+
+def grouped(rows: list[Row]) -> list[Row]:
+    """One row for all faces that share problem and settings, with a list in the place of each score."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(json.dumps([row[key] for key in ABOUT], sort_keys=True), []).append(row)
+    joined = []
+    for group in groups.values():
+        group = list({row["face"]: row for row in group}.values())
+        listed = [name for name in group[0] if name.split(" ")[0] in (*SCORES, "kernel", "seconds", "face")]
+        joined.append({key: group[0][key] for key in (*ABOUT, "evaluations", "batch", "device")})
+        joined[-1] |= {name: [round(row[name], 5) for row in group] for name in listed}
+    return joined
+
+
+def kept(name: str, rows: list[Row]) -> list[Row]:
+    """What the file of results holds, and these rows in the place of those on the same problem with the same settings."""
+    path = RESULTS / f"{name}.jsonl"
+    known = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    by_entry = {json.dumps([row[key] for key in ABOUT], sort_keys=True): row for row in known}
+    for row in rows:
+        entry = json.dumps([row[key] for key in ABOUT], sort_keys=True)
+        if entry not in by_entry or len(by_entry[entry]["face"]) <= len(row["face"]):
+            by_entry[entry] = row
+    path.write_text("".join(json.dumps(row) + "\n" for row in by_entry.values()))
+    return list(by_entry.values())
+
+
+def cells(row: Row, suffix: str = "") -> list[str]:
+    return [format(np.mean(row[name + suffix]), form) for name, form in zip(SCORES, FORMS, strict=True)]
+
+
+def gain(row: Row) -> str:
+    """Mean gain over the input in dB with its 95 % interval, by a bootstrap over faces; nothing for fewer than eight."""
+    difference = np.subtract(row["psnr"], row["psnr of the input"])
+    if len(difference) < 8:
+        return f"{difference.mean():+.2f}"
+    draws = np.random.default_rng(0).choice(difference, (2000, len(difference))).mean(1)
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return f"{difference.mean():+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def restored(rows: list[Row]) -> list[str]:
+    """A table a problem."""
+    lines = []
+    for problem, words in PROBLEMS.items():
+        group = [row for row in rows if row["problem"] == problem]
+        if not group:
+            continue
+        body = [["input", str(len(group[0]["face"])), *cells(group[0], " of the input"), "", "", ""]]
+        for row in sorted(group, key=lambda row: list(METHODS).index(row["method"])):
+            seconds, device = np.mean(row["seconds"]), row["device"]
+            about = [gain(row), str(row["evaluations"]), f"{seconds:.0f} ({device}, {row['batch']} at once)"]
+            body.append([METHODS[row["method"]], str(len(row["face"])), *cells(row), *about])
+        lines += ["", f"### {words}", *table(["", "faces", *HEAD, "gain, dB", "evaluations", "seconds"], body)]
+    return lines
+
+
+def tried(rows: list[Row]) -> list[str]:
+    """Of each problem and method the settings of the best means."""
+    lines = []
+    for problem, words in PROBLEMS.items():
+        body = []
+        for method, name in METHODS.items():
+            group = [row for row in rows if (row["problem"], row["method"]) == (problem, method)]
+            best = sorted(group, key=lambda row: -np.mean(row["psnr"]))[:SHOWN]
+            body += [[name, row["label"], *cells(row), str(row["evaluations"])] for row in best]
+        if body:
+            first = next(row for row in rows if row["problem"] == problem)
+            body = [["", "input", *cells(first, " of the input"), ""], *body]
+            lines += ["", f"### {words}: tried", *table(["", "settings", *HEAD, "evaluations"], body)]
+    return lines
+
+
+def picture(options: argparse.Namespace, rows: list[Row]) -> None:
+    """Faces, what became of them, and what was made of that: a block of columns for each problem."""
+    from faces_problems import SEEDS, problem, shown
+
+    faces = np.load(options.out / "test.npy").astype(np.float32) / 127.5 - 1
+    blocks = []
+    for name in PROBLEMS:
+        for face in range(min(options.shown, len(faces))):
+            column = [faces[face], shown(problem(name, faces[face], SEEDS["test"] + face))]
+            for method in METHODS:
+                path = options.out / "images" / "test" / name / method / "its_own" / f"{face}.png"
+                blank = np.ones_like(faces[0])
+                column.append(np.asarray(Image.open(path), np.float32) / 127.5 - 1 if path.exists() else blank)
+            blocks.append(column)
+    write_rows(options.docs / "faces.png", [list(row) for row in zip(*blocks, strict=True)])
+
+
+def write(options: Any) -> None:
+    """The kept rows, `docs/faces.md` between its markers, and the picture."""
+    from report import insert
+
+    rows = grouped(workers.read_rows(options.out))
+    test = kept("faces", [row for row in rows if row["half"] == "test"])
+    tuning = kept("faces_tuning", [row for row in rows if row["half"] == "tuning"])
+    insert(options.docs / "faces.md", "restored", restored(test))
+    insert(options.docs / "faces.md", "tried", tried(tuning))
+    picture(options, test)
