@@ -23,9 +23,12 @@ from jaxrestore.diffusion import (
     tiled,
     unroll,
 )
-from jaxrestore.errors import CheckpointError, ImageError, InputError, OutOfMemory, PriorError
+from jaxrestore.errors import CheckpointError, ImageError, InputError, InputWarning, OutOfMemory, PriorError
 from jaxrestore.files.images import read_image, write_image
-from jaxrestore.files.inputs import read_kernel, read_mask, read_measurement
+from jaxrestore.files.inputs import read_measurement
+from jaxrestore.files.kernels import read_kernel
+from jaxrestore.files.masks import read_mask
+from jaxrestore.files.metadata import Metadata, read_metadata
 from jaxrestore.methods import (
     BlindSettings,
     Constraint,
@@ -91,10 +94,12 @@ __all__ = [
     "Identity",
     "ImageError",
     "InputError",
+    "InputWarning",
     "JointSettings",
     "Jpeg",
     "LiteralSettings",
     "Mask",
+    "Metadata",
     "Method",
     "NoiseStatistics",
     "Operator",
@@ -153,6 +158,7 @@ __all__ = [
     "read_kernel",
     "read_mask",
     "read_measurement",
+    "read_metadata",
     "read_operator",
     "register",
     "restore",

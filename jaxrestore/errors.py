@@ -20,6 +20,14 @@ class CheckpointError(InputError):
     """A checkpoint folder that belongs to another run, or can't be read."""
 
 
+class InputWarning(UserWarning):
+    """Something given was taken, and may not be what was meant. The command line prints the message and goes on."""
+
+
+class RangeWarning(InputWarning):
+    """An array that looks as if it were of another range; of a file, which says its range, it means nothing."""
+
+
 class OutOfMemory(RuntimeError):
     """The device's memory doesn't hold the batch; the message says what to change."""
 

@@ -119,7 +119,7 @@ class Constrained:
     def _run(self, y: np.ndarray | None) -> str:
         """A digest of all that decides a fine-tuned prior, but the weights it starts from."""
         looked_at = self.digest.encode() if y is None else y.tobytes()
-        decided = f"{self.plan.prior.name}{self.constraint}{self.plan.seed}".encode()
+        decided = f"{self.plan.prior.name}{self.constraint}{self.plan.seed}".encode(errors="backslashreplace")
         return hashlib.sha256(decided + looked_at).hexdigest()[:16]
 
 
@@ -147,7 +147,8 @@ def _read_album(plan: Plan, entries: list[Entry]) -> Photographs | None:
         raise InputError(
             f"{plan.album.album} holds {len(used)} photographs besides those to be restored: 2 are needed."
         )
-    chosen = hashlib.sha256((album.digest + "".join(item.path.name for item in used)).encode()).hexdigest()
+    names = "".join(item.path.name for item in used)
+    chosen = hashlib.sha256((album.digest + names).encode(errors="backslashreplace")).hexdigest()
     return album._replace(items=used, digest=chosen)
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
 from jaxrestore.cli.paths import Entry
+from jaxrestore.solve.record import read_record
 
 Read = TypeVar("Read")
 
@@ -40,11 +41,7 @@ def run_of(entry: Entry, *settings: Any) -> str:
 
 def is_finished(entry: Entry, run: str) -> bool:
     """Whether this very run has restored it before: the record is what is written last."""
-    try:
-        record = json.loads(entry.files.record.read_text())
-    except (OSError, ValueError):
-        return False
-    return isinstance(record, dict) and record.get("run") == run and entry.files.image.is_file()
+    return read_record(entry.files.record).get("run") == run and entry.files.image.is_file()
 
 
 def pipeline(

@@ -6,6 +6,7 @@ import tyro
 
 from jaxrestore.cli.cache import keep_programs
 from jaxrestore.cli.calibrate import Calibrate
+from jaxrestore.cli.console import consoles
 from jaxrestore.cli.convert import Convert
 from jaxrestore.cli.degrade import Degrade
 from jaxrestore.cli.demo import Demo
@@ -36,18 +37,19 @@ COMMANDS = {
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command. Exit code 0; 2 for bad input (one sentence on stderr); 1 where a folder was restored in part."""
-    command = tyro.extras.subcommand_cli_from_dict(
-        COMMANDS, prog="jaxrestore", args=arguments, description="Image restoration with diffusion priors, in JAX."
-    )
-    keep_programs()
-    try:
-        code = command()
-    except (InputError, OutOfMemory, OSError) as error:
-        print(f"jaxrestore: {error}", file=sys.stderr)
-        code = 2
-    except KeyboardInterrupt:
-        print("jaxrestore: interrupted; nothing half-written is left", file=sys.stderr)
-        code = 130
+    with consoles():
+        command = tyro.extras.subcommand_cli_from_dict(
+            COMMANDS, prog="jaxrestore", args=arguments, description="Image restoration with diffusion priors, in JAX."
+        )
+        keep_programs()
+        try:
+            code = command()
+        except (InputError, OutOfMemory, OSError) as error:
+            print(f"jaxrestore: {error}", file=sys.stderr)
+            code = 2
+        except KeyboardInterrupt:
+            print("jaxrestore: interrupted; nothing half-written is left", file=sys.stderr)
+            code = 130
     raise SystemExit(code)
 
 

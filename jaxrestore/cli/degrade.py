@@ -12,7 +12,7 @@ from jaxtyping import Array
 
 from jaxrestore._files import write_aside
 from jaxrestore.cli.flags import DegradationFlags, File
-from jaxrestore.cli.plan import grey_levels
+from jaxrestore.cli.plan import grey_levels, hint_at_grey_levels
 from jaxrestore.cli.tasks import Task, named_task
 from jaxrestore.errors import InputError
 from jaxrestore.files.images import read_image, write_image
@@ -39,6 +39,7 @@ class MeasurementFlags(DegradationFlags):
         level = task.noise_level if self.noise_level is None else self.noise_level
         if not 0 <= level < math.inf:
             raise InputError(f"--noise-level must be a number from 0 on, not {level}.")
+        hint_at_grey_levels(level)
         if self.noise == "bird" and self.noise_level is not None:
             raise InputError("--noise bird has the published levels: leave --noise-level out.")
         return level

@@ -19,12 +19,13 @@ class OperatorFlags:
     """What is told of the operator: flags of `restore`, `degrade` and `tune`."""
 
     kernel: Path | None = None
-    """A blur kernel with odd sides: .npy, FILE.npz:NAME, or a grey image."""
+    """A blur kernel with odd sides: .npy, .npz, .mat (FILE.npz:NAME of several), .csv, .txt, or a grey image. It is the
+    picture of a bright point, as of a convolution, not turned by half."""
     kernel_size: int | None = None
     """Side of an estimated or a drawn kernel, odd. Default: 41 at 256 pixels, in proportion."""
     mask: Path | None = None
-    """inpaint, compressed-sensing: an image whose white pixels are missing; for a folder, one mask, or a folder of masks
-    by name."""
+    """inpaint, compressed-sensing: an image whose white pixels (or painted ones, on black or transparency) are missing, of
+    the photograph's size or proportions; for a folder, one mask, or a folder of masks by name."""
     scale: int | None = None
     """Reduction in each direction. Default: 8; 4 in blind-super-resolution, 2 in old-photo."""
     reduction: ReductionName = "average"

@@ -20,8 +20,10 @@ from jaxrestore.cli.plan import Plan
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.tiling import tiled
 from jaxrestore.errors import InputError
-from jaxrestore.files.images import open_image, read_image
+from jaxrestore.files.images import read_image
 from jaxrestore.files.inputs import read_measurement
+from jaxrestore.files.metadata import Metadata, check_holds, read_metadata
+from jaxrestore.files.opening import open_image
 from jaxrestore.methods import Method
 from jaxrestore.operators import Operator, default_kernel_size, measure_shape
 from jaxrestore.solve import Restoration, restore
@@ -37,6 +39,7 @@ class Problem(NamedTuple):
     y: np.ndarray
     reference: np.ndarray | None
     size: tuple[int, int]  # of the image that is looked for
+    metadata: Metadata  # of its file, for the restored one's
 
 
 class Ready(NamedTuple):
@@ -120,6 +123,7 @@ class Job:
                 result,
                 reference=problem.reference,
                 uncertainty=self.plan.uncertainty,
+                metadata=problem.metadata,
                 about=about,
             )
         except InputError as error:
@@ -153,12 +157,20 @@ def read_problem(plan: Plan, entry: Entry) -> Problem:
         if flags.mask is None and flags.kernel is None:
             factor = shape[0] // measure_shape(plan.task.start(flags, size, settings), shape)[0]
         size = tiled_size(entry, factor, shape)
-    operator = plan.task.start(flags, size, settings, plan.fit)
-    y = read_measurement(entry.input, operator, (*size, shape[2]), plan.fit)
+    photograph = None
+    if entry.mask is not None and entry.input.suffix != ".npy":
+        opened = open_image(entry.input)
+        photograph = (opened.height, opened.width)
+    operator = plan.task.start(flags, size, settings, plan.fit, photograph)
+    y = read_measurement(entry.input, operator, (*size, shape[2]), plan.fit, entry.mask)
+    metadata = Metadata()
+    if entry.input.suffix != ".npy":
+        metadata = read_metadata(entry.input, (y.shape[0], y.shape[1]), plan.fit)
+        check_holds(entry.files.image, metadata)
     if plan.fit != "exact" and entry.input.suffix != ".npy":
         print(f"{entry.input}: taken as {y.shape[0]} x {y.shape[1]} pixels (--fit {plan.fit})", file=sys.stderr)
     reference = None if entry.reference is None else read_image(entry.reference, size, plan.fit)
-    return Problem(entry, operator, y, reference, size)
+    return Problem(entry, operator, y, reference, size, metadata)
 
 
 def tiled_size(entry: Entry, factor: int, shape: tuple[int, int, int]) -> tuple[int, int]:

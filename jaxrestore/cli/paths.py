@@ -1,12 +1,17 @@
 """Which files a job reads and writes, settled before anything is computed."""
 
+import itertools
+import unicodedata
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from jaxrestore._files import check_writable
-from jaxrestore.errors import InputError
-from jaxrestore.files.images import SUFFIXES, list_images
-from jaxrestore.solve.record import Files
+from jaxrestore.errors import InputError, InputWarning
+from jaxrestore.files.folders import counterpart, is_image, list_images
+from jaxrestore.files.images import WRITTEN
+from jaxrestore.solve.record import Files, Record, label_of, read_record
 
 
 class Entry(NamedTuple):
@@ -20,46 +25,111 @@ class Entry(NamedTuple):
 
 
 def entries_of(input: Path, output: Path, reference: Path | None = None, mask: Path | None = None) -> list[Entry]:
-    """One entry per image. InputError for paths that can't be meant."""
+    """One entry per image, each with files of its own. InputError for paths that can't be meant."""
     if not input.exists():
         raise InputError(f"There is no file or folder {input}.")
-    if input.is_file():
-        if output.is_dir():
-            output = output / f"{input.stem}.png"
-        if output.suffix.lower() != ".png":
-            raise InputError(f"OUTPUT must be a .png file, not {output}: restored images are written without loss.")
-        if output.resolve() == input.resolve():
-            raise InputError(f"OUTPUT is INPUT ({input}): the degraded image would be lost.")
-        check_writable(output)
-        album = output.with_name(f"{output.stem}_album.png")
-        return [Entry(input, Files.beside(output), album, reference, mask)]
+    return [_alone(input, output, reference, mask)] if input.is_file() else _listed(input, output, reference, mask)
+
+
+def _alone(input: Path, output: Path, reference: Path | None, mask: Path | None) -> Entry:
+    """A single image's."""
+    if output.is_dir():
+        output = next(path for path in _outputs(input, output) if _may_be_written(path, input))
+    if output.suffix.lower() not in WRITTEN:
+        raise InputError(f"OUTPUT must be a {', '.join(WRITTEN)} file, or a folder that is there, not {output}.")
+    if output.resolve() == input.resolve():
+        raise InputError(f"OUTPUT is INPUT ({input}): the degraded image would be lost.")
+    check_writable(output)
+    album = output.with_name(f"{label_of(output)}_album.png")
+    return Entry(input, Files.beside(output), album, reference, mask)
+
+
+def _listed(input: Path, output: Path, reference: Path | None, mask: Path | None) -> list[Entry]:
+    """Those of a folder."""
     if output.is_file():
         raise InputError(f"INPUT is a folder, so OUTPUT must be one, and {output} is a file.")
+    if output.suffix.lower() in WRITTEN and not output.exists():
+        raise InputError(f"INPUT is a folder, so OUTPUT must be one, and {output} is named as an image.")
     if output.resolve() == input.resolve():
         raise InputError(f"OUTPUT is INPUT ({input}): restored images would take the place of the degraded ones.")
     check_writable(output / "any.png")
-    entries: dict[str, Entry] = {}
-    for path in sorted(list_images(input), key=lambda path: (path.suffix != ".png", path)):
-        name = f"{path.stem}.png" if f"{path.stem}.png" not in entries else f"{path.name}.png"  # a.jpg beside a.png
-        files = Files(
-            image=output / name,
-            strip=output / "strips" / name,
-            kernel=output / "kernels" / name,
-            operator=output / "operators" / f"{Path(name).stem}.json",
-            uncertainty=output / "uncertainty" / name,
-            record=output / "runs" / f"{Path(name).stem}.json",
-        )
+    images = list_images(input)
+    _name_subfolders(input, output)
+    taken: set[str] = set()
+    entries = []
+    for path in sorted(images, key=lambda path: (path.suffix != ".png", path)):
+        image = _chosen(path, output, taken)
+        taken.add(_same(image))
+        name, files = image.name, _files_of(image)
         beside = (_by_name(reference, path, "reference"), _by_name(mask, path, "mask"))
-        entries[name] = Entry(path, files, output / "albums" / name, *beside)
-    return sorted(entries.values(), key=lambda entry: entry.input)
+        entries.append(Entry(path, files, output / "albums" / name, *beside))
+    return sorted(entries, key=lambda entry: entry.input)
+
+
+def _files_of(image: Path) -> Files:
+    """In sub-folders of the restored image's folder."""
+    folder, name = image.parent, image.name
+    return Files(
+        image=image,
+        strip=folder / "strips" / name,
+        kernel=folder / "kernels" / name,
+        operator=folder / "operators" / f"{image.stem}.json",
+        uncertainty=folder / "uncertainty" / name,
+        record=folder / "runs" / f"{image.stem}.json",
+    )
+
+
+def _chosen(input: Path, folder: Path, taken: set[str]) -> Path:
+    """A name that no other image of the run has, nor another's restoration before: the one it had, or the next that is
+    free."""
+    names = (path for path in _outputs(input, folder) if _same(path) not in taken)
+    first = list(itertools.islice(names, 3))
+    for path in first:
+        if _is_of(read_record(_files_of(path).record), input):
+            return path
+    return next(path for path in itertools.chain(first, names) if not read_record(_files_of(path).record))
+
+
+def _outputs(input: Path, folder: Path) -> Iterator[Path]:
+    """Names for a restored image, the simplest first."""
+    yield folder / f"{input.stem}.png"
+    yield folder / f"{input.name}.png"  # a.jpg beside a.png
+    for number in itertools.count(2):
+        yield folder / f"{input.name}.{number}.png"
+
+
+def _same(path: Path) -> str:
+    """Equal where a file system may take two names for one."""
+    return unicodedata.normalize("NFC", path.name).casefold()
+
+
+def _may_be_written(image: Path, input: Path) -> bool:
+    """Whether nothing is there but this input's own restoration; or the input itself, which is refused in a sentence."""
+    if not image.exists() or image.resolve() == input.resolve():
+        return True
+    record = read_record(Files.beside(image).own_record())
+    return Path(str(record.get("output"))).name == image.name and _is_of(record, input)
+
+
+def _is_of(record: Record, input: Path) -> bool:
+    """Whether a record is of this input, where it was then or moved since."""
+    recorded = Path(str(record.get("input", "")))
+    return recorded.samefile(input) if recorded.is_file() else recorded.name == input.name
+
+
+def _name_subfolders(input: Path, output: Path) -> None:
+    """A warning of those that hold images, which are not looked for."""
+    for folder in sorted(path for path in input.iterdir() if path.is_dir() and path.resolve() != output.resolve()):
+        if any(is_image(path) for path in folder.iterdir()):
+            sentence = f"{folder} is a folder inside INPUT: its images are not restored. Give it as INPUT for that."
+            warnings.warn(sentence, InputWarning, stacklevel=2)
 
 
 def _by_name(file: Path | None, image: Path, what: str) -> Path | None:
     """A file given for all, or the file of the same name in a folder."""
     if file is None or not file.is_dir():
         return file
-    matches = sorted(path for path in file.iterdir() if path.stem == image.stem and path.suffix.lower() in SUFFIXES)
-    return matches[0] if matches else file / f"{image.stem} (no {what} of that name)"
+    return counterpart(image, file.iterdir()) or file / f"{image.stem} (no {what} of that name)"
 
 
 def check_overwriting(entries: list[Entry], *read_for_all: Path | None) -> None:

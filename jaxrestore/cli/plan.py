@@ -6,6 +6,7 @@ Nobody asks a flag again afterwards. What can't be meant is an InputError here, 
 import contextlib
 import hashlib
 import math
+import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,8 +22,9 @@ from jaxrestore.cli.settled import Settled
 from jaxrestore.cli.tasks import Task, restored_task
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.storage import load_prior, prior_folder
-from jaxrestore.errors import InputError
-from jaxrestore.files.images import Fit
+from jaxrestore.errors import InputError, InputWarning
+from jaxrestore.files.arrays import split_name
+from jaxrestore.files.fitting import Fit
 from jaxrestore.operators import Operator, selected, sigma_of
 from jaxrestore.runtime.devices import mesh_of
 from jaxrestore.solve.record import Record
@@ -104,7 +106,7 @@ class Plan:
         named = [self.operator.kernel, self.operator.operator]
         digest = hashlib.sha256(album.encode())
         for path in [
-            *(Path(str(path).partition(":")[0]) for path in named if path is not None),
+            *(split_name(path)[0] for path in named if path is not None),
             *sorted(prior_folder(self.prior_name).glob("*.json")),
         ]:
             with contextlib.suppress(OSError):  # using it will say what is wrong
@@ -171,6 +173,15 @@ def _check_numbers(flags: RestorationFlags) -> None:
         value: Any = getattr(flags, name)
         if isinstance(value, float | int) and not 0 <= value < math.inf:
             raise InputError(f"{as_flag(name)} must be a number from 0 on, not {value}.")
+    if isinstance(flags.noise_level, float | int):
+        hint_at_grey_levels(flags.noise_level)
+
+
+def hint_at_grey_levels(level: float) -> None:
+    """InputWarning for a --noise-level that looks as if 1 were white."""
+    if 0 < level < 1:
+        sentence = f"--noise-level {level:g} is less than one grey level of 255: if white is 1, give {255 * level:g}."
+        warnings.warn(sentence, InputWarning, stacklevel=3)
 
 
 def _noise_level(task: Task, flags: MethodFlags, settled: Settled) -> Sigma:

@@ -17,8 +17,8 @@ class Restore(RestorationFlags):
     input: File
     """The degraded image, or a folder of them; in tomography one .npy sinogram."""
     output: File
-    """The .png to write, or a folder. A strip (input, restored, reference), the kernel and run.json are written beside
-    a file, and into sub-folders of a folder."""
+    """The .png (.jpg, .webp, .tif) to write, or a folder. A strip (input, restored, reference), the kernel and run.json are
+    written beside a file, and into sub-folders of a folder."""
     reference: Path | None = None
     """The clean image (or a folder of them): PSNR and SSIM are reported, and used for nothing else."""
 

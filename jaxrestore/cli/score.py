@@ -13,7 +13,8 @@ import numpy as np
 from jaxrestore import metrics
 from jaxrestore.cli.flags import File
 from jaxrestore.errors import InputError
-from jaxrestore.files.images import list_images, read_image
+from jaxrestore.files.folders import counterpart, list_images
+from jaxrestore.files.images import read_image
 from jaxrestore.metrics import Lpips
 from jaxrestore.stopping import sharpness
 
@@ -119,12 +120,12 @@ def matched(restored: Path, reference: Path) -> dict[str, tuple[Path, Path]]:
         raise InputError(f"{restored} and {reference} must be two images, or two folders.")
     if restored.is_file():
         return {restored.name: (restored, reference)}
-    others = {path.stem: path for path in list_images(reference)}
-    images = list_images(restored)
-    missing = [path.name for path in images if path.stem not in others]
+    others = list_images(reference)
+    pairs = {path.name: (path, counterpart(path, others)) for path in list_images(restored)}
+    missing = [name for name, (_, other) in pairs.items() if other is None]
     if missing:
-        raise InputError(f"{reference} has no image named as {missing[0]} ({len(missing)} of {len(images)} have none).")
-    return {path.name: (path, others[path.stem]) for path in images}
+        raise InputError(f"{reference} has no image named as {missing[0]} ({len(missing)} of {len(pairs)} have none).")
+    return {name: (path, other) for name, (path, other) in pairs.items() if other is not None}
 
 
 def table(found: Scores) -> list[str]:

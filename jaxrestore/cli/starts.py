@@ -10,10 +10,11 @@ import jax
 
 from jaxrestore import operators as ops
 from jaxrestore.cli.flags import OperatorFlags
-from jaxrestore.cli.truths import beam, chain, file_chain, kernel_side, regions
+from jaxrestore.cli.truths import beam, chain, file_chain, hint_at_inversion, kernel_side, regions
 from jaxrestore.errors import InputError
-from jaxrestore.files.images import Fit
-from jaxrestore.files.inputs import read_kernel, read_mask
+from jaxrestore.files.fitting import Fit
+from jaxrestore.files.kernels import read_kernel
+from jaxrestore.files.masks import read_mask
 from jaxrestore.methods import Settings
 from jaxrestore.operators import Kernel, Operator
 from jaxrestore.operators.chains import Size
@@ -26,6 +27,7 @@ class Given(NamedTuple):
     size: Size  # (height, width) of the image that is looked for
     settings: Settings  # of the method: how an unknown kernel is parametrised, how a blur treats the border
     fit: Fit = "exact"  # of files of another size
+    photograph: Size | None = None  # the file's own, as which a mask is fitted; None: the mask's
 
 
 Start = Callable[[Given], Operator]
@@ -42,7 +44,10 @@ def masked(kind: str) -> Start:
     def build(given: Given) -> Operator:
         if given.flags.mask is None:
             raise InputError("The task needs --mask FILE: an image whose white pixels are missing.")
-        return ops.Mask(read_mask(given.flags.mask, given.size, given.fit), kind)
+        known = read_mask(given.flags.mask, given.size, given.fit, given.photograph)
+        if kind == "inpaint":
+            hint_at_inversion(given.flags.mask, known)
+        return ops.Mask(known, kind)
 
     return build
 

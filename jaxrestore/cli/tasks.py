@@ -13,7 +13,7 @@ from jaxrestore.cli.flags import OperatorFlags, as_flag
 from jaxrestore.cli.starts import Given, Start
 from jaxrestore.cli.truths import Truth
 from jaxrestore.errors import InputError
-from jaxrestore.files.images import Fit
+from jaxrestore.files.fitting import Fit
 from jaxrestore.methods import Settings
 from jaxrestore.operators import Operator, kind_of
 from jaxrestore.operators.chains import Size
@@ -50,10 +50,18 @@ class Task:
             f"The task {self.name} is not one of --method {name}: give {' or '.join(one.name for one in suited)}."
         )
 
-    def start(self, flags: OperatorFlags, size: Size, settings: Settings, fit: Fit = "exact") -> Operator:
+    def start(
+        self,
+        flags: OperatorFlags,
+        size: Size,
+        settings: Settings,
+        fit: Fit = "exact",
+        photograph: Size | None = None,
+    ) -> Operator:
         """The operator that a restoration of images of `size` (height, width) starts from; InputError for flags that can't be
-        meant. The method's `settings` say how an unknown kernel is parametrised and how a blur treats the border."""
-        return ops.Identity() if settings.identity else self.restore(Given(flags, size, settings, fit))
+        meant. The method's `settings` say how an unknown kernel is parametrised and how a blur treats the border; a mask is
+        fitted as its `photograph`, which is of that size."""
+        return ops.Identity() if settings.identity else self.restore(Given(flags, size, settings, fit, photograph))
 
     def kind_for(self, flags: OperatorFlags, size: Size) -> str:
         """The kind of problem, by which settings are chosen."""

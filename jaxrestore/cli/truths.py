@@ -4,7 +4,9 @@
 """
 
 import math
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -12,8 +14,9 @@ import numpy as np
 from jaxrestore import operators as ops
 from jaxrestore import simulate
 from jaxrestore.cli.flags import DegradationFlags, OperatorFlags
-from jaxrestore.errors import InputError
-from jaxrestore.files.inputs import read_kernel, read_mask
+from jaxrestore.errors import InputError, InputWarning
+from jaxrestore.files.kernels import read_kernel
+from jaxrestore.files.masks import read_mask
 from jaxrestore.operators import Operator
 from jaxrestore.operators.chains import Size, read_operator
 
@@ -28,7 +31,9 @@ def always(operator: Operator) -> Truth:
 def erased(flags: DegradationFlags, size: Size) -> Operator:
     """All but a box, a text, or what a file says."""
     if flags.mask is not None:
-        return ops.Mask(read_mask(flags.mask, size, "crop"))
+        known = read_mask(flags.mask, size, "crop")
+        hint_at_inversion(flags.mask, known)
+        return ops.Mask(known)
     if flags.text is not None:
         return ops.Mask(simulate.text_mask(size, flags.text))
     return ops.Mask(simulate.box_mask(size, max(1, round(min(size) * 80 / 256)) if flags.box is None else flags.box))
@@ -113,6 +118,14 @@ def from_file(flags: DegradationFlags, size: Size) -> Operator:
 
 
 # What a restoration is built of, too (starts.py).
+
+
+def hint_at_inversion(mask: Path, known: np.ndarray) -> None:
+    """InputWarning for a mask under which most of the picture is missing."""
+    if known.mean() < 0.5:
+        share = f"{100 * (1 - known.mean()):.0f} %"
+        sentence = f"The mask {mask} says that {share} of the picture is missing (white is missing): is it inverted?"
+        warnings.warn(sentence, InputWarning, stacklevel=2)
 
 
 def kernel_side(flags: OperatorFlags, size: Size) -> int:

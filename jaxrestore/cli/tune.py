@@ -18,7 +18,8 @@ from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.storage import EMBEDDED, load_prior, prior_folder
 from jaxrestore.diffusion.tuned import FILE
 from jaxrestore.errors import InputError
-from jaxrestore.files.images import as_stored, list_images, read_image
+from jaxrestore.files.folders import list_images
+from jaxrestore.files.images import as_stored, read_image
 from jaxrestore.methods import Method, Settings, settings_for
 from jaxrestore.metrics import data_residual
 from jaxrestore.operators import is_picture, selected

@@ -10,7 +10,9 @@ from jaxrestore.density.typical import calibrate
 from jaxrestore.diffusion.statistics import write_statistics
 from jaxrestore.diffusion.storage import load_prior, prior_folder
 from jaxrestore.errors import InputError, PriorError
-from jaxrestore.files.images import Fit, list_images, read_image
+from jaxrestore.files.fitting import Fit
+from jaxrestore.files.folders import list_images
+from jaxrestore.files.images import read_image
 from jaxrestore.runtime.compiling import outermost
 
 

@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, PyTree
 
 from jaxrestore.errors import InputError, memory_advice
+from jaxrestore.files.ranges import as_measurement, check_restorable
 from jaxrestore.methods.contract import Method
 from jaxrestore.operators import kind_of
 from jaxrestore.runtime.checkpoints import Checkpoints, fingerprint
@@ -26,7 +27,7 @@ from jaxrestore.stopping import Status
 
 def restore(
     method: Method,
-    y: Array | np.ndarray,
+    y: Any,
     key: Array,
     *,
     keep_known: bool | None = None,
@@ -40,6 +41,8 @@ def restore(
 ) -> Restoration:
     """Restore one measurement, or a batch of them along a first axis, by the method's iterations, restarts and rules.
 
+    - `y`: a float array, or what NumPy makes one of. A picture's is in [-1, 1], noise beyond; InputError for integers and for
+      numbers that are far outside, a warning for what looks like [0, 1].
     - `key`: one typed key, or ``[b]``, one per image. Under one key every image has the noise it would have alone, so an
       image's result doesn't depend on the batch around it (to float tolerance; convolutions of other batch sizes differ
       in the last bits).
@@ -68,11 +71,12 @@ def restore(
     if chunk_size < 1 or (batch_size is not None and batch_size < 1):
         raise InputError("chunk_size and batch_size must be at least 1.")
     _check(method)
-    y = jnp.asarray(y)
+    y = as_measurement(y)
     batched = is_batched(method, y)
     images = y if batched else y[None]
     if not bool(jnp.all(jnp.isfinite(images))):
         raise InputError("The measurement holds values that are not finite (NaN or infinite).")
+    check_restorable(method.operator, images, method.prior.shape)
     b, restarts = images.shape[0], method.restarts
     keys = _keys(key, b, restarts)
     problems = jnp.tile(images, (restarts, *[1] * (images.ndim - 1)))  # restart by restart, as the keys

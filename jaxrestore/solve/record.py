@@ -1,6 +1,7 @@
 """What a restoration writes: the image, a strip, the kernels and the operator that were found, the uncertainty, a record."""
 
 import dataclasses
+import json
 import math
 from importlib.metadata import version
 from pathlib import Path
@@ -14,8 +15,9 @@ from jaxtyping import Array, Float
 from jaxrestore import metrics
 from jaxrestore._files import write_json
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.errors import ImageError
-from jaxrestore.files.images import as_stored, enlarge, strip, write_image
+from jaxrestore.errors import ImageError, InputError
+from jaxrestore.files.images import as_stored, enlarge, read_image, strip, write_image
+from jaxrestore.files.metadata import JPEG, Metadata
 from jaxrestore.operators import Operator, described, is_blind, kernels_of, shown
 from jaxrestore.solve.result import Restoration
 
@@ -35,15 +37,44 @@ class Files(NamedTuple):
 
     @staticmethod
     def beside(image: str | Path) -> "Files":
-        """Those of one image: all others beside it, with its name, but for the record, which is ``run.json``.
+        """Those of one image: all others beside it, with its name, but for the record, which is ``run.json`` (or
+        ``x_run.json``, where that is another image's).
 
-        >>> Files.beside("out/x.png").kernel.name
-        'x_kernel.png'
+        >>> Files.beside("out/x.png").kernel.name, Files.beside("out/x.jpg").kernel.name
+        ('x_kernel.png', 'x.jpg_kernel.png')
         """
         image = Path(image)
         ends = {"strip": "png", "kernel": "png", "operator": "json", "uncertainty": "png"}
-        others = {name: image.with_name(f"{image.stem}_{name}.{end}") for name, end in ends.items()}
+        others = {name: image.with_name(f"{label_of(image)}_{name}.{end}") for name, end in ends.items()}
         return Files(image, **others, record=image.with_name("run.json"))
+
+    def own_record(self) -> Path:
+        """Where the record is written: `record`; where that lies beside the image and is another image's, it stays as it is.
+
+        InputError where the other name is taken, too.
+        """
+        if self.record.parent != self.image.parent:
+            return self.record
+        names = (self.record, self.image.with_name(f"{label_of(self.image)}_run.json"))
+        outputs = [Path(str(read_record(path).get("output", ""))).name for path in names]
+        for wanted in (self.image.name, ""):  # its own, or none's
+            if wanted in outputs:
+                return names[outputs.index(wanted)]
+        raise InputError(f"{names[1]} is another image's record already: give another OUTPUT.")
+
+
+def label_of(image: Path) -> str:
+    """By which what lies beside it is called: x.png and x.jpg may lie in one folder."""
+    return image.stem if image.suffix.lower() == ".png" else image.name
+
+
+def read_record(path: Path) -> Record:
+    """A record that was written; an empty one where there is none, or something else."""
+    try:
+        record = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 @runtime_checkable
@@ -68,19 +99,22 @@ def write_restoration(
     *,
     reference: np.ndarray | Array | None = None,
     uncertainty: bool = False,
+    metadata: Metadata | None = None,
     about: Record | None = None,
 ) -> Record:
     """Write all files of one restored image, as `jaxrestore restore` does, and give the record.
 
-    `files` is the .png of the image, beside which the others go, or a name for each (`Files`):
+    `files` is the .png (.jpg, .webp, .tif) of the image, beside which the others go, or a name for each (`Files`):
 
-    - the restored image, and a strip of the measurement, the restored image and, where there is one, the `reference`;
+    - the restored image, with the `metadata` of its photograph where they are given (`read_metadata`), and a strip of the
+      measurement, the restored image and, where there is one, the `reference`;
     - of an operator with unknowns the kernels that were found, as a picture, and the operator as JSON, which can be read
       again (``jaxrestore restore --operator``);
     - with `uncertainty` a picture of where restarts disagree (white: most);
     - the record, ``run.json``: the method's settings, how the search ended, the data term, versions, PSNR and SSIM of the
       image as stored against the `reference` ``[h, w, c]``, which is used for nothing else; and what is given as `about`.
-      It is the last that is written: an image without one isn't finished.
+      It is the last that is written: an image without one isn't finished. Where run.json is of another image beside this
+      one, it is ``x_run.json``.
 
     `result` and `y` are of one image (`image_of` of a batch). ImageError for an image that isn't finite, InputError for a
     file that can't be written. Not for jit: it writes files.
@@ -96,7 +130,7 @@ def write_restoration(
     (['run.json', 'x.png', 'x_strip.png', 'x_uncertainty.png'], 'all 5 iterations were run')
     """
     files = files if isinstance(files, Files) else Files.beside(files)
-    files.record.unlink(missing_ok=True)  # of another run, whose image this one would be taken for
+    files.own_record().unlink(missing_ok=True)  # of another run, whose image this one would be taken for
     image, record = np.asarray(result.image), dict(about or {})
     if not np.all(np.isfinite(image)):
         raise ImageError(f"{record.get('input', files.image)}: the restoration failed, {result.message}.")
@@ -120,12 +154,14 @@ def write_restoration(
         "device": str(jax.devices()[0].device_kind),
         "versions": {name: version(name) for name in PACKAGES},
     }
+    write_image(files.image, image, metadata)
     if clean is not None:
-        stored, truth = jnp.asarray(as_stored(image)), jnp.asarray(clean)
+        lossy = files.image.suffix.lower() in JPEG
+        held = read_image(files.image)[..., : image.shape[-1]] if lossy else as_stored(image)
+        stored, truth = jnp.asarray(held), jnp.asarray(clean)
         psnr = float(metrics.psnr(stored, truth))
         record |= {"psnr": psnr if math.isfinite(psnr) else "infinite", "ssim": float(metrics.ssim(stored, truth))}
-    write_image(files.image, image)
-    write_json(files.record, record)
+    write_json(files.own_record(), record)
     return record
 
 

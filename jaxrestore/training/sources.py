@@ -33,7 +33,7 @@ class _Member(NamedTuple):
 
     def open(self, side: int) -> Any:
         """The Pillow image, its shorter side maybe reduced, but not below `side`."""
-        from jaxrestore.files.images import decode  # Pillow waits until it is needed
+        from jaxrestore.files.opening import decode  # Pillow waits until it is needed
 
         with self.path.open("rb") as stream:
             stream.seek(self.start)
@@ -74,12 +74,12 @@ def photographs(source: Source, shape: tuple[int, int, int], least: int = 2) -> 
         reason = f" {len(left_out)} were left out: {left_out[0]}" if left_out else ""
         raise ImageError(f"{source} holds {len(good)} usable photographs; at least {least} are needed.{reason}")
     names = "".join(f"{member.name.removeprefix(str(source))}{member.size};" for member in good)  # wherever it lies
-    return Photographs(good, left_out, hashlib.sha256(names.encode()).hexdigest())
+    return Photographs(good, left_out, hashlib.sha256(names.encode(errors="backslashreplace")).hexdigest())
 
 
 def _members(source: Path) -> list[_Member]:
     """The image files by suffix, sorted by name."""
-    from jaxrestore.files.images import SUFFIXES
+    from jaxrestore.files.opening import SUFFIXES
 
     if source.is_dir():
         files = [path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]

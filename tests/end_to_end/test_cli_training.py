@@ -199,7 +199,7 @@ def test_a_view_has_the_size_asked_for(height, width, crop, seed):
 
 
 def test_a_large_jpeg_is_reduced_while_it_is_decoded():
-    from jaxrestore.files.images import decode
+    from jaxrestore.files.opening import decode
 
     stream = io.BytesIO()
     Image.new("RGB", (640, 480), "red").save(stream, "JPEG")

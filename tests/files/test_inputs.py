@@ -8,7 +8,9 @@ from PIL import Image
 
 from jaxrestore import operators
 from jaxrestore.errors import InputError
-from jaxrestore.files.inputs import read_kernel, read_mask, read_measurement
+from jaxrestore.files.inputs import read_measurement
+from jaxrestore.files.kernels import read_kernel
+from jaxrestore.files.masks import read_mask
 
 
 def test_a_kernel_has_sum_one_whatever_the_file(tmp_path):

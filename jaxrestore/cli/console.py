@@ -1,0 +1,86 @@
+"""What a command says, on whatever console there is: a name that it can't show, or its end, ends no job."""
+
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from jaxrestore.errors import InputWarning, RangeWarning
+
+
+class Console:
+    """A text stream that takes any text: what its encoding can't write is escaped (``\\\\u4e2d``); after it is closed, or
+    where there is none, nothing is written."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream: Any = stream
+
+    def write(self, text: str) -> int:
+        with self._until_closed():
+            try:
+                self.stream.write(text)
+            except UnicodeEncodeError:
+                encoding = self.stream.encoding or "ascii"
+                self.stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        return len(text)
+
+    def flush(self) -> None:
+        with self._until_closed():
+            self.stream.flush()
+
+    def isatty(self) -> bool:
+        with self._until_closed():
+            return self.stream.isatty()
+        return False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    @contextlib.contextmanager
+    def _until_closed(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, AttributeError):  # a broken pipe, a closed file, None
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # what is buffered must go somewhere at exit
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, self.stream.fileno())
+                os.close(null)
+            self.stream = None
+
+
+@contextlib.contextmanager
+def consoles() -> Iterator[None]:
+    """While a command runs: both streams take any text, and an InputWarning is a line on stderr, said once."""
+    _open_standard_files()
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = Console(sys.stdout), Console(sys.stderr)
+    said: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not issubclass(category, InputWarning):
+            usual(message, category, *where, **more)
+        elif str(message) not in said:
+            said.add(str(message))
+            print(f"jaxrestore: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        usual, warnings.showwarning = warnings.showwarning, show
+        warnings.simplefilter("always", InputWarning)
+        warnings.simplefilter("ignore", RangeWarning)  # a file says its range
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            sys.stdout, sys.stderr = streams
+
+
+def _open_standard_files() -> None:
+    """Or the next file that is opened would take the place of a closed one, and have in it what a library prints."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
