@@ -51,8 +51,8 @@ def fitted(
 ) -> "PIL.Image.Image":
     """The part of an RGB or grey image, resized by Lanczos' filter where its size is another.
 
-    Pixels that are `missing`, of an RGB image's own size, take no part in what is resized: a scratch would leave its colour
-    in the known pixels beside it.
+    Pixels that are `missing`, of an RGB image's own size, take no part in what is resized (the filter's weighed mean is of
+    the others): a scratch would leave its colour in the known pixels beside it.
     """
     from PIL import Image
 
@@ -62,9 +62,15 @@ def fitted(
         return image if image.size == wanted else image.crop((0, 0, *wanted))
     if missing is None or not missing.any():
         return image.resize(wanted, Image.Resampling.LANCZOS, box)
-    weighed = image.copy()
-    weighed.putalpha(Image.fromarray(np.where(missing, 0, 255).astype(np.uint8)))  # by which Pillow weighs colours
-    return weighed.resize(wanted, Image.Resampling.LANCZOS, box).convert("RGB")
+
+    def resized(values: np.ndarray) -> np.ndarray:
+        return np.asarray(Image.fromarray(values).resize(wanted, Image.Resampling.LANCZOS, box))
+
+    known = (~missing).astype(np.float32)
+    weight = resized(known)
+    sums = np.stack([resized(np.asarray(channel, np.float32) * known) for channel in image.split()], axis=-1)
+    mean = sums / np.where(weight > 1e-3, weight, np.inf)[..., None]
+    return Image.fromarray(np.clip(np.round(mean), 0, 255).astype(np.uint8))
 
 
 def covered(missing: Missing, box: Box, size: Size) -> Bool[np.ndarray, "height width"]:

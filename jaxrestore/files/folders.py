@@ -23,11 +23,11 @@ def list_images(folder: str | Path) -> list[Path]:
         if path.name.startswith("."):
             left_out.setdefault("hidden", []).append(path.name)
         elif not path.is_file():
-            left_out.setdefault("no file, or a link to none", []).append(path.name)
+            left_out.setdefault("links to nothing", []).append(path.name)
         elif is_image(path):
             images.append(path)
         else:
-            left_out.setdefault(f"not an image that is read ({', '.join(SUFFIXES)})", []).append(path.name)
+            left_out.setdefault("no image by their suffix", []).append(path.name)
     for reason, names in left_out.items():
         warnings.warn(f"{folder}: left out, as {reason}: {', '.join(names)}", InputWarning, stacklevel=2)
     if not images:

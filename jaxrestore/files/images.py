@@ -11,7 +11,8 @@ from jaxtyping import Array, Float, UInt8
 from jaxrestore._files import write_aside
 from jaxrestore.errors import InputError
 from jaxrestore.files.colours import rgb
-from jaxrestore.files.fitting import Fit, Missing, fitted
+from jaxrestore.files.fitting import Fit, fitted
+from jaxrestore.files.masks import missing_of
 from jaxrestore.files.metadata import Metadata, dressed
 from jaxrestore.files.opening import open_image
 
@@ -25,8 +26,8 @@ WRITTEN: dict[str, dict[str, Any]] = {  # how, by suffix: without loss where the
     ".jpg": {"format": "JPEG", "quality": 95, "subsampling": 0},
     ".jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
     ".webp": {"format": "WEBP", "lossless": True, "exact": True},
-    ".tif": {"format": "TIFF", "compression": "tiff_lzw"},
-    ".tiff": {"format": "TIFF", "compression": "tiff_lzw"},
+    ".tif": {"format": "TIFF"},
+    ".tiff": {"format": "TIFF"},
 }
 
 
@@ -57,14 +58,15 @@ def read_image(
 
 
 def read_known(
-    path: str | Path, prior_or_size: Shaped | tuple[int, int] | None, fit: Fit, missing: Missing | None = None
+    path: str | Path, prior_or_size: Shaped | tuple[int, int] | None, fit: Fit, mask: str | Path | None = None
 ) -> Float[np.ndarray, "h w 3"]:
-    """As `read_image`; pixels that are `missing`, of the upright file's own size, leave nothing in those beside them where
-    the image is resized."""
+    """As `read_image`; pixels that the file `mask` says are missing leave nothing in those beside them where the image is
+    resized."""
     image = rgb(open_image(path), path)
     if prior_or_size is None:
         return _from_uint8(image)
     height, width = (prior_or_size.shape if isinstance(prior_or_size, Shaped) else prior_or_size)[:2]
+    missing = None if mask is None else missing_of(mask, (image.height, image.width))
     return _from_uint8(fitted(image, (height, width), fit, path, missing))
 
 
@@ -127,7 +129,9 @@ def write_image(path: str | Path, image: np.ndarray | Array, metadata: Metadata 
     def save(aside: Path) -> None:
         try:
             picture.save(aside, **options, **beside)
-        except (ValueError, SystemError) as error:  # of the encoder: too large, say
+        except OSError:
+            raise
+        except Exception as error:  # an encoder may raise anything, of an image that is too large, say
             raise InputError(f"{path} can't be written: {error}.") from error
 
     write_aside(path, save)

@@ -9,8 +9,6 @@ from jaxrestore.errors import InputError
 from jaxrestore.files.arrays import read_array
 from jaxrestore.files.fitting import Fit
 from jaxrestore.files.images import read_known
-from jaxrestore.files.masks import missing_of
-from jaxrestore.files.opening import open_image
 from jaxrestore.files.ranges import check_brightness, check_sums
 from jaxrestore.operators import Grayscale, Operator, from_brightness, is_picture, measure_shape, selected
 
@@ -44,11 +42,7 @@ def read_measurement(
     elif not is_picture(operator):
         raise InputError(f"{path} must be a .npy file {wanted[:2]}: a sinogram, as skimage.transform.radon makes it.")
     else:
-        missing = None
-        if mask is not None and fit in ("crop", "resize"):
-            photograph = open_image(path)
-            missing = missing_of(mask, (photograph.height, photograph.width))
-        y = read_known(path, (wanted[0], wanted[1]), fit, missing)
+        y = read_known(path, (wanted[0], wanted[1]), fit, mask)
         if wanted[-1] == 1:
             y = Grayscale()(jnp.asarray(y))
     return np.asarray(selected(operator, jnp.asarray(y)))

@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -10,6 +11,9 @@ from jaxrestore.errors import InputError, InputWarning
 from jaxrestore.files.drawings import drawing_of
 from jaxrestore.files.fitting import Fit, Missing, Size, check_proportions, covered, part_of
 from jaxrestore.files.opening import open_image
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 EDGE = 0.25  # of the way from background to paint: a soft edge belongs to the stroke
 FAINT = 16  # grey levels that no one draws with
@@ -32,13 +36,14 @@ def read_mask(
     ...     read_mask(f"{folder}/mask.png", (2, 2), "resize").tolist()
     [[0.0, 1.0], [1.0, 0.0]]
     """
-    missing = drawn_missing(path)
-    whole = photograph or missing.shape
+    image = open_image(path)
+    own = (image.height, image.width)
+    whole = photograph or own
     if fit == "exact":
-        part_of(missing.shape, size, fit, f"The mask {path}")
-    _check(path, missing, whole)
+        part_of(own, size, fit, f"The mask {path}")
+    _check(path, own, whole)
     box = part_of(whole, size, fit, f"The mask {path}")
-    down, across = missing.shape[0] / whole[0], missing.shape[1] / whole[1]
+    down, across, missing = own[0] / whole[0], own[1] / whole[1], _drawn(image, path)
     known = ~covered(missing, (box[0] * across, box[1] * down, box[2] * across, box[3] * down), size)
     if not known.any():
         raise InputError(
@@ -49,14 +54,14 @@ def read_mask(
 
 def missing_of(path: str | Path, photograph: Size) -> Missing:
     """The mask at the size of its photograph."""
-    missing = drawn_missing(path)
-    _check(path, missing, photograph)
-    return covered(missing, (0.0, 0.0, float(missing.shape[1]), float(missing.shape[0])), photograph)
+    image = open_image(path)
+    _check(path, (image.height, image.width), photograph)
+    return covered(_drawn(image, path), (0.0, 0.0, float(image.width), float(image.height)), photograph)
 
 
-def drawn_missing(path: str | Path) -> Missing:
-    """Which pixels a file says are missing, at its own size; InputError if it is none or all of them."""
-    drawing = drawing_of(open_image(path))
+def _drawn(image: "PIL.Image.Image", path: str | Path) -> Missing:
+    """Which pixels a picture says are missing, at its own size; InputError if it is none or all of them."""
+    drawing = drawing_of(image)
     bright = drawing.brightest
     if not np.all(np.isfinite(bright)):
         raise InputError(f"The mask {path} holds values that are not finite.")
@@ -89,11 +94,8 @@ def _is_noise(levels: np.ndarray) -> bool:
     return len(levels) > 2 and bool(np.all(levels == np.round(levels)))
 
 
-def _check(path: str | Path, missing: Missing, photograph: Size) -> None:
-    (h, w), (height, width) = missing.shape, photograph
-    check_proportions(
-        (h, w),
-        (height, width),
-        f"The mask {path} is {h} x {w} pixels and its photograph {height} x {width}: draw it at the photograph's size, or in "
-        "its proportions.",
-    )
+def _check(path: str | Path, own: Size, photograph: Size) -> None:
+    """ImageError unless the mask's own size is the photograph's, but for a scale."""
+    sizes = f"{own[0]} x {own[1]} pixels and its photograph {photograph[0]} x {photograph[1]}"
+    sentence = f"The mask {path} is {sizes}: draw it at the photograph's size, or in its proportions."
+    check_proportions(own, photograph, sentence)

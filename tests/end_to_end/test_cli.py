@@ -90,7 +90,9 @@ def test_a_folder_is_restored_but_for_its_bad_image(command, prior, photograph, 
     arguments = ("--task", "denoise", "--prior", prior, *FAST)
     code, _, errors = command("restore", folder, out, *arguments)
     assert code == 1
-    assert errors.startswith(f"jaxrestore: {folder / 'c.png'} is not an image")
+    assert f"jaxrestore: {folder / 'c.png'} is not an image" in errors
+    assert "left out, as no image by their suffix" in errors
+    assert ": notes.txt" in errors
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.png", "runs", "strips"]
     picture.save(folder / "a.bmp")  # beside a.png, which keeps its name
     assert [entry.files.image.name for entry in entries_of(folder, out)] == ["a.bmp.png", "a.png", "b.png", "c.png"]
@@ -116,7 +118,7 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(command, prior, photogra
     Image.new("L", (8, 8)).save(tmp_path / "small.png")
     np.save(tmp_path / "even.npy", np.ones((4, 4)))
     np.save(tmp_path / "nan.npy", np.full((3, 3), np.nan))
-    comb = np.tile(np.array([[0, 255], [255, 255]], np.uint8), (8, 8))
+    comb = np.tile(np.array([[0, 255], [255, 0]], np.uint8), (8, 8))
     Image.fromarray(comb).save(tmp_path / "comb.png")
     np.savez(tmp_path / "several.npz", a=np.ones((3, 3)), b=np.ones((5, 5)))
     (tmp_path / "file").write_text("in the way")
@@ -156,7 +158,7 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(command, prior, photogra
         "--discrepancy needs --noise-level": (y, x, "denoise", "--discrepancy", 1, "--noise-level", 0),
         "Unknown preset 'papper'": (y, x, "denoise", "--preset", "papper"),
         "is read, and would be written over": (y, x, "denoise", "--reference", x),
-        "OUTPUT must be a .png file": (y, tmp_path / "x.jpg", "denoise"),
+        "OUTPUT must be a .png, .jpg, .jpeg, .webp": (y, tmp_path / "x.gif", "denoise"),
         "OUTPUT is INPUT": (y, y, "denoise"),
         "can't be written": (y, tmp_path / "file" / "x.png", "denoise", *FAST),
     }

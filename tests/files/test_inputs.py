@@ -1,50 +1,17 @@
-"""What is read beside photographs: masks, kernels, measurements."""
+"""Measurements from files, in the range that is meant."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, strategies
-from PIL import Image
 
 from jaxrestore import operators
-from jaxrestore.errors import InputError
+from jaxrestore.errors import InputError, RangeWarning
 from jaxrestore.files.inputs import read_measurement
-from jaxrestore.files.kernels import read_kernel
-from jaxrestore.files.masks import read_mask
+from jaxrestore.files.ranges import as_measurement, check_restorable
 
-
-def test_a_kernel_has_sum_one_whatever_the_file(tmp_path):
-    values = np.array([[0, 300, 0], [20000, 60000, 20000], [0, 300, 0]])
-    np.save(tmp_path / "k.npy", values)
-    Image.fromarray(values.astype(np.uint16)).save(tmp_path / "k16.png")
-    for name in ("k.npy", "k16.png"):
-        np.testing.assert_allclose(read_kernel(tmp_path / name, (64, 64)), values / values.sum(), rtol=1e-5)
-    Image.fromarray(np.eye(5, dtype=np.uint8) * 200).save(tmp_path / "k8.png")
-    np.testing.assert_allclose(read_kernel(tmp_path / "k8.png", (64, 64)), np.eye(5) / 5)
-    (tmp_path / "zip.npy").write_bytes(b"PK\x03\x04 not a zip")
-    with pytest.raises(InputError, match=r"zip\.npy can't be read"):
-        read_kernel(tmp_path / "zip.npy", (64, 64))
-
-
-def test_a_mask_is_fitted_as_its_image(tmp_path):
-    pixels = np.zeros((32, 48), np.uint8)
-    pixels[8:24, 16:32] = 255
-    Image.fromarray(pixels).save(tmp_path / "mask.png")
-    known = read_mask(tmp_path / "mask.png", (16, 16), "crop")
-    assert known.shape == (16, 16)
-    assert known[8, 8] == 0
-    assert known[0, 0] == 1
-    with pytest.raises(InputError, match="pass --fit crop"):
-        read_mask(tmp_path / "mask.png", (16, 16))
-
-
-def test_a_kernel_of_many_is_named(tmp_path):
-    np.savez(tmp_path / "eight.npz", k0=np.ones((3, 3)), k1=np.eye(5))
-    np.testing.assert_allclose(read_kernel(tmp_path / "eight.npz:k1", (64, 64)), np.eye(5) / 5)
-    with pytest.raises(InputError, match=r"say which, .*NAME of k0, k1"):
-        read_kernel(tmp_path / "eight.npz", (64, 64))
-    with pytest.raises(InputError, match="NAME of k0, k1"):
-        read_kernel(tmp_path / "eight.npz:k2", (64, 64))
+RNG = np.random.default_rng(0)
+BRIGHTNESS = RNG.random((16, 16, 3))
 
 
 def test_measurements_in_units_of_brightness(tmp_path):
@@ -62,12 +29,71 @@ def test_measurements_in_units_of_brightness(tmp_path):
     assert read_measurement(tmp_path / "grey.npy", operators.Grayscale(), (16, 16, 3)).shape == (16, 16, 1)
 
 
-@given(data=strategies.binary(max_size=200), suffix=strategies.sampled_from([".npy", ".npz"]))
-def test_damaged_arrays_get_a_sentence(tmp_path_factory, data, suffix):
-    path = tmp_path_factory.mktemp("damaged") / f"k{suffix}"
-    path.write_bytes((b"\x93NUMPY\x01\x00" if suffix == ".npy" else b"PK\x03\x04") + data)
-    with pytest.raises(InputError) as caught:
-        read_kernel(path, (64, 64))
-    assert str(path) in str(caught.value)
-    assert str(caught.value).endswith(".")
-    assert "\n" not in str(caught.value)
+@pytest.mark.parametrize(
+    ("array", "sentence"),
+    [
+        ((255 * BRIGHTNESS).astype(np.uint8), "holds uint8, and brightness from 0 to 1 is meant, as floats: divide"),
+        ((255 * BRIGHTNESS).astype(np.int64), "holds int64"),
+        (255 * BRIGHTNESS, r"holds values from .* to 25.*, and brightness from 0 to 1 is meant: divide 0\.\.255"),
+        (np.kron(np.sign(RNG.normal(size=(2, 2, 3))), np.ones((8, 8, 1))), r"this looks like \[-1, 1\]"),
+    ],
+)
+def test_other_ranges_are_refused_with_the_one_that_is_meant(tmp_path, array, sentence):
+    np.save(tmp_path / "y.npy", array)
+    with pytest.raises(InputError, match=sentence):
+        read_measurement(tmp_path / "y.npy", operators.Identity(), (16, 16, 3))
+
+
+def test_noise_leaves_the_range_and_is_taken(tmp_path):
+    for level, sigma in ((0.0, 0.4), (0.5, 0.4), (1.0, 0.4)):
+        noisy = level + RNG.normal(0, sigma, (16, 16, 3))
+        assert noisy.min() < 0 or noisy.max() > 1.5
+        np.save(tmp_path / "y.npy", noisy)
+        y = read_measurement(tmp_path / "y.npy", operators.Identity(), (16, 16, 3))
+        np.testing.assert_allclose(y, 2 * noisy - 1, atol=1e-5)
+
+
+def test_sums_along_rays_have_a_range_of_their_own(tmp_path):
+    tomograph = operators.ParallelBeam(4)
+    sums = np.asarray(tomograph(jnp.asarray(BRIGHTNESS, jnp.float32)))
+    assert sums.max() > 4
+    np.save(tmp_path / "y.npy", sums + RNG.normal(0, 0.4, sums.shape))
+    assert read_measurement(tmp_path / "y.npy", tomograph, (16, 16, 3)).shape == sums.shape
+    np.save(tmp_path / "y.npy", 255 * sums)
+    with pytest.raises(InputError, match="sums of brightness from 0 to 1 are meant"):
+        read_measurement(tmp_path / "y.npy", tomograph, (16, 16, 3))
+
+
+def test_what_restore_is_given_is_in_its_range_or_refused():
+    identity, shape = operators.Identity(), (16, 16, 3)
+    image = jnp.asarray(2 * BRIGHTNESS - 1, jnp.float32)[None]
+    check_restorable(identity, image, shape)
+    check_restorable(identity, 2 * image, shape)  # of noise
+    check_restorable(lambda x: 300 * x, 300 * image, shape)  # of an operator of the caller's own
+    check_restorable(operators.ParallelBeam(4), 1000 * jnp.ones((1, 16, 4, 3)), shape)
+    check_restorable(operators.ParallelBeam(4), jnp.ones((1, 16, 4, 3), int), shape)
+    for wrong, sentence in (
+        (255 * BRIGHTNESS, r"from .* to 25.*, and \[-1, 1\] is meant: y / 127\.5 - 1 of 0\.\.255"),
+        ((255 * BRIGHTNESS).astype(np.uint8), "an array of uint8: floats"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            check_restorable(identity, jnp.asarray(wrong)[None], shape)
+    with pytest.warns(RangeWarning, match=r"lie in \[0, 1\]"):
+        check_restorable(identity, jnp.asarray(BRIGHTNESS, jnp.float32)[None], shape)
+    known = np.ones((16, 16), np.float32)
+    known[:, :8] = 0
+    bright = operators.Mask(known)(0.1 + 0 * image)  # missing pixels are zero, and say nothing
+    check_restorable(operators.Mask(known), bright, shape)
+
+
+def test_whatever_numpy_makes_an_array_of_is_a_measurement():
+    for given in (BRIGHTNESS.tolist(), [BRIGHTNESS, BRIGHTNESS], jnp.asarray(BRIGHTNESS)):
+        assert isinstance(as_measurement(given), jax.Array)
+    for wrong, sentence in (
+        ("noisy.png", "is a str of"),
+        (None, "is a NoneType of object"),
+        ([[1.0], [1.0, 2.0]], "is a list of which there is no array"),
+        (BRIGHTNESS + 1j, "of complex128"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            as_measurement(wrong)
