@@ -4,7 +4,7 @@ import contextlib
 import io
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from jaxrestore.errors import ImageError, InputWarning
 
@@ -47,7 +47,7 @@ def decode(stream: io.BytesIO, name: str, side: int) -> "PIL.Image.Image":
     return rgb(_decoded(stream, name, side), name)
 
 
-def _decoded(file: BinaryIO, name: str | Path, side: int | None = None) -> "PIL.Image.Image":
+def _decoded(file: io.BufferedIOBase, name: str | Path, side: int | None = None) -> "PIL.Image.Image":
     from PIL import Image, ImageOps, UnidentifiedImageError, features
 
     brands = _brands(file)
@@ -89,7 +89,7 @@ def _decoded(file: BinaryIO, name: str | Path, side: int | None = None) -> "PIL.
         raise ImageError(f"{name} is damaged or truncated: {error}.") from error
 
 
-def _brands(file: BinaryIO) -> set[bytes]:
+def _brands(file: io.BufferedIOBase) -> set[bytes]:
     """What an ISO media file, as HEIC and AVIF are, says it is; nothing for another."""
     head = file.read(64)
     file.seek(0)
