@@ -1,6 +1,7 @@
 """What a command says, on whatever console there is: a name that it can't show, or its end, ends no job."""
 
 import contextlib
+import io
 import os
 import sys
 import warnings
@@ -10,12 +11,21 @@ from typing import Any
 from jaxrestore.errors import InputWarning, RangeWarning
 
 
+class Nowhere(io.TextIOBase):
+    """Takes what is written, and forgets it."""
+
+    encoding = "utf-8"  # type: ignore[assignment]
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
 class Console:
     """A text stream that takes any text: what its encoding can't write is escaped (``\\\\u4e2d``); after it is closed, or
     where there is none, nothing is written."""
 
     def __init__(self, stream: Any) -> None:
-        self.stream: Any = stream
+        self.stream: Any = Nowhere() if stream is None else stream
 
     def write(self, text: str) -> int:
         with self._until_closed():
@@ -42,12 +52,12 @@ class Console:
     def _until_closed(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, ValueError, AttributeError):  # a broken pipe, a closed file, None
-            with contextlib.suppress(OSError, ValueError, AttributeError):  # what is buffered must go somewhere at exit
+        except (OSError, ValueError):  # a broken pipe, a full disk, a closed file
+            with contextlib.suppress(OSError, ValueError):  # what is buffered must go somewhere at exit
                 null = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(null, self.stream.fileno())
                 os.close(null)
-            self.stream = None
+            self.stream = Nowhere()
 
 
 @contextlib.contextmanager

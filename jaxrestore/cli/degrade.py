@@ -15,7 +15,9 @@ from jaxrestore.cli.flags import DegradationFlags, File
 from jaxrestore.cli.plan import grey_levels, hint_at_grey_levels
 from jaxrestore.cli.tasks import Task, named_task
 from jaxrestore.errors import InputError
+from jaxrestore.files.fitting import check_proportions
 from jaxrestore.files.images import read_image, write_image
+from jaxrestore.files.opening import open_image
 from jaxrestore.operators import Operator, is_picture, kernels_of, selected
 from jaxrestore.simulate import DEGRADATIONS, NoiseName, measure
 
@@ -74,6 +76,8 @@ class Degrade(MeasurementFlags):
         read = (self.input, self.mask, self.kernel, self.operator)
         beside = {end: output.with_name(f"{output.stem}_{end}") for end in ("clean.png", "mask.png", "kernel.npy")}
         _check_overwriting([output, *beside.values()], *read)
+        if self.mask is not None:
+            _check_mask(self.mask, self.input)
         image = jnp.asarray(read_image(self.input, size, "crop"))
         operator = task.degrade(self, size)
         suffix = ".png" if is_picture(operator) else ".npy"
@@ -102,6 +106,16 @@ def _check_overwriting(written: list[Path], *read: Path | None) -> None:
     for path in read:
         if path is not None and path.resolve() in {other.resolve() for other in written}:
             raise InputError(f"{path} is read, and would be written over: give another OUTPUT.")
+
+
+def _check_mask(mask: Path, photograph: Path) -> None:
+    """InputError unless it is in the photograph's proportions, with which it is cut, or square, as what is cut out."""
+    own, whole = ((image.height, image.width) for image in map(open_image, (mask, photograph)))
+    sizes = f"{own[0]} x {own[1]} pixels and {photograph} {whole[0]} x {whole[1]}"
+    if own[0] != own[1]:
+        check_proportions(
+            own, whole, f"The mask {mask} is {sizes}: draw it in the photograph's proportions, or square."
+        )
 
 
 def _write_array(path: Path, array: np.ndarray) -> None:

@@ -19,8 +19,8 @@ class OperatorFlags:
     """What is told of the operator: flags of `restore`, `degrade` and `tune`."""
 
     kernel: Path | None = None
-    """A blur kernel with odd sides: .npy, .npz, .mat (FILE.npz:NAME of several), .csv, .txt, or a grey image. It is the
-    picture of a bright point, as of a convolution, not turned by half."""
+    """A blur kernel with odd sides: .npy, .npz, .mat (FILE.npz:NAME of several), .csv, .txt, or a grey image. A
+    convolution's: the picture that the blur makes of a bright point, not turned by half."""
     kernel_size: int | None = None
     """Side of an estimated or a drawn kernel, odd. Default: 41 at 256 pixels, in proportion."""
     mask: Path | None = None

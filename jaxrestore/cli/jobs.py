@@ -109,7 +109,7 @@ class Job:
         writes = []
         for i, problem in enumerate(ready.problems):
             entry, about = problem.entry, {"options": self.plan.options, **self.plan.method.about}
-            about |= {"seconds": seconds, "run": ready.runs[entry], "input": str(entry.input)}
+            about |= {"seconds": seconds, "run": ready.runs[entry], "input": str(entry.input.absolute())}
             writes.append(functools.partial(self.write, problem, method, image_of(result, i), about))
         return [*said, *writes]
 

@@ -62,7 +62,7 @@ def _decoded(file: io.BufferedIOBase, name: str | Path, side: int | None = None)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is an error
             warnings.filterwarnings("ignore", "image file could not be identified")  # said below
-            image = Image.open(file, formats=formats)
+            image = Image.open(file, formats=formats)  # type: ignore[arg-type]
         if image.width * image.height > MAX_PIXELS:
             raise ImageError(f"{name} claims {image.width} x {image.height} pixels, more than {MAX_PIXELS} in all.")
         if image.format in PAGES and getattr(image, "is_animated", False):

@@ -10,7 +10,7 @@ from jaxrestore.cli.flags import AlbumFlags, MethodFlags
 from jaxrestore.cli.plan import RestorationFlags, restoration_plan
 from jaxrestore.cli.settled import Descending, Drawing
 from jaxrestore.diffusion.tuned import Tuned
-from jaxrestore.errors import InputError
+from jaxrestore.errors import InputError, InputWarning
 from jaxrestore.stopping import Discrepancy, FlatVariance, Plateau
 
 
@@ -50,6 +50,8 @@ def test_noise_is_in_grey_levels_and_estimated_where_it_decides(plan):
     assert plan(task="denoise", restarts=2, combine="mean").sigma == 0
     assert plan(task="denoise", discrepancy=1.0).sigma == "auto"
     assert plan(task="deblur", restarts=2).sigma == 0  # blind, and the data term tells them apart
+    with pytest.warns(InputWarning, match=r"less than one grey level of 255: if white is 1, give 25\.5"):
+        assert plan(task="denoise", noise_level=0.1).sigma == pytest.approx(0.2 / 255)
     with pytest.raises(InputError, match="--discrepancy needs --noise-level"):
         plan(task="blind-deblur", discrepancy=1.0)
     with pytest.raises(InputError, match="in so sparse a measurement"):
