@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 import jaxrestore as jr
-from jaxrestore.errors import ImageError
+from jaxrestore.errors import ImageError, InputError
 from jaxrestore.files.images import read_image
 from jaxrestore.solve.record import Files, plain_settings
 from jaxrestore.solve.result import image_of
@@ -78,3 +79,32 @@ def test_settings_are_said_with_their_parts(gaussian):
     assert [rule["name"] for rule in said["stop"]["rules"]] == ["Plateau", "Discrepancy"]
     assert not {"prior", "operator", "parameters"} & said.keys()
     json.dumps(said, allow_nan=False)
+
+
+def test_records_in_one_folder_are_of_one_image_each(restored, tmp_path):
+    method, y, result = restored
+    for _ in range(2):  # again, each takes its own
+        for i, name in enumerate(("a.png", "b.png", "b.tif")):
+            jr.write_restoration(tmp_path / name, method, y[0], image_of(result, 0), about={"i": i})
+    records = {path.name: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
+    found = {name: (record["i"], record["output"]) for name, record in records.items()}
+    assert found == {
+        "run.json": (0, str(tmp_path / "a.png")),
+        "b_run.json": (1, str(tmp_path / "b.png")),
+        "b.tif_run.json": (2, str(tmp_path / "b.tif")),
+    }
+    (tmp_path / "c_run.json").write_text(json.dumps({"output": "d.png"}))
+    with pytest.raises(InputError, match=r"c_run\.json is another image's record already"):
+        jr.write_restoration(tmp_path / "c.png", method, y[0], image_of(result, 0))
+
+
+def test_a_jpeg_is_scored_as_it_is_stored_and_has_the_photographs_metadata(restored, tmp_path):
+    method, y, result = restored
+    noisy = dataclasses.replace(image_of(result, 0), image=jax.random.uniform(jax.random.key(0), (8, 8, 3), minval=-1))
+    reference = np.zeros((16, 16, 3), np.float32)
+    large = dataclasses.replace(noisy, image=jnp.kron(noisy.image, jnp.ones((2, 2, 1))), restarts=None)
+    metadata = jr.Metadata(dpi=(300.0, 300.0))
+    record = jr.write_restoration(tmp_path / "x.jpg", method, y[0], large, reference=reference, metadata=metadata)
+    stored = read_image(tmp_path / "x.jpg")
+    assert record["psnr"] == pytest.approx(float(jr.metrics.psnr(jnp.asarray(stored), jnp.asarray(reference))))
+    assert Image.open(tmp_path / "x.jpg").info["dpi"] == (300, 300)

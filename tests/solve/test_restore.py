@@ -13,9 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from PIL import Image
 
 import jaxrestore as jr
 from jaxrestore._pytree import replaced
+from jaxrestore.errors import InputError
 from jaxrestore.runtime.checkpoints import fingerprint
 from jaxrestore.stopping import Seen, Status
 
@@ -290,3 +292,17 @@ def test_a_full_device_gets_a_sentence(problem, monkeypatch):
     method, y = problem
     with pytest.raises(jr.OutOfMemory, match="doesn't hold 3 searches at once: pass a smaller batch_size"):
         jr.restore(changed(method, restarts=3), y, KEY)
+
+
+def test_measurements_of_another_range_or_kind_are_refused(gaussian):
+    method = jr.bird(gaussian, jr.Identity(), iterations=1, skip=500)
+    pixels = np.full((8, 8, 3), 200, np.uint8)
+    for wrong, sentence in (
+        (pixels, "array of uint8: floats in"),
+        (Image.fromarray(pixels), "array of uint8: floats in"),
+        (pixels.tolist(), "array of int32: floats in"),
+        (pixels.astype(np.float32), r"values from 200 to 200, and \[-1, 1\] is meant"),
+        ("noisy.png", "The measurement is a str"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            jr.restore(method, wrong, jax.random.key(0))
