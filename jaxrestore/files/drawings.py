@@ -1,9 +1,10 @@
 """What a person drew: the brightness of a mask's or a kernel's picture, whatever colours and transparency it has."""
 
+import functools
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from jaxrestore.files.colours import DEEP_GREY
 from jaxrestore.operators.basic import LUMA
@@ -22,7 +23,7 @@ class Drawing(NamedTuple):
     def brightest(self) -> Float[np.ndarray, "h w"]:
         """The strongest of the colours: green is as bright as white. Where all is black, paint of any colour on
         transparency."""
-        return self._or_paint(self.colours.max(-1))
+        return self._or_paint(_over_colours(np.maximum, self.colours))
 
     @property
     def luma(self) -> Float[np.ndarray, "h w"]:
@@ -32,14 +33,36 @@ class Drawing(NamedTuple):
         return self._or_paint(self.colours @ np.asarray(LUMA, np.float32))
 
     @property
+    def holes(self) -> Bool[np.ndarray, "h w"] | None:
+        """Where it is transparent, if it is so in part."""
+        if self.opaque is None or self.opaque.min() == self.opaque.max():
+            return None
+        return self.opaque < 0.75
+
+    @property
     def saturation(self) -> np.ndarray:
         """``[h, w]``: how far the colours are from grey."""
-        return self.colours.max(-1) - self.colours.min(-1)
+        return _over_colours(np.maximum, self.colours) - _over_colours(np.minimum, self.colours)
+
+    @property
+    def is_photograph(self) -> bool:
+        """Whether most of what is painted is neither dark nor bright: judged by some of its pixels."""
+        every = max(1, min(self.colours.shape[:2]) // 256)
+        few = Drawing(self.colours[::every, ::every], None).luma
+        if self.opaque is not None:
+            few = few[self.opaque[::every, ::every] > 0.5]
+        low, high = (few.min(), few.max()) if few.size else (0, 0)
+        return bool(np.mean(np.abs(few - (low + high) / 2) < 0.35 * (high - low)) > 0.5)
 
     def _or_paint(self, values: np.ndarray) -> Float[np.ndarray, "h w"]:
-        if self.opaque is None or values.any() or self.opaque.min() == self.opaque.max():
+        if values.any() or self.opaque is None or self.holes is None:
             return values.astype(np.float32)
         return 255 * self.opaque
+
+
+def _over_colours(ufunc: np.ufunc, colours: np.ndarray) -> np.ndarray:
+    """``[h, w]``; NumPy's own reduction of a short last axis is slow."""
+    return functools.reduce(ufunc, np.moveaxis(colours, -1, 0))
 
 
 def drawing_of(image: "PIL.Image.Image") -> Drawing:

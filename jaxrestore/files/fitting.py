@@ -87,8 +87,9 @@ def covered(missing: Missing, box: Box, size: Size) -> Bool[np.ndarray, "height 
         length = missing.shape[axis]
         first = np.clip(np.floor(edges[:-1]).astype(int), 0, length - 1)
         last = np.clip(np.ceil(edges[1:]).astype(int), first + 1, length)
-        summed = np.insert(np.cumsum(missing, axis=axis), 0, 0, axis=axis)
-        missing = np.take(summed, last, axis) > np.take(summed, first, axis)
+        padded = np.insert(missing, length, False, axis=axis)  # `last` is an index, too
+        between = np.logical_or.reduceat(padded, np.stack([first, last], axis=1).ravel(), axis)
+        missing = between[::2] if axis == 0 else between[:, ::2]
     return missing
 
 

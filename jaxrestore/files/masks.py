@@ -62,7 +62,9 @@ def missing_of(path: str | Path, photograph: Size) -> Missing:
 def _drawn(image: "PIL.Image.Image", path: str | Path) -> Missing:
     """Which pixels a picture says are missing, at its own size; InputError if it is none or all of them."""
     drawing = drawing_of(image)
-    bright = drawing.brightest
+    bright, holes = drawing.brightest, drawing.holes
+    if holes is not None and not drawing.colours.any() and holes.mean() < 0.5:  # black but for them, and black is known
+        return holes
     if not np.all(np.isfinite(bright)):
         raise InputError(f"The mask {path} holds values that are not finite.")
     low, high = float(bright.min()), float(bright.max())
@@ -80,8 +82,9 @@ def _drawn(image: "PIL.Image.Image", path: str | Path) -> Missing:
             f"The mask {path} holds values from {low:g} to {high:g} alone: nothing on it is told from its background. "
             "White marks what is missing."
         )
-    between = (bright > low + 0.15 * (high - low)) & (bright < low + 0.85 * (high - low))
-    if between.mean() > 0.5:
+    if drawing.is_photograph:
+        if holes is not None:
+            return holes
         sentence = (
             f"The mask {path} is mostly neither black nor white: it looks like a photograph, and not like a mask."
         )

@@ -66,6 +66,13 @@ def test_soft_edges_belong_to_the_stroke_and_a_codecs_traces_do_not(tmp_path):
     np.testing.assert_array_equal(read_mask(tmp_path / "a.jpg", large.shape), ~large)
 
 
+def test_holes_in_a_photograph_or_in_a_black_page_are_missing(tmp_path):
+    colours = np.random.default_rng(0).integers(60, 200, (12, 16, 3), np.uint8)
+    for page in (colours, 0 * colours):
+        layered = Image.fromarray(np.dstack([page, np.where(DRAWN, 0, 255).astype(np.uint8)]))
+        np.testing.assert_array_equal(read_mask(save(tmp_path / "a.png", layered), SIZE), ~DRAWN)
+
+
 def test_what_is_no_mask_is_said(tmp_path):
     for image, sentence in (
         (Image.new("L", (16, 12), 0), "black everywhere: no pixel is missing"),

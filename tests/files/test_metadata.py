@@ -140,3 +140,14 @@ def test_pixels_and_suffixes_that_cannot_be_written(tmp_path):
     assert not any(tmp_path.iterdir())
     write_image(tmp_path / "a", np.zeros((4, 4, 3), np.float32))
     assert Image.open(io.BytesIO((tmp_path / "a").read_bytes())).format == "PNG"
+
+
+def test_more_exif_than_a_jpeg_holds_is_left_out_and_that_is_said(tmp_path):
+    exif = Image.Exif()
+    exif[0x010E] = "long " * 20000
+    metadata = read_metadata(saved(tmp_path / "a.png", exif=exif), SIZE)
+    pixels = np.zeros((*SIZE, 3), np.float32)
+    with pytest.warns(InputWarning, match="can't hold so much EXIF"):
+        write_image(tmp_path / "b.jpg", pixels, metadata)
+    write_image(tmp_path / "b.png", pixels, metadata)
+    assert len(Image.open(tmp_path / "b.png").getexif()[0x010E]) == 100000

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from closed_forms import mean_prior
 from golden_files import arrays, config, prior
+from PIL import Image
 
 import jaxrestore as jr
 from jaxrestore.diffusion.denoisers import flow_times
@@ -20,6 +21,7 @@ from jaxrestore.errors import InputError
 from jaxrestore.runtime import profiling
 from jaxrestore.training import steps as single
 from jaxrestore.training.loop import train
+from jaxrestore.training.sources import photographs
 from jaxrestore.training.steps import Training
 
 KEY = jax.random.key(3)
@@ -200,6 +202,14 @@ def test_devices_share_a_batch(affine_prior, album, tmp_path):
     devices, divisors, *losses = done.stdout.split()
     assert (devices, divisors) == ("4", "3")
     np.testing.assert_allclose(np.array(losses, float), train(affine_prior, album, KEY, SHORT).losses, rtol=1e-3)
+
+
+def test_photographs_of_any_name_are_taken(tmp_path):
+    for name in ("caf\udce9.png", "b.png"):  # one that is not UTF-8
+        Image.new("RGB", (8, 8), "red").save(tmp_path / name)
+    found = photographs(tmp_path, (8, 8, 3))
+    assert [item.path.name for item in found.items] == ["b.png", "caf\udce9.png"]
+    assert len(found.digest) == 64
 
 
 def test_held_out_error_is_zero_for_a_prior_that_knows_the_image():
