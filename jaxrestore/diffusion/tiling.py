@@ -21,8 +21,10 @@ def tiled(prior: Prior, height: int, width: int, overlap: int | None = None, at_
     """The prior over images ``[height, width, c]``, of at least its own size. Any method, operator and function takes it.
 
     `overlap`: the least number of pixels that neighbours share; default: a quarter of the shorter side. `at_once`: how many
-    tiles the network evaluates together; memory grows with it. Cost: an evaluation for each of `len(corners(...))` tiles.
-    InputError for an image that is smaller, or an overlap that is no part of a tile.
+    tiles the network evaluates together. Cost: an evaluation for each of `len(corners(...))` tiles, with ``gradient="full"``
+    three and a derivative. Memory: the network's for `at_once` tiles (under vmap for as many of each image), and a few images.
+    The program, and the time to compile it, don't grow with the image. InputError for an image that is smaller, or an overlap
+    that is no part of a tile.
 
     >>> import jax.numpy as jnp, jaxrestore as jr
     >>> jr.tiled(jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.5), 16, 20).shape
@@ -58,21 +60,42 @@ def corners(size: tuple[int, int], tile: tuple[int, int], overlap: int) -> list[
 
 def cut(image: Float[Array, "*b h w c"], tile: tuple[int, int], overlap: int) -> Float[Array, "n *b th tw c"]:
     """The tiles of an image, or of a batch."""
-    places = corners((image.shape[-3], image.shape[-2]), tile, overlap)
-    return jnp.stack([image[..., i : i + tile[0], j : j + tile[1], :] for i, j in places])
+    *batch, h, w, c = image.shape
+    places = [(*(0 for _ in batch), i, j, 0) for i, j in corners((h, w), tile, overlap)]
+    return _parts(image, jnp.asarray(places), (*batch, *tile, c))
 
 
 def blend(tiles: Float[Array, "n *b th tw c"], size: tuple[int, int], overlap: int) -> Float[Array, "*b h w c"]:
     """The image of which `cut` gives such tiles; where they differ their mean, each weighing most in its middle."""
-    tile = (tiles.shape[-3], tiles.shape[-2])
-    ramps = [np.minimum(np.arange(1, side + 1), np.arange(side, 0, -1)) for side in tile]
-    weight = np.outer(*ramps).astype(np.float32)[..., None]
-    total = np.zeros((*size, 1), np.float32)
-    image = jnp.zeros((*tiles.shape[1:-3], *size, tiles.shape[-1]), tiles.dtype)
-    for part, (i, j) in zip(tiles, corners(size, tile, overlap), strict=True):
-        image = image.at[..., i : i + tile[0], j : j + tile[1], :].add(weight * part)
-        total[i : i + tile[0], j : j + tile[1]] += weight
-    return image / total
+    (*batch, th, tw, c), (h, w) = tiles.shape[1:], size
+    rows, columns = (np.minimum(np.arange(1, side + 1), np.arange(side, 0, -1)) for side in (th, tw))
+    weight = np.outer(rows, columns).astype(np.float32)[..., None]
+    # the weights that meet in a pixel: tiles are a grid, so that each side has its own factor
+    down, across = (_met(side, ramp, overlap) for side, ramp in ((h, rows), (w, columns)))
+
+    def add(image: Array, tile_at: tuple[Array, Array]) -> tuple[Array, None]:
+        tile, (i, j) = tile_at
+        place = (*(0 for _ in batch), i, j, 0)
+        here = jax.lax.dynamic_slice(image, place, tile.shape)
+        return jax.lax.dynamic_update_slice(image, here + weight * tile, place), None
+
+    empty = jnp.zeros((*batch, h, w, c), jnp.promote_types(tiles.dtype, jnp.float32))
+    # one after the other, so that the sum is the same in every run, on any device
+    total = jax.lax.scan(add, empty, (tiles, jnp.asarray(corners(size, (th, tw), overlap))))[0]
+    return total / down[:, None, None] / across[:, None]
+
+
+def _met(side: int, ramp: np.ndarray, overlap: int) -> np.ndarray:
+    """The sum of the tiles' ramps at each pixel along a side."""
+    total = np.zeros(side, np.float32)
+    for start in starts(side, len(ramp), overlap):
+        total[start : start + len(ramp)] += ramp
+    return total
+
+
+def _parts(x: Array, places: Array, shape: tuple[int, ...]) -> Array:
+    """The parts of x of that shape that begin at each of the places ``[n, axes]``: one gather, however many."""
+    return jax.vmap(lambda place: jax.lax.dynamic_slice(x, place, shape))(places)
 
 
 @dataclass(frozen=True)
@@ -86,22 +109,21 @@ class _Tiled:
     at_once: int
 
     def __call__(self, parameters: Any, x: Any, t: Any, label: Any = None, key: Any = None) -> Any:
-        b = x.shape[0]
-        tiles = cut(x, self.tile, self.overlap)
-        number = len(tiles)
+        b, c = x.shape[0], x.shape[-1]
+        places = [(image, i, j, 0) for i, j in corners(self.size, self.tile, self.overlap) for image in range(b)]
+        groups = -(-len(places) // self.at_once)
+        # groups of one size, so that the program holds the network once: the last ends with repetitions
+        order = np.minimum(np.arange(groups * -(-len(places) // groups)), len(places) - 1).reshape(groups, -1)
 
-        def of_each(value: Any) -> Any:
-            """``[]`` or ``[b]`` for every tile."""
-            return None if value is None else jnp.tile(jnp.broadcast_to(value, (b,)), number)
+        def predict(group: Array) -> Array:
+            def of_each(value: Any) -> Any:
+                """``[]`` or ``[b]`` for every tile."""
+                return None if value is None else jnp.broadcast_to(value, (b,))[group[:, 0]]
 
-        flat = tiles.reshape(number * b, *tiles.shape[2:])
-        arguments = (flat, of_each(t), of_each(label))
+            tiles = _parts(x, group, (1, *self.tile, c))[:, 0]
+            return self.network(parameters, tiles, of_each(t), of_each(label), key)
 
-        def evaluate(one: Any) -> Any:
-            return self.network(parameters, *jax.tree.map(lambda leaf: leaf[None], one), key)[0]
-
-        if number * b <= self.at_once:
-            output = self.network(parameters, *arguments, key)
-        else:
-            output = jax.lax.map(evaluate, arguments, batch_size=self.at_once)
-        return blend(output.reshape(number, b, *output.shape[1:]), self.size, self.overlap)
+        # on the way back of an exact gradient a group is evaluated again, or all activations would be kept
+        output = jax.lax.map(jax.checkpoint(predict, prevent_cse=False), jnp.asarray(np.asarray(places)[order]))
+        tiles = output.reshape(-1, *output.shape[2:])[: len(places)]
+        return blend(tiles.reshape(-1, b, *tiles.shape[1:]), self.size, self.overlap)

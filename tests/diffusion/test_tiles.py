@@ -54,6 +54,54 @@ def test_of_a_prior_that_sees_pixels_tiles_are_the_whole(of_the_whole, at_once):
     np.testing.assert_allclose(gradient, of_the_whole[1], atol=1e-4)
 
 
+def by_place(parameters, x, t, label, key):
+    """A network of 4x4 that takes each pixel of a tile for another, and times and labels image by image."""
+    seen = x + 0.1 * x[:, ::-1] + (t + 2 * label).reshape(-1, 1, 1, 1) / 1000
+    return jnp.sin(parameters["scale"] * seen)
+
+
+def written_out(parameters, x, t, label):
+    """The weighted mean of what is predicted in every tile, as a loop over them."""
+    total, weights = jnp.zeros_like(x), np.zeros((*x.shape[1:3], 1), np.float32)
+    ramp = np.array([1, 2, 2, 1], np.float32)
+    for i in (0, 3, 6):
+        for j in (0, 2, 5):
+            part = by_place(parameters, x[:, i : i + 4, j : j + 4], t, label, None)
+            total = total.at[:, i : i + 4, j : j + 4].add(np.outer(ramp, ramp)[..., None] * part)
+            weights[i : i + 4, j : j + 4, 0] += np.outer(ramp, ramp)
+    return total / weights
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 18])
+def test_a_prediction_is_the_mean_over_tiles_written_out(at_once):
+    draw = np.random.default_rng(2)
+    parameters = {"scale": jnp.asarray(draw.uniform(0.5, 2, (4, 4, 1)), jnp.float32)}
+    small = jr.Prior(by_place, parameters, jr.schedule.linear(), (4, 4, 3))
+    large = tiled(small, 10, 9, overlap=1, at_once=at_once)
+    assert corners((10, 9), (4, 4), 1) == [(i, j) for i in (0, 3, 6) for j in (0, 2, 5)]
+    x, t, label = jnp.asarray(draw.standard_normal((2, 10, 9, 3)), jnp.float32), jnp.array([3, 700]), jnp.array([0, 5])
+
+    def squares(predict):
+        return jax.jit(jax.value_and_grad(lambda parameters, x: jnp.sum(predict(parameters, x) ** 2), argnums=(0, 1)))
+
+    wanted = squares(lambda parameters, x: written_out(parameters, x, t, label))(parameters, x)
+    network = large.network
+    batch = squares(lambda parameters, x: network(parameters, x, t, label))(parameters, x)
+    each = jax.vmap(lambda parameters, x, t, label: network(parameters, x[None], t, label)[0], (None, 0, 0, 0))
+    mapped = squares(lambda parameters, x: each(parameters, x, t, label))(parameters, x)
+    for found in (batch, mapped):
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), found, wanted)
+
+
+def test_the_program_does_not_grow_with_the_image():
+    def length(height, width):
+        large = tiled(jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.3), height, width)
+        program = jax.make_jaxpr(lambda x: large.predict_noise(x, 5))(jnp.zeros((height, width, 3)))
+        return str(program).count("\n")
+
+    assert length(32, 40) == length(320, 400)
+
+
 def test_a_tiled_network_is_a_prior_as_any(tiny):
     assert len(corners((24, 40), (16, 16), 4)) == 6
     assert tiled(tiny, 16, 16) is tiny
