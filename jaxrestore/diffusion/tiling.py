@@ -22,7 +22,7 @@ def tiled(prior: Prior, height: int, width: int, overlap: int | None = None, at_
 
     `overlap`: the least number of pixels that neighbours share; default: a quarter of the shorter side. `at_once`: how many
     tiles the network evaluates together. Cost: an evaluation for each of `len(corners(...))` tiles, with ``gradient="full"``
-    three and a derivative. Memory: the network's for `at_once` tiles (under vmap for as many of each image), and a few images.
+    three and a derivative. Memory: the network's for `at_once` tiles (under vmap: of each image), and a few images.
     The program, and the time to compile it, don't grow with the image. InputError for an image that is smaller, or an overlap
     that is no part of a tile.
 

@@ -28,6 +28,7 @@ from jaxrestore.operators.reduce import REDUCTIONS, ReductionName
 from jaxrestore.operators.tone import Tone
 
 Size = tuple[int, int]
+MAX_STEPS = 32  # each is part of the program: hundreds compile for minutes, and no photograph has gone through as many
 
 
 class Parameter(NamedTuple):
@@ -70,6 +71,8 @@ def parse(steps: Any, size: Size) -> Operator:
     listed = steps if isinstance(steps, list) else [steps]
     if not listed:
         raise InputError("An operator needs at least one step.")
+    if len(listed) > MAX_STEPS:
+        raise InputError(f"A chain of {len(listed)} operators is more than can be compiled: give at most {MAX_STEPS}.")
     parts = []
     for number, step in enumerate(listed, 1):
         try:

@@ -60,6 +60,7 @@ def test_kernels_of_any_weights():
 def test_faults_are_named(tmp_path):
     cases = {
         "at least one step": [],
+        "A chain of 300 operators is more than can be compiled: give at most 32.": 300 * [{"operator": "grey"}],
         "Step 1: it must be an object": ["blur"],
         'Step 2: it must be an object with an "operator" of blur': [{"operator": "grey"}, {"operator": "blurr"}],
         "reduce has no scale; it has: factor, by": [{"operator": "reduce", "scale": 4}],
