@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import math
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -13,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrestore.cli.album import Priors, priors_for
+from jaxrestore.cli.announce import Announcer, say, seconds_in_tiles
 from jaxrestore.cli.batches import Batch, in_batches, is_finished, pipeline, run_of
 from jaxrestore.cli.hosts import Hosts
 from jaxrestore.cli.paths import Entry
@@ -60,6 +60,7 @@ class Job:
     folder: bool  # INPUT is one
     several: bool  # images
     decided: Record  # what decides what becomes of an image, but for its own files
+    announcer: Announcer
 
     @property
     def alone(self) -> bool:
@@ -98,18 +99,19 @@ class Job:
             return said
         first, began = ready.problems[0], time.perf_counter()
         try:
-            method, result = restore_batch(
-                self.plan, self.priors.of(first.entry, first.y), ready.problems, ready.batch.width
-            )
+            prior = self.priors.of(first.entry, first.y)
+            method, result = restore_batch(self.plan, prior, ready.problems, ready.batch, self.announcer)
         except InputError as error:  # of one image among others
             if not (self.alone and self.several):
                 raise
             return [*said, functools.partial(str, f"{first.entry.input}: {error}")]
-        seconds = (time.perf_counter() - began) / len(ready.problems)
+        seconds = time.perf_counter() - began
+        self.announcer.lasted(ready.batch, seconds)
         writes = []
         for i, problem in enumerate(ready.problems):
             entry, about = problem.entry, {"options": self.plan.options, **self.plan.method.about}
-            about |= {"seconds": seconds, "run": ready.runs[entry], "input": str(entry.input.absolute())}
+            about |= {"seconds": seconds / len(ready.problems), "run": ready.runs[entry]}
+            about |= {"input": str(entry.input.absolute())}
             writes.append(functools.partial(self.write, problem, method, image_of(result, i), about))
         return [*said, *writes]
 
@@ -142,8 +144,10 @@ def run_job(plan: Plan, entries: list[Entry], folder: bool, here: Hosts | None =
     if here.number > 1 and (plan.checkpoint is not None or plan.album.save_prior is not None):
         raise InputError("--checkpoint and --save-prior are for one host; several go on batch by batch.")
     priors = priors_for(plan, entries)
-    job = Job(plan, priors, folder, len(entries) > 1, plan.digest(priors.digest))
-    return list(pipeline(here.share(in_batches(entries, job.size)), job.read, job.restore))
+    announcer = Announcer(plan)
+    job = Job(plan, priors, folder, len(entries) > 1, plan.digest(priors.digest), announcer)
+    announcer.batches = here.share(in_batches(entries, job.size))
+    return list(pipeline(announcer.batches, job.read, job.restore))
 
 
 def read_problem(plan: Plan, entry: Entry) -> Problem:
@@ -167,8 +171,8 @@ def read_problem(plan: Plan, entry: Entry) -> Problem:
     if entry.input.suffix != ".npy":
         metadata = read_metadata(entry.input, (y.shape[0], y.shape[1]), plan.fit)
         check_holds(entry.files.image, metadata)
-    if plan.fit != "exact" and entry.input.suffix != ".npy":
-        print(f"{entry.input}: taken as {y.shape[0]} x {y.shape[1]} pixels (--fit {plan.fit})", file=sys.stderr)
+    if plan.fit != "exact" and entry.input.suffix != ".npy" and not plan.run.quiet:
+        say(f"{entry.input}: taken as {y.shape[0]} x {y.shape[1]} pixels (--fit {plan.fit})")
     reference = None if entry.reference is None else read_image(entry.reference, size, plan.fit)
     return Problem(entry, operator, y, reference, size, metadata)
 
@@ -191,13 +195,20 @@ def tiled_size(entry: Entry, factor: int, shape: tuple[int, int, int]) -> tuple[
     return height, width
 
 
-def restore_batch(plan: Plan, prior: Prior, problems: list[Problem], width: int) -> tuple[Method, Restoration]:
-    """Restore images that share an operator in one program, filled up to `width` of them: the method, and the result of the
-    batch, on the host."""
+def restore_batch(
+    plan: Plan, prior: Prior, problems: list[Problem], batch: Batch, announcer: Announcer
+) -> tuple[Method, Restoration]:
+    """Restore images that share an operator in one program, filled up to the batch's width: the method, and the result of
+    the batch, on the host."""
     first, run, count = problems[0], plan.run, len(problems)
-    y = jnp.stack([jnp.asarray(problems[min(i, count - 1)].y) for i in range(width)])
-    prior = tiled(prior, *first.size) if plan.fit == "tile" else prior
-    method = plan.method.method(prior, first.operator, plan.sigma_y(first.operator, y))
+    y = jnp.stack([jnp.asarray(problems[min(i, count - 1)].y) for i in range(batch.width)])
+    whole = prior
+    if plan.fit == "tile":  # of an image's restarts, which run together
+        whole = tiled(prior, *first.size, at_once=max(1, run.batch_size // plan.method.restarts))
+    method = plan.method.method(whole, first.operator, plan.sigma_y(first.operator, y))
+    announcer.begins(method)
+    if whole is not prior and not announcer.estimated:  # an iteration may last for minutes, which is late to be told
+        announcer.lasts(batch, seconds_in_tiles(method, prior, run.batch_size))
     result = restore(
         method,
         y,
@@ -206,6 +217,7 @@ def restore_batch(plan: Plan, prior: Prior, problems: list[Problem], width: int)
         batch_size=run.batch_size,
         devices=None if run.devices == 1 else run.devices,
         checkpoint=None if plan.checkpoint is None else plan.checkpoint / first.entry.files.image.stem,
-        progress=True,
+        progress=not run.quiet,
+        on_estimate=None if announcer.estimated else functools.partial(announcer.lasts, batch),
     )
     return method, jax.device_get(result)

@@ -38,7 +38,7 @@ class RunFlags:
     in the last bits."""
 
     batch_size: int = 16
-    """Searches that run at once: less where memory is short."""
+    """Searches, or with --fit tile their tiles, that run at once: less where memory is short."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the network's computation; bfloat16 is fast on accelerators only."""
     devices: int | Literal["all"] = 1
@@ -51,6 +51,8 @@ class RunFlags:
     """Which of them this is, from 0."""
     redo: bool = False
     """Restore those images of a folder, too, that this command has restored before."""
+    quiet: bool = False
+    """Say nothing on standard error but what went wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +118,7 @@ class Plan:
 
 
 # Flags that decide where and when an image is restored, and not what becomes of it.
-AROUND = ("input", "output", "devices", "coordinator", "hosts", "host_id", "redo", "checkpoint")
+AROUND = ("input", "output", "devices", "coordinator", "hosts", "host_id", "redo", "quiet", "checkpoint")
 
 
 def restoration_plan(flags: RestorationFlags) -> Plan:

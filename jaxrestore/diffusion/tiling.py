@@ -46,6 +46,17 @@ def tiled(prior: Prior, height: int, width: int, overlap: int | None = None, at_
     return replace(prior, network=network, shape=(height, width, c))
 
 
+def tiles_of(prior: Prior) -> int:
+    """In how many tiles an image of the prior is evaluated; 1 for one that is not `tiled`.
+
+    >>> import jax.numpy as jnp, jaxrestore as jr
+    >>> tiles_of(jr.tiled(jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.5), 16, 20))
+    9
+    """
+    network = prior.network
+    return len(corners(network.size, network.tile, network.overlap)) if isinstance(network, _Tiled) else 1
+
+
 def starts(side: int, tile: int, overlap: int) -> list[int]:
     """Where tiles begin along a side: evenly, the first at 0, the last at the end, sharing at least `overlap`."""
     count = 1 if side <= tile else 1 + -(-(side - tile) // (tile - overlap))

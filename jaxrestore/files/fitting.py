@@ -30,9 +30,11 @@ def part_of(original: Size, size: Size, fit: Fit, name: "str | Path") -> Box:
     if original == size:
         return 0.0, 0.0, float(w), float(h)
     if fit == "exact":
+        larger = h >= height and w >= width
+        ways = "--fit crop, --fit resize or, to keep all of it, --fit tile" if larger else "--fit crop or --fit resize"
         raise ImageError(
             f"{name} is {h} x {w} pixels where {height} x {width} are needed: "
-            "pass --fit crop or --fit resize, or give an image of that size."
+            f"pass {ways}; or give an image of that size."
         )
     if fit == "tile":
         if w < width or h < height:

@@ -89,6 +89,11 @@ class Gen2Res(Method):
         image = jnp.clip(after / jnp.sqrt(jnp.where(index > 0, prior.schedule.alpha_bar[index - 1], 1.0)), -1, 1)
         return Chain(after, state.done + 1, state.seed), Regeneration(image, None, jnp.mean((image - y) ** 2))
 
+    @property
+    def evaluations(self) -> int:
+        """One; that of a guided step isn't counted."""
+        return 1
+
     def _pull(self, guidance: Guidance, prior: Prior, x: Array, times: np.ndarray, index: Array, y: Array) -> Array:
         """The guidance's move at this step, or zeros."""
 

@@ -96,6 +96,11 @@ class Invert2Restore(Method):
         assert self.prior.statistics is not None  # `blind_rounds` has seen to it
         return self.prior.statistics
 
+    @property
+    def evaluations(self) -> int:
+        """Of an inversion and a generation."""
+        return self.statistics.steps * (2 + self.statistics.refinements)
+
     def finished(self, state: Round) -> Array:
         """Whether another step would change nothing."""
         return ~state.going

@@ -91,6 +91,11 @@ class Method:
         """Whether another step would change nothing."""
         return jnp.bool_(False)
 
+    @property
+    def evaluations(self) -> int | None:
+        """Network evaluations of an iteration, where it is known how many: what a run will cost."""
+        return None
+
     def score(self, iterate: Any) -> Array:
         """What the best of several answers has least of: the distance of the data term from the noise's variance.
 

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, PyTree
 from jaxrestore._pytree import register
 from jaxrestore.diffusion.ddim import GradientMode, unroll
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.schedule import GridName
+from jaxrestore.diffusion.schedule import GridName, grid_times
 from jaxrestore.methods.contract import Method
 from jaxrestore.methods.operator_steps import GaussNewton
 from jaxrestore.methods.settings import Decay, Loss, Settings
@@ -122,6 +122,12 @@ class Descent(Method):
         if self.operator_steps is None:
             return moved["operator"]
         return self.operator_steps(self.operator, state.unknown, image, y, state.iteration, self.iterations)
+
+    @property
+    def evaluations(self) -> int:
+        """Of the unroll; an exact gradient evaluates each step again."""
+        steps = len(grid_times(len(self.prior.schedule), self.unroll.skip, self.unroll.grid))
+        return 2 * steps if self.unroll.gradient == "full" else steps
 
     def operator_at(self, iterate: DescentIterate) -> Operator:
         return combine(iterate.unknown, partition(self.operator)[1])

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from time import perf_counter
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from jaxrestore.operators import kind_of
 from jaxrestore.runtime.checkpoints import Checkpoints, fingerprint
 from jaxrestore.runtime.compiling import outermost
 from jaxrestore.runtime.devices import Devices, divided, everywhere, mesh_of
-from jaxrestore.runtime.progress import progress_bar
+from jaxrestore.runtime.progress import Estimate, Pace, progress_bar
 from jaxrestore.solve.result import Restoration, combined, image_of
 from jaxrestore.solve.search import Search, begin, chunk, finish, is_batched
 from jaxrestore.stopping import Status
@@ -37,6 +37,7 @@ def restore(
     divide_prior: bool = False,
     checkpoint: str | Path | None = None,
     progress: bool = False,
+    on_estimate: Estimate | None = None,
     callback: Callable[[int, Search], None] | None = None,
 ) -> Restoration:
     """Restore one measurement, or a batch of them along a first axis, by the method's iterations, restarts and rules.
@@ -55,7 +56,8 @@ def restore(
     - `checkpoint`: a folder. Saved every `chunk_size` iterations; the same call after a kill goes on from the last one and
       ends bit-equal on the same CPU (on a GPU: where XLA's deterministic kernels are on).
     - `callback(iteration, search)` is called after every chunk, whose arrays the next one takes: copy what you keep.
-      `progress` shows a bar (only at a terminal).
+    - `progress` shows a bar (only at a terminal). ``on_estimate(seconds)`` is called once, when a few seconds of iterations
+      have told how long the rest will take at most. Chunks are run in parts for them, which changes no result.
 
     How many restarts there are, how they become one image, and when a search stops is the method's to say
     (``jr.bird(..., restarts=4, combine="mean", stop=jr.plateau())``). Not for jit, it is a loop on the host: `run` is the
@@ -88,11 +90,12 @@ def restore(
         method = everywhere(method, mesh, divide_prior)
     starts, results = range(0, len(problems), size), []
     with progress_bar(method.iterations * len(starts), "it", progress) as bar:
+        pace = Pace(bar, on_estimate)
         for number, start in enumerate(starts):
             # a short last group repeats its last search: one program for all groups
             rows = np.minimum(np.arange(start, start + size), len(problems) - 1)
             folder = None if checkpoint is None else Path(checkpoint) / f"group-{number:04d}"
-            loop = _Loop(chunk_size, folder, bar, callback, mesh)
+            loop = _Loop(chunk_size, folder, pace, callback, mesh)
             with memory_advice(
                 f"The device's memory doesn't hold {size} searches at once: pass a smaller batch_size, "
                 'or compute in bfloat16 (load_prior(..., dtype="bfloat16")).'
@@ -137,7 +140,7 @@ class _Loop:
 
     chunk_size: int
     checkpoint: Path | None
-    bar: Any
+    pace: Pace
     callback: Callable[[int, Search], None] | None
     mesh: Mesh | None
 
@@ -164,19 +167,28 @@ def _search(method: Method, y: Array, keys: Array, loop: _Loop) -> Restoration:
             stack.callback(checkpoints.close)
             done, search, history = checkpoints.load(search) or (done, search, history)
             search = loop.place(search)
-            loop.bar.update(done)
-        while done < method.iterations and bool(jnp.any(search.status == Status.RUNNING)):
-            count = min(loop.chunk_size, method.iterations - done)
-            search, part = _chunk(method, search, y, count, loop.chunk_size)
-            search = loop.place(search)  # nothing moves, unless the compiler chose another place
-            done += count
-            history = np.concatenate([history, np.asarray(part)[:, :count]], axis=1)
-            loop.bar.update(count)
-            loop.bar.set_postfix_str(f"data term {float(jnp.mean(search.data_term)):.5f}", refresh=False)
+            loop.pace.skipped(done)
+        if loop.pace.watched:  # compile: what is timed below are iterations
+            search = loop.place(jax.block_until_ready(_chunk(method, search, y, 0, loop.chunk_size)[0]))
+            loop.pace.bar.unpause()
+        while done < method.iterations and _running(search):
+            end = min(done + loop.chunk_size, method.iterations)
+            while done < end and _running(search):
+                count, began = loop.pace.count(end - done), perf_counter()
+                search, part = _chunk(method, search, y, count, loop.chunk_size)
+                search = loop.place(search)  # nothing moves, unless the compiler chose another place
+                history = np.concatenate([history, np.asarray(part)[:, :count]], axis=1)
+                done += count
+                loop.pace.bar.set_postfix_str(f"data term {float(jnp.mean(search.data_term)):.5f}", refresh=False)
+                loop.pace.ran(count, perf_counter() - began)
             if checkpoints is not None:
                 checkpoints.save(done, search, history)
             if loop.callback is not None:
                 loop.callback(done, search)
-    loop.bar.update(method.iterations - done)
+    loop.pace.skipped(method.iterations - done)
     history = np.pad(history, ((0, 0), (0, method.iterations - history.shape[1])), constant_values=np.nan)
     return _finish(method, search, history)
+
+
+def _running(search: Search) -> bool:
+    return bool(jnp.any(search.status == Status.RUNNING))

@@ -93,6 +93,8 @@ def test_a_folder_is_restored_but_for_its_bad_image(command, prior, photograph, 
     assert f"jaxrestore: {folder / 'c.png'} is not an image" in errors
     assert "left out, as no image by their suffix" in errors
     assert ": notes.txt" in errors
+    assert errors.startswith("jaxrestore: denoise by bird with ")
+    assert f"{prior}: 3 images, 2 iterations x 2 restarts, 40 network evaluations an image" in errors
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.png", "runs", "strips"]
     picture.save(folder / "a.bmp")  # beside a.png, which keeps its name
     assert [entry.files.image.name for entry in entries_of(folder, out)] == ["a.bmp.png", "a.png", "b.png", "c.png"]
@@ -105,10 +107,14 @@ def test_sizes_are_fitted_on_request_and_said(command, prior, photograph, tmp_pa
     arguments = ("restore", photograph, tmp_path / "x.png", "--task", "denoise", "--prior", prior, *FAST)
     code, _, errors = command(*arguments)
     assert code == 2
-    assert "40 x 48 pixels where 16 x 16 are needed: pass --fit" in errors
+    assert (
+        "40 x 48 pixels where 16 x 16 are needed: pass --fit crop, --fit resize or, to keep all of it, --fit tile"
+        in errors
+    )
     code, _, errors = command(*arguments, "--fit", "crop")
     assert code == 0
     assert "taken as 16 x 16 pixels (--fit crop)" in errors
+    assert command(*arguments, "--fit", "crop", "--quiet")[2] == ""
 
 
 def test_bad_input_gets_one_sentence_and_leaves_nothing(command, prior, photograph, tmp_path):

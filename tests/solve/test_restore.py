@@ -1,6 +1,7 @@
 """The driver on the closed-form prior: restarts, stopping, groups, checkpoints and a kill."""
 
 import dataclasses
+import itertools
 import os
 import signal
 import subprocess
@@ -53,6 +54,25 @@ def test_restore_is_run_in_chunks(problem):
         np.testing.assert_allclose(result.history, pure.history, rtol=1e-4, atol=1e-6)
     assert result.message == "all 23 iterations were run"
     assert result.messages == [result.message]
+
+
+def test_parts_of_a_chunk_change_nothing(problem, tmp_path, monkeypatch):
+    """Whoever waits for an estimate has an iteration alone; checkpoints and callbacks stay those of the chunks."""
+    method, y = problem
+    method = changed(method, iterations=23, restarts=2)
+    plain = jr.restore(method, y, KEY)
+    clock, seconds, seen, calls = itertools.count(0.0, 3.0), [], [], []
+    driver = sys.modules["jaxrestore.solve.driver"]
+    part = driver._chunk
+    monkeypatch.setattr(driver, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(driver, "_chunk", lambda *given: (calls.append(given[3]), part(*given))[1])
+    watch = lambda done, search: seen.append(done)  # noqa: E731
+    parts = jr.restore(method, y, KEY, on_estimate=seconds.append, callback=watch, checkpoint=tmp_path / "c")
+    assert seen == [10, 20, 23]
+    assert calls == [0, 1, 9, 10, 3]  # to compile, to know, the rest of the chunk, chunks
+    assert seconds == [22 * 3]
+    for found, wanted in zip(jax.tree.leaves(parts), jax.tree.leaves(plain), strict=True):
+        np.testing.assert_array_equal(found, wanted)
 
 
 def test_restarts_best_and_mean(problem, three_searches):
