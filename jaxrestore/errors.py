@@ -20,8 +20,12 @@ class CheckpointError(InputError):
     """A checkpoint folder that belongs to another run, or can't be read."""
 
 
-class InputWarning(UserWarning):
-    """Something given was taken, and may not be what was meant. The command line prints the message and goes on."""
+class Notice(UserWarning):
+    """Something that a person should know of a run that goes on: a sentence, too. The command line prints it."""
+
+
+class InputWarning(Notice):
+    """Something given was taken, and may not be what was meant."""
 
 
 class RangeWarning(InputWarning):

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from jaxrestore.errors import InputWarning, RangeWarning
+from jaxrestore.errors import Notice, RangeWarning
 
 
 class Nowhere(io.TextIOBase):
@@ -62,22 +62,24 @@ class Console:
 
 @contextlib.contextmanager
 def consoles() -> Iterator[None]:
-    """While a command runs: both streams take any text, and an InputWarning is a line on stderr, said once."""
+    """While a command runs: both streams take any text, and a Notice is a line on stderr, said once."""
     _open_standard_files()
     streams = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = Console(sys.stdout), Console(sys.stderr)
     said: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-        if not issubclass(category, InputWarning):
+        if not issubclass(category, Notice):
             usual(message, category, *where, **more)
         elif str(message) not in said:
+            from tqdm import tqdm
+
             said.add(str(message))
-            print(f"jaxrestore: {message}", file=sys.stderr)
+            tqdm.write(f"jaxrestore: {message}", file=sys.stderr)  # above a bar where there is one
 
     with warnings.catch_warnings():
         usual, warnings.showwarning = warnings.showwarning, show
-        warnings.simplefilter("always", InputWarning)
+        warnings.simplefilter("always", Notice)
         warnings.simplefilter("ignore", RangeWarning)  # a file says its range
         try:
             yield

@@ -1,7 +1,12 @@
 """Checkpoints of a running search: written whole or not at all (Orbax), the last two kept, bound to the run they are of."""
 
+import contextlib
+import errno
 import hashlib
+import logging
+import os
 import re
+import shutil
 import types
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +18,8 @@ import numpy as np
 from jaxtyping import PyTree
 
 from jaxrestore.errors import CheckpointError
+
+MARGIN = 1 << 20  # bytes that a checkpoint takes beside its arrays, and what its file system rounds up
 
 
 def fingerprint(*parts: PyTree) -> str:
@@ -44,20 +51,52 @@ def _described(value: Any) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
+@contextlib.contextmanager
+def _silent():
+    """Orbax's threads log a failure with a traceback each, before it is raised."""
+    logger = logging.getLogger("absl")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
+def _reason(error: Exception) -> str:
+    if "No space left" in str(error):
+        return "no space is left on the device"
+    return getattr(error, "strerror", None) or str(error).partition("\n")[0][:200]
+
+
 class Checkpoints:
-    """The checkpoints of one run in one folder. A search is saved as its leaves, beside the history so far."""
+    """The checkpoints of one run in one folder. A search is saved as its leaves, beside the history so far.
+
+    CheckpointError for a folder that can't be made.
+    """
 
     def __init__(self, folder: str | Path, run: str):
         from orbax.checkpoint import v1 as ocp  # heavy, and only needed here
 
         self.ocp, self.folder, self.run = ocp, Path(folder).absolute(), run
         keep: Any = ocp.training.preservation_policies.LatestN(2)
-        self.checkpointer = ocp.training.Checkpointer(str(self.folder), preservation_policy=keep)
+        try:
+            self.checkpointer = ocp.training.Checkpointer(str(self.folder), preservation_policy=keep)
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{self.folder} can't be made: {_reason(error)}.") from error
 
     def save(self, iteration: int, search: PyTree, history: np.ndarray) -> None:
+        """CheckpointError where it can't be written: the ones before are kept."""
         leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(search)]
         state = {"history": np.asarray(history), "search": {str(i): leaf for i, leaf in enumerate(leaves)}}
-        self.checkpointer.save(iteration, state, custom_metadata={"run": self.run, "history": list(history.shape)})
+        about = {"run": self.run, "history": list(history.shape)}
+        try:
+            # before Orbax finds out: its threads, cut off in their writing, print for themselves
+            if shutil.disk_usage(self.folder).free < MARGIN + sum(leaf.nbytes for leaf in leaves):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            with _silent():
+                self.checkpointer.save(iteration, state, custom_metadata=about)
+        except Exception as error:  # whatever the storage raises
+            raise CheckpointError(f"{self.folder} can't be written: {_reason(error)}.") from error
 
     def load(self, search: PyTree) -> tuple[int, PyTree, np.ndarray] | None:
         """(iteration, search, history) of the last checkpoint, or None if there is none; `search` gives the structure."""
@@ -85,4 +124,5 @@ class Checkpoints:
         return latest.step, jax.tree.unflatten(structure, restored), state["history"]
 
     def close(self) -> None:
-        self.checkpointer.close()
+        with contextlib.suppress(Exception), _silent():  # nothing is pending: it would repeat what `save` has raised
+            self.checkpointer.close()

@@ -1,6 +1,7 @@
 """The driver: restores a measurement or a batch, with restarts, progress, stopping and checkpoints."""
 
 import contextlib
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, PyTree
 
-from jaxrestore.errors import InputError, memory_advice
+from jaxrestore.errors import CheckpointError, InputError, Notice, memory_advice
 from jaxrestore.files.ranges import as_measurement, check_restorable
 from jaxrestore.methods.contract import Method
 from jaxrestore.operators import kind_of
@@ -54,7 +55,8 @@ def restore(
       that they don't divide is filled up with searches that are left out of the result. The prior is copied to each, or
       with `divide_prior` divided among them where it is too large. Default: where the method's arrays lie.
     - `checkpoint`: a folder. Saved every `chunk_size` iterations; the same call after a kill goes on from the last one and
-      ends bit-equal on the same CPU (on a GPU: where XLA's deterministic kernels are on).
+      ends bit-equal on the same CPU (on a GPU: where XLA's deterministic kernels are on). Where one can't be written (a full
+      disk) the search goes on without, and a warning (`errors.Notice`) says so.
     - `callback(iteration, search)` is called after every chunk, whose arrays the next one takes: copy what you keep.
     - `progress` shows a bar (only at a terminal). ``on_estimate(seconds)`` is called once, when a few seconds of iterations
       have told how long the rest will take at most. Chunks are run in parts for them, which changes no result.
@@ -181,13 +183,23 @@ def _search(method: Method, y: Array, keys: Array, loop: _Loop) -> Restoration:
                 done += count
                 loop.pace.bar.set_postfix_str(f"data term {float(jnp.mean(search.data_term)):.5f}", refresh=False)
                 loop.pace.ran(count, perf_counter() - began)
-            if checkpoints is not None:
-                checkpoints.save(done, search, history)
+            if checkpoints is not None and not _saved(checkpoints, done, search, history):
+                checkpoints = None
             if loop.callback is not None:
                 loop.callback(done, search)
     loop.pace.skipped(method.iterations - done)
     history = np.pad(history, ((0, 0), (0, method.iterations - history.shape[1])), constant_values=np.nan)
     return _finish(method, search, history)
+
+
+def _saved(checkpoints: Checkpoints, done: int, search: Search, history: np.ndarray) -> bool:
+    """Save a checkpoint; where it can't be written, say so: the image needs none."""
+    try:
+        checkpoints.save(done, search, history)
+    except CheckpointError as error:
+        warnings.warn(f"{error} The search goes on without checkpoints.", Notice, stacklevel=2)
+        return False
+    return True
 
 
 def _running(search: Search) -> bool:

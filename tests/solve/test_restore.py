@@ -1,24 +1,28 @@
 """The driver on the closed-form prior: restarts, stopping, groups, checkpoints and a kill."""
 
 import dataclasses
+import errno
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+import types
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from orbax.checkpoint import v1 as ocp
 from PIL import Image
 
 import jaxrestore as jr
 from jaxrestore._pytree import replaced
-from jaxrestore.errors import InputError
+from jaxrestore.errors import InputError, Notice
 from jaxrestore.runtime.checkpoints import fingerprint
 from jaxrestore.stopping import Seen, Status
 
@@ -223,6 +227,38 @@ def test_checkpoints_resume_equal_and_are_bound_to_their_run(problem, tmp_path):
         np.testing.assert_array_equal(found, wanted)
     with pytest.raises(jr.CheckpointError, match="another run"):
         jr.restore(method, 2 * y, KEY, checkpoint=tmp_path / "c")
+
+
+def test_a_full_disk_costs_checkpoints_and_not_the_image(problem, tmp_path, monkeypatch):
+    method, y = problem
+    method = changed(method, iterations=35, restarts=2)
+    wanted = jr.restore(method, y, KEY)
+    checkpointer = ocp.training.Checkpointer
+    save, iterations = checkpointer.save, []
+
+    def full(self, iteration, *rest, **more):
+        iterations.append(iteration)
+        if iteration > 10:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return save(self, iteration, *rest, **more)
+
+    monkeypatch.setattr(checkpointer, "save", full)
+    sentence = "group-0000 can't be written: no space is left on the device. The search goes on without checkpoints."
+    with pytest.warns(Notice, match=sentence):
+        result = jr.restore(method, y, KEY, checkpoint=tmp_path / "c")
+    np.testing.assert_array_equal(result.image, wanted.image)
+    assert iterations == [10, 20]
+    monkeypatch.undo()
+    done = []
+    jr.restore(method, y, KEY, checkpoint=tmp_path / "c", callback=lambda at, _: done.append(at))
+    assert done == [20, 30, 35]  # from the one that was written
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(jr.CheckpointError, match="can't be made"):
+        jr.restore(method, y, KEY, checkpoint=tmp_path / "file")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=10_000))
+    with pytest.warns(Notice, match="no space is left"):
+        jr.restore(method, y, KEY, checkpoint=tmp_path / "small")
+    assert not list((tmp_path / "small" / "group-0000").iterdir())
 
 
 SCRIPT = """
