@@ -3,6 +3,7 @@
 ``python -m checkpoints_convert SOURCE OUT``, ``jaxrestore convert SOURCE OUT``, or `convert` from Python.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,10 +17,13 @@ from checkpoints_convert.parameters import check, parameters_from
 from checkpoints_convert.plan import Plan, plan
 from checkpoints_convert.readers import read
 from checkpoints_convert.select import state_dict
+from checkpoints_convert.sources import files_read
 from checkpoints_convert.tensors import ConversionError, ReadError, Tensor
 from checkpoints_convert.torch_files import read_torch
 from jaxrestore.diffusion.latents import latent_space
 from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.storage import file_sha256, refuse_existing, save_prior
+from jaxrestore.errors import InputError
 
 __all__ = [
     "ConversionError",
@@ -28,13 +32,14 @@ __all__ = [
     "Tensor",
     "check",
     "convert",
+    "convert_to",
+    "files_read",
     "parameters_from",
     "plan",
     "read",
     "read_config",
     "read_torch",
     "state_dict",
-    "weights_file",
 ]
 
 
@@ -83,9 +88,25 @@ def convert(
     return Prior(network, parameters, made.schedule, shape, made.prediction, name or source.stem)
 
 
-def weights_file(source: str | Path) -> Path:
-    """The file with the tensors: the source itself, that of a diffusers folder, or a graph's, which has their ranges."""
-    source = Path(source)
-    if (source / tfjs.MODEL).is_file():
-        return source / tfjs.MODEL
-    return diffusers.read_folder(source).weights if source.is_dir() else source
+def convert_to(
+    source: str | Path,
+    out: str | Path,
+    config: dict[str, Any] | None = None,
+    *,
+    origin: Mapping[str, Any] | None = None,
+    about: Mapping[str, Any] | None = None,
+    **chosen: Any,
+) -> Prior:
+    """Convert a source, and write the prior to the folder `out`; the prior.
+
+    The card has the SHA-256 of every file that was read, beside their `origin`, and what is said `about` the prior. Raises
+    what `convert`, whose keywords are `chosen`, and `save_prior` raise.
+    """
+    about = dict(about or {})
+    if "source" in about:
+        raise InputError("The card's `source` says which files were read: leave it out of what is said about it.")
+    refuse_existing(Path(out))  # before the work
+    prior = convert(source, config, **chosen)
+    digests = {name: file_sha256(path) for name, path in files_read(source).items()}
+    save_prior(prior, out, source={**(origin or {}), "files": digests}, **about)
+    return prior

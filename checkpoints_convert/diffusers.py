@@ -55,17 +55,23 @@ class Folder(NamedTuple):
 
 def read_folder(folder: Path) -> Folder:
     """A model's folder or a pipeline's (`unet/`, `scheduler/`). ReadError and ConversionError name what is amiss."""
+    model, config = model_config(folder)
+    weights = weights_in(model)
+    scheduler = read_scheduler(folder)
+    said = (None, None) if scheduler is None else (scheduler.alpha_bar, scheduler.prediction)
+    with understood(str(model / "config.json")):
+        return Folder(weights, network_arguments(config), *said)
+
+
+def model_config(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The network's own folder, and its config. ConversionError for another network than a `UNet2DModel`."""
     model = folder / "unet" if (folder / "unet" / "config.json").is_file() else folder
     config = read_json(model / "config.json")
     if config.get("_class_name") != "UNet2DModel":
         raise ConversionError(
             f"{model / 'config.json'} is of {config.get('_class_name')!r}; of diffusers' networks only UNet2DModel is known."
         )
-    weights = weights_in(model)
-    scheduler = read_scheduler(folder)
-    said = (None, None) if scheduler is None else (scheduler.alpha_bar, scheduler.prediction)
-    with understood(str(model / "config.json")):
-        return Folder(weights, network_arguments(config), *said)
+    return model, config
 
 
 def weights_in(model: Path) -> Path:

@@ -84,6 +84,12 @@ def read_tfjs(folder: Path) -> GraphModel:
     return GraphModel(nodes, output, tensors, digest({f"{e.name} {e.affine}": e.shape for e in entries}))
 
 
+def files(folder: Path) -> list[Path]:
+    """The files of a folder that `read_tfjs` reads: the graph, and the shards of its manifest."""
+    manifest = _json(folder / MODEL)["weightsManifest"]
+    return [folder / MODEL, *(_shard(name, folder) for group in manifest for name in group["paths"])]
+
+
 def _json(path: Path) -> dict[str, Any]:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(made := dict(pairs)) < len(pairs):

@@ -39,7 +39,7 @@ def imports(tree):
 
 
 def test_heavy_packages_wait_until_they_are_needed():
-    heavy = "{'flax', 'orbax', 'tyro', 'tqdm', 'PIL', 'grain', 'safetensors', 'checkpoints_convert'}"
+    heavy = "{'flax', 'orbax', 'tyro', 'tqdm', 'PIL', 'grain', 'safetensors', 'checkpoints_convert', 'huggingface_hub'}"
     for module, allowed in (("jaxrestore", set()), ("jaxrestore.cli.commands", {"tyro"})):
         code = f"import sys, {module}; print(*{heavy} & set(sys.modules))"
         said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -61,7 +61,7 @@ def test_foreign_frameworks_stay_where_they_are_needed():
         folder, names = path.parent.name, list(imports(ast.parse(path.read_text())))
         if folder != "networks":
             assert not any(name.startswith("flax") for name in names), path
-        reads_foreign = path.name in ("convert.py", "weights.py")
+        reads_foreign = path.name in ("convert.py", "hub.py", "weights.py")
         foreign = ("torch",) if reads_foreign else ("checkpoints_convert", "torch")
         assert not any(name.startswith(foreign) for name in names), path
 

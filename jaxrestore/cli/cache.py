@@ -3,9 +3,11 @@
 import hashlib
 import os
 import platform
-import stat
 import sys
 from pathlib import Path
+
+from jaxrestore._files import cache_folder
+from jaxrestore.errors import InputError
 
 OWN = ("JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE")  # who sets these has a store, or wants none
 
@@ -21,15 +23,11 @@ def keep_programs() -> Path | None:
     if any(name in os.environ for name in OWN):
         return None
     try:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxrestore"
-        folder = base / f"programs-{processor()}"
-        for part in (base, folder):
-            part.mkdir(mode=0o700, parents=True, exist_ok=True)
-            found = part.stat()
-            if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
-                print(f"jaxrestore: {part} can be written by others: compiled programs are not kept", file=sys.stderr)
-                return None
-    except (OSError, RuntimeError):  # no home, or a full or read-only one
+        folder = cache_folder(f"programs-{processor()}")
+    except InputError as error:
+        print(f"jaxrestore: {str(error).rstrip('.')}: compiled programs are not kept", file=sys.stderr)
+        return None
+    except (OSError, RuntimeError):
         return None
     import jax
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from jaxrestore.cli.flags import File
-from jaxrestore.diffusion.storage import file_sha256, read_card, refuse_existing, save_prior
+from jaxrestore.diffusion.hub import fetch, is_hub_name
+from jaxrestore.diffusion.storage import read_card, refuse_existing
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class Convert:
     and neither is needed."""
 
     source: File
-    """A torch file, a safetensors file, a diffusers folder of a UNet2DModel, or a TensorFlow.js folder (model.json)."""
+    """A torch file, a safetensors file, a diffusers folder of a UNet2DModel, such a repository of the Hugging Face Hub
+    (hf:OWNER/NAME, or hf:OWNER/NAME@REVISION), or a TensorFlow.js folder (model.json)."""
     out: File
     """The folder to make; it must not exist."""
     config: Path | None = None
@@ -33,16 +35,19 @@ class Convert:
     """JSON with what the card should say of data, licence, attribution and measured numbers."""
 
     def __call__(self) -> int:
-        from checkpoints_convert import convert, read_config, weights_file
+        from checkpoints_convert import convert_to, read_config
 
         try:
-            refuse_existing(self.out)  # before the work
+            refuse_existing(self.out)  # before anything is fetched
             config = None if self.config is None else read_config(self.config)
             facts = json.loads(self.about.read_text()) if self.about else {}
-            chosen = {"key": self.key, "use_ema": self.use_ema, "dtype": self.dtype, "name": self.name}
-            prior = convert(self.source, config, **chosen)
-            weights = weights_file(self.source)
-            save_prior(prior, self.out, source={"file": weights.name, "sha256": file_sha256(weights)}, **facts)
+            source, name, origin = self.source, self.name, {}
+            if is_hub_name(source):
+                fetched = fetch(source)
+                source, name, origin = fetched.folder, name or fetched.name, fetched.origin
+                facts = {**fetched.about, **facts}
+            chosen = {"key": self.key, "use_ema": self.use_ema, "dtype": self.dtype, "name": name}
+            prior = convert_to(source, self.out, config, origin=origin, about=facts, **chosen)
         except (OSError, ValueError, TypeError) as error:
             print(f"jaxrestore convert: {error}", file=sys.stderr)
             return 2

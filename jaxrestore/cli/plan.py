@@ -62,7 +62,7 @@ class ImageFlags:
     task: str | None = None
     """What happened to the image: see `jaxrestore tasks`, or give --operator. Of a reduced image INPUT is the small one."""
     prior: str = "flowers64"
-    """An embedded prior's name (see `jaxrestore priors`), or a prior's folder."""
+    """An embedded prior's name (see `jaxrestore priors`), a prior's folder, or hf:OWNER/NAME of the Hugging Face Hub."""
     fit: Fit = "exact"
     """What to do with an image of another size than the prior's: refuse, cut the centre, resize, or restore a larger one
     whole, in overlapping tiles that share one operator (what is over a multiple of 8 is cut off, right and below)."""

@@ -15,7 +15,7 @@ class Sample:
     output: File
     """The .png sheet to write."""
     prior: str = "flowers64"
-    """An embedded prior's name, or a folder."""
+    """An embedded prior's name, a folder, or hf:OWNER/NAME of the Hugging Face Hub."""
     number: int = 16
     """How many images."""
     skip: int = 20

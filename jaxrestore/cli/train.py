@@ -117,7 +117,7 @@ class Train(TrainingFlags):
 @dataclass(frozen=True, kw_only=True)
 class _FromPrior:
     prior: PriorName
-    """An embedded prior's name, or a prior's folder."""
+    """An embedded prior's name, a prior's folder, or hf:OWNER/NAME of the Hugging Face Hub."""
 
 
 @dataclass(frozen=True, kw_only=True)

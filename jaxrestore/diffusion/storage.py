@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxrestore.diffusion.hub import hub_folder, is_hub_name
 from jaxrestore.diffusion.latents import latent_space
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import Schedule
@@ -42,12 +43,18 @@ def embedded_priors() -> list[str]:
 
 
 def prior_folder(name: str | Path) -> Path:
-    """The folder of an embedded prior's name, or the path itself. PriorError if there is neither."""
+    """The folder of an embedded prior's name, of a repository of the Hugging Face Hub (``hf:owner/name``, fetched and
+    converted if it isn't yet: `hub`), or the path itself. PriorError if there is none of these."""
     if str(name) in embedded_priors():
         return EMBEDDED / str(name)
+    if is_hub_name(name):
+        return hub_folder(name)
     if not Path(name).is_dir():
         known = ", ".join(embedded_priors())
-        raise PriorError(f"There is no prior {name}: it is neither a folder nor an embedded prior ({known}).")
+        raise PriorError(
+            f"There is no prior {name}: it is neither a folder nor an embedded prior ({known}), and a repository of the "
+            "Hugging Face Hub is named hf:OWNER/NAME."
+        )
     return Path(name).absolute()
 
 
@@ -72,7 +79,8 @@ def read_card(name: str | Path) -> dict[str, Any]:
 
 
 def load_prior(name: str | Path, dtype: str | None = None, precision: str | None = None) -> Prior:
-    """An embedded prior by its name, or the prior in a folder. PriorError names the file that is missing or damaged.
+    """An embedded prior by its name, a repository of the Hugging Face Hub by its own (``"hf:google/ddpm-celebahq-256"``:
+    `hub`), or the prior in a folder. PriorError names the file that is missing or damaged.
 
     `dtype` ("float32", "bfloat16") is that of the network's computation: bfloat16 halves activations and is fast on
     accelerators, and slower on most CPUs. `precision` ("highest") is that of float32 products: without it GPUs use TF32

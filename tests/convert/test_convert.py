@@ -380,7 +380,7 @@ def test_the_command_writes_a_prior_and_refuses_in_a_sentence(tiny, tiny_arrays,
     command = [source, tmp_path / "out", "--config", tmp_path / "config.json"]
     subprocess.run([sys.executable, "-m", "checkpoints_convert", *command], check=True, capture_output=True)
     card = jr.read_card(tmp_path / "out")
-    assert card["source"] == {"file": "tiny.pt", "sha256": file_sha256(source)}
+    assert card["source"] == {"files": {"tiny.pt": file_sha256(source)}}
     assert jr.load_prior(tmp_path / "out").name == "tiny"
     again = subprocess.run(
         [sys.executable, "-m", "jaxrestore", "convert", *command], check=False, capture_output=True, text=True
