@@ -20,6 +20,7 @@ import jaxrestore as jr
 from checkpoints_convert import ConversionError, ReadError
 from checkpoints_convert.autoencoder_configs import DEFAULTS, network_of
 from checkpoints_convert.autoencoders import autoencoder_folder, read_autoencoder, read_latent_model, renamed
+from jaxrestore.diffusion.storage import file_sha256
 from jaxrestore.networks import AutoencoderKL, VQModel
 
 GOLDEN = {"AutoencoderKL": "diffusers_autoencoder_kl", "VQModel": "diffusers_vq"}
@@ -262,14 +263,28 @@ def test_a_latent_model_in_a_folder(latent_folder):
     levels = jr.schedule.scaled_linear(1000, 0.0015, 0.0195).alpha_bar
     np.testing.assert_allclose(model.plan.schedule.alpha_bar, levels, rtol=1e-6)
     assert model.autoencoder == network_of(config(GOLDEN["VQModel"]))
-    prior = jr.Prior(
-        model.plan.network, model.parameters, model.plan.schedule, model.latent_shape, model.plan.prediction
-    )
-    latent = jr.unroll(prior, jax.random.normal(jax.random.key(0), prior.shape), skip=500, clip=model.scheduler.clip)
-    decoder = {name: model.autoencoder_parameters[name] for name in model.autoencoder.half_shapes("decoding")}
-    image = model.autoencoder.decode(decoder, model.autoencoder.unscaled(latent)[None])[0]
-    assert image.shape == model.image_shape
-    assert np.all(np.isfinite(image))
+
+
+def test_a_folder_becomes_a_prior_that_restores(latent_folder, tmp_path, command):
+    """All the way: the command, what it wrote, and a search in the latent space."""
+    code, said, _ = command("convert", latent_folder, tmp_path / "out", "--name", "faces")
+    assert code == 0
+    assert "faces, 64 x 64" in said
+    prior, model = jr.load_prior(tmp_path / "out"), read_latent_model(latent_folder)
+    assert (prior.shape, prior.noise_shape, prior.name) == ((64, 64, 3), (16, 16, 3), "faces")
+    assert_equal(prior.parameters, model.parameters)
+    assert_equal(prior.latent.parameters, model.autoencoder_parameters)
+    files = jr.read_card(tmp_path / "out")["source"]["files"]
+    models = {f"{place}/{file}" for place in ("unet", "vqvae") for file in ("config.json", SAFETENSORS)}
+    assert files.keys() == models | {"scheduler/scheduler_config.json"}
+    assert files["vqvae/config.json"] == file_sha256(latent_folder / "vqvae" / "config.json")
+    y = jr.AveragePool(8)(jnp.zeros(prior.shape))
+    method = jr.bird(prior, jr.AveragePool(8), iterations=2, skip=500, noise_lr=0.1, stop=jr.never())
+    result = jr.restore(method, y, jax.random.key(0))
+    assert (result.image.shape, result.noise.shape) == (prior.shape, prior.noise_shape)
+    assert result.history.shape == (2,)
+    assert np.all(np.isfinite(result.image))
+    assert result.history[1] != result.history[0]
 
 
 def test_a_latent_model_whose_parts_do_not_fit(latent_folder):
