@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import jax.numpy as jnp
-
 from checkpoints_convert import diffusers, tfjs
 from checkpoints_convert.autoencoders import autoencoder_folder, read_latent_model
 from checkpoints_convert.configs import read_config
@@ -49,7 +47,7 @@ def convert(
     *,
     key: str | None = None,
     use_ema: bool = False,
-    dtype: Literal["float32", "bfloat16"] = "float32",
+    dtype: Literal["float32", "bfloat16", "source"] = "float32",
     name: str | None = None,
 ) -> Prior:
     """The prior in a PyTorch file (torch's two formats, safetensors), in a diffusers folder of a `UNet2DModel` (with
@@ -59,12 +57,13 @@ def convert(
     What the tensors can't tell comes from a table of well-known files, or from `config`: a dict (`read_config` reads one)
     with any of ``architecture``, ``config`` (arguments by their published names), ``schedule`` ("linear 1e-4..0.02, T=1000"),
     ``prediction``. `key` or `use_ema` choose where a file holds several networks (`select.state_dict`); `dtype` is that of
-    the parameters. ReadError where a file can't be read, ConversionError where its tensors or the config don't make up a
-    network: the message lists every tensor that is missing, foreign, misshapen or not finite. Reads files: not for jit.
+    the parameters; those of "source" are only for `save_prior`, which writes 8 and 16 bits as the file has them. ReadError
+    where a file can't be read, ConversionError where its tensors or the config don't make up a network: the message lists
+    every tensor that is missing, foreign, misshapen or not finite. Reads files: not for jit.
     """
     source = Path(source)
     if source.is_dir() and autoencoder_folder(source) is not None:
-        model = read_latent_model(source, config, key=key, use_ema=use_ema, dtype=jnp.dtype(dtype))
+        model = read_latent_model(source, config, key=key, use_ema=use_ema, dtype=dtype)
         space = latent_space(model.autoencoder, model.autoencoder_parameters, *model.image_shape[:2])
         planned = model.plan
         about = (planned.schedule, model.image_shape, planned.prediction, name or source.stem)
@@ -80,7 +79,7 @@ def convert(
             if folder is not None:
                 tensors = diffusers.rename(tensors, len(folder.arguments["ch_mult"]))
         made = plan(tensors, config, folder)
-        parameters = parameters_from(tensors, made.network, jnp.dtype(dtype))
+        parameters = parameters_from(tensors, made.network, dtype)
     except ConversionError as error:
         raise ConversionError(f"{source} can't be converted. {error}") from error
     network = made.network

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from checkpoints_convert import diffusers
@@ -70,10 +69,10 @@ def read_latent_model(
             raise ConversionError(
                 f"The U-Net takes {network.channels} and gives {network.out_channels} channels, a latent has {channels}."
             )
-        parameters = parameters_from(unet, network, jnp.dtype(dtype))
+        parameters = parameters_from(unet, network, dtype)
         scheduler = read_scheduler(source)
     with _converting(place):
-        of_autoencoder = parameters_from(tensors, autoencoder, jnp.dtype(dtype))
+        of_autoencoder = parameters_from(tensors, autoencoder, dtype)
     side, pixels = network.image_size, network.image_size * autoencoder.stride
     shapes = (side, side, channels), (pixels, pixels, autoencoder.out_channels)
     return LatentModel(planned, parameters, autoencoder, of_autoencoder, scheduler, *shapes)
@@ -86,7 +85,7 @@ def read_autoencoder(folder: str | Path, dtype: Any = np.float32) -> tuple[Autoe
     """
     network, tensors = _network(Path(folder))
     with _converting(Path(folder)):
-        return network, parameters_from(tensors, network, jnp.dtype(dtype))
+        return network, parameters_from(tensors, network, dtype)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ network computes.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from checkpoints_convert.known import KNOWN
 from checkpoints_convert.tensors import ConversionError, Tensor, understood
 from checkpoints_convert.tfjs import MODEL, read_tfjs
 from checkpoints_convert.tfjs_graph import Graph, graph_of
+from jaxrestore.diffusion.quantised import rearranged
 from jaxrestore.networks.keras_unet import geometric_frequencies
 
 AS_TORCH = {4: (3, 2, 0, 1), 2: (1, 0)}  # the axes of convolutions and matrices in the order of PyTorch's
@@ -128,4 +130,6 @@ def _as_torch(graph: Graph, name: str) -> Tensor:
     axes = AS_TORCH.get(len(tensor.shape))
     if axes is None:
         return tensor
-    return Tensor(tuple(tensor.shape[axis] for axis in axes), tensor.dtype, lambda: tensor.read().transpose(axes))
+    shape, kept = tuple(tensor.shape[axis] for axis in axes), tensor.kept or tensor.read
+    turned = partial(np.transpose, axes=axes)
+    return Tensor(shape, tensor.dtype, lambda: turned(tensor.read()), lambda: rearranged(kept(), turned))

@@ -5,12 +5,14 @@ name of the last part and the order of the axes.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from checkpoints_convert.tensors import ConversionError
+from jaxrestore.diffusion.quantised import Quantised, rearranged
 
 WEIGHTS = {"kernel": "weight", "scale": "weight", "embedding": "weight"}
 
@@ -48,26 +50,41 @@ def check(tensors: Mapping[str, Any], network: Any) -> None:
 def parameters_from(tensors: Mapping[str, Any], network: Any, dtype: Any = np.float32) -> dict:
     """The nested dict of JAX arrays of the tensors, each read once and used once, or ConversionError lists what is wrong.
 
-    One tensor at a time: the memory needed is that of the result.
+    `dtype` "source" keeps what a file has in 8 or 16 bits: arrays of half precision, and `Quantised`, which are only for
+    storing. One tensor at a time: the memory needed is that of the result.
     """
     check(tensors, network)
     parameters: dict = {}
     wrong = []
     for path, leaf in paths(network.shapes()):
-        name = torch_name(path)
-        array = np.asarray(tensors[name].read())
-        if path[-1] == "kernel":
-            array = _transposed(array if array.ndim == len(leaf.shape) else array.reshape(_squeezed(array.shape)))
+        name, is_kernel = torch_name(path), path[-1] == "kernel"
+        tensor, axes = tensors[name], len(leaf.shape)
+        numbers = tensor.kept() if dtype == "source" and tensor.kept else tensor.read()
+        numbers = rearranged(numbers, partial(_transposed, axes=axes) if is_kernel else np.asarray)
+        kind = _kind(numbers, dtype)
+        with np.errstate(over="ignore"):
+            numbers = rearranged(numbers, partial(np.ascontiguousarray, dtype=kind))
+        if isinstance(numbers, Quantised):
+            is_finite, stored, kind = numbers.is_finite(), numbers, "float32"
+        else:
+            is_finite, stored = np.all(np.isfinite(numbers)), jnp.asarray(numbers)
+        if not is_finite:
+            wrong.append(f"not finite as {kind}: {name}")
         branch = parameters
         for part in path[:-1]:
             branch = branch.setdefault(part, {})
-        with np.errstate(over="ignore"):
-            array = np.ascontiguousarray(array, dtype)
-        if not np.all(np.isfinite(array)):
-            wrong.append(f"not finite as {np.dtype(dtype)}: {name}")
-        branch[path[-1]] = jnp.asarray(array)
+        branch[path[-1]] = stored
     _raise(wrong)
     return parameters
+
+
+def _kind(numbers: np.ndarray | Quantised, dtype: Any) -> np.dtype:
+    """The element type in which numbers are kept."""
+    if dtype != "source":
+        return jnp.dtype(dtype)
+    if isinstance(numbers, Quantised):
+        return numbers.raw.dtype
+    return numbers.dtype if numbers.dtype.itemsize == 2 else np.dtype(np.float32)
 
 
 def _raise(wrong: list[str]) -> None:
@@ -89,6 +106,7 @@ def _converted_shape(shape: tuple[int, ...], last: str) -> tuple[int, ...]:
     return (*shape[2:], shape[1], shape[0]) if len(shape) == 4 else shape[::-1]
 
 
-def _transposed(array: np.ndarray) -> np.ndarray:
+def _transposed(array: np.ndarray, axes: int) -> np.ndarray:
     """Convolutions (out, in, row, column) -> (row, column, in, out); matrices to (in, out)."""
+    array = array if array.ndim == axes else array.reshape(_squeezed(array.shape))
     return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T

@@ -37,11 +37,15 @@ def one_line(error: BaseException) -> str:
 
 
 class Tensor(NamedTuple):
-    """Shape and element type, and ``read()``, which gives the NumPy array: nothing is held until then."""
+    """Shape and element type, and ``read()``, which gives the NumPy array: nothing is held until then.
+
+    ``kept()``, where the file has other numbers than that: an array of their type, or a `Quantised`.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype
     read: Callable[[], np.ndarray]
+    kept: Callable[[], Any] | None = None
 
 
 def span(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 from checkpoints_convert.known import digest
 from checkpoints_convert.pickles import LONGEST, LONGEST_NAME
 from checkpoints_convert.tensors import ReadError, Tensor, one_line
+from jaxrestore.diffusion.quantised import Quantised
 
 MODEL = "model.json"
 PLAIN = {"float32": "<f4", "int32": "<i4", "bool": "?"}
@@ -36,14 +37,6 @@ class _Affine(NamedTuple):
 
     scale: float
     smallest: float
-
-    def values(self, raw: np.ndarray) -> np.ndarray:
-        """In float64 and rounded once to float32, as TensorFlow.js does it; a piece at a time, for the memory."""
-        made, piece = np.empty(raw.shape, np.float32), 2**16
-        with np.errstate(over="ignore"):
-            for at in range(0, raw.size, piece):
-                made[at : at + piece] = raw[at : at + piece].astype(np.float64) * self.scale + self.smallest
-        return made
 
 
 class _Entry(NamedTuple):
@@ -196,12 +189,15 @@ class _Shards(NamedTuple):
         """The tensor that begins at the byte `start`."""
         dtype = entry.stored if entry.stored.kind in "ib" else np.dtype(np.float32)
 
-        def read() -> np.ndarray:
-            raw = self._bytes(start, entry.size).view(entry.stored)
-            values = raw.astype(dtype, copy=False) if entry.affine is None else entry.affine.values(raw)
-            return values.reshape(entry.shape)
+        def kept() -> np.ndarray | Quantised:
+            raw = self._bytes(start, entry.size).view(entry.stored).reshape(entry.shape)
+            return raw if entry.affine is None else Quantised(raw, *entry.affine)
 
-        return Tensor(entry.shape, dtype, read)
+        def read() -> np.ndarray:
+            numbers = kept()
+            return numbers.values() if isinstance(numbers, Quantised) else numbers.astype(dtype, copy=False)
+
+        return Tensor(entry.shape, dtype, read, kept)
 
     def _bytes(self, start: int, size: int) -> np.ndarray:
         """`size` bytes from `start`, wherever they lie."""

@@ -27,8 +27,9 @@ class Convert:
     """Which network of a file that holds several: the name it stands under."""
     use_ema: bool = False
     """The averaged weights of a file that holds both."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of the stored parameters: bfloat16 halves the folder, and rounds to three digits."""
+    dtype: Literal["source", "float32", "bfloat16"] = "source"
+    """Of the stored parameters. source: half precision and quantised weights as the file has them, all others float32.
+    bfloat16 halves float32, and rounds to three digits."""
     name: str | None = None
     """The prior's name (default: the source's)."""
     about: Path | None = None

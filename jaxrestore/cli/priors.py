@@ -9,7 +9,7 @@ import tyro
 from jaxrestore.diffusion.storage import embedded_priors, read_card, verify_prior
 from jaxrestore.errors import InputError
 
-LONG = ("alpha_bar", "files", "sha256")  # of a card, that nobody reads
+LONG = ("alpha_bar", "files", "quantised", "sha256")  # of a card, that nobody reads
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def hub_folder(name: str | Path) -> Path:
         return folder
     fetched = fetch(name)
     with tempfile.TemporaryDirectory(prefix=".converting-", dir=base) as aside:
-        chosen = {"name": fetched.name, "origin": fetched.origin, "about": fetched.about}
+        chosen = {"name": fetched.name, "origin": fetched.origin, "about": fetched.about, "dtype": "source"}
         convert_to(fetched.folder, Path(aside) / "prior", **chosen)
         try:
             (Path(aside) / "prior").rename(folder)

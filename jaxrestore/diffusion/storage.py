@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from jaxrestore.diffusion.hub import hub_folder, is_hub_name
 from jaxrestore.diffusion.latents import latent_space
 from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.quantised import check_quantised, numbers_of, raw_numbers, stored_types
 from jaxrestore.diffusion.schedule import Schedule
 from jaxrestore.diffusion.statistics import read_statistics, write_statistics
 from jaxrestore.diffusion.tuned import Tuned, read_tuned, write_tuned
@@ -34,7 +36,16 @@ FIELDS = {  # of a card, that loading needs
     "files": dict,
 }
 
-OWN = {*FIELDS, "autoencoder", "format", "range", "parameter_count", "sha256"}  # what a card says of the prior itself
+OWN = {
+    *FIELDS,
+    "autoencoder",
+    "format",
+    "range",
+    "parameter_count",
+    "quantised",
+    "sha256",
+    "stored",
+}  # what a card says of the prior itself
 
 
 def embedded_priors() -> list[str]:
@@ -75,6 +86,10 @@ def read_card(name: str | Path) -> dict[str, Any]:
     wrong = [name for name, kind in FIELDS.items() if not isinstance(card[name], kind)]
     if wrong:
         raise PriorError(f"{path} is damaged: {', '.join(wrong)} can't be understood.")
+    try:
+        check_quantised(card.get("quantised", {}))
+    except PriorError as error:
+        raise PriorError(f"{path} is damaged: {error}") from error
     return card
 
 
@@ -99,8 +114,10 @@ def load_prior(name: str | Path, dtype: str | None = None, precision: str | None
     shapes = network.shapes()
     if autoencoder is not None:
         shapes = {"network": shapes, "autoencoder": autoencoder.shapes()}
+    quantised = card.get("quantised", {})
+    types = stored_types(shapes, quantised)
     try:
-        parameters = ocp.load(str(folder / "parameters"), jax.tree.map(lambda leaf: np.empty(0, leaf.dtype), shapes))
+        parameters = ocp.load(str(folder / "parameters"), jax.tree.map(lambda kind: np.empty(0, kind), types))
     except Exception as error:  # Orbax raises what its storage raises; the first line says what it is about
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise PriorError(f"{folder / 'parameters'} can't be read: {reason[:200]}") from error
@@ -112,6 +129,7 @@ def load_prior(name: str | Path, dtype: str | None = None, precision: str | None
             raise PriorError(
                 f"{folder / 'parameters'}: {name} is {found.shape}, but the card's network needs {wanted.shape}."
             )
+    parameters = numbers_of(parameters, quantised)
     changes = {key: value for key, value in {"dtype": dtype, "precision": precision}.items() if value is not None}
     network, parameters = dataclasses.replace(network, **changes), jax.tree.map(jax.numpy.asarray, parameters)
     try:
@@ -227,8 +245,9 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
     context = ocp.Context()  # a second copy of a large network is not made: neither in full nor compressed (by 7 %)
     context.memory.deepcopy_host_arrays = False
     context.array.saving.use_compression = False
+    arrays, quantised = raw_numbers(parameters)
     with context:
-        ocp.save(str(aside / "parameters"), jax.tree.map(np.asarray, parameters))
+        ocp.save(str(aside / "parameters"), arrays)
     (aside / "parameters" / "commit_success.txt").unlink(missing_ok=True)  # names a path of this machine; never read
     stored = {path.relative_to(aside).as_posix(): path for path in sorted((aside / "parameters").rglob("*"))}
     stored = {name: path for name, path in stored.items() if path.is_file()}
@@ -242,7 +261,9 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
         "range": [-1, 1],
         "prediction": prior.prediction,
         "parameter_count": sum(leaf.size for leaf in jax.tree.leaves(parameters)),
+        "stored": _counts(arrays),
         **about,
+        "quantised": quantised,
         "files": {name: path.stat().st_size for name, path in stored.items()},
         "sha256": {name: file_sha256(path) for name, path in stored.items()},
         "alpha_bar": [float(level) for level in np.asarray(prior.schedule.alpha_bar)],
@@ -253,6 +274,14 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
     if prior.settings != Tuned():
         write_tuned(prior.settings, aside, {"prior": prior.name})
     aside.rename(folder)
+
+
+def _counts(arrays: Any) -> dict[str, int]:
+    """How many numbers there are of each type."""
+    counts: Counter = Counter()
+    for array in jax.tree.leaves(arrays):
+        counts[str(array.dtype)] += array.size
+    return dict(counts)
 
 
 def refuse_existing(folder: Path) -> None:

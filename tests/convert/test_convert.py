@@ -194,6 +194,20 @@ def test_safetensors_of_every_precision(tiny, tiny_arrays, tmp_path):
         assert_equal(prior.parameters, rounded)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, ml_dtypes.bfloat16])
+def test_half_precision_is_kept_and_is_float32_when_loaded(dtype, tiny_arrays, tmp_path):
+    cast = {name: np.ascontiguousarray(array).astype(dtype) for name, array in tiny_arrays.items()}
+    save_file(cast, tmp_path / "a.safetensors")
+    prior = convert(tmp_path / "a.safetensors", CONFIG, dtype="source")
+    kept = np.dtype(np.float32 if dtype == np.float64 else dtype)
+    assert {leaf.dtype for leaf in jax.tree.leaves(prior.parameters)} == {kept}
+    jr.save_prior(prior, tmp_path / "kept")
+    assert jr.read_card(tmp_path / "kept")["stored"] == {str(kept): sum(array.size for array in cast.values())}
+    found = jr.load_prior(tmp_path / "kept").parameters
+    assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {np.dtype(np.float32)}
+    assert_equal(found, convert(tmp_path / "a.safetensors", CONFIG).parameters)
+
+
 def test_faulty_tensors_are_all_listed(tiny, tiny_arrays):
     arrays = dict(tiny_arrays)
     arrays["extra.weight"] = np.zeros(3, np.float32)

@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from tfjs_writer import encoded, model_of, write_tfjs
 
 import jaxrestore as jr
-from checkpoints_convert import ConversionError, ReadError, convert, files_read
+from checkpoints_convert import ConversionError, ReadError, convert, convert_to, files_read
 from checkpoints_convert.keras_unet import read_keras
 from checkpoints_convert.plan import plan
 from checkpoints_convert.tfjs import read_tfjs
 from checkpoints_convert.tfjs_graph import same_equation
+from jaxrestore.diffusion.storage import verify_prior
 from jaxrestore.networks import KerasUNet
 
 FACES = Path(__file__).parents[2].parent / "shared" / "priors" / "faces64"  # 63 MB that the repository doesn't hold
@@ -389,3 +390,34 @@ def test_random_damage_raises_nothing_else(single, tmp_path_factory, at, put, le
 def test_equations_are_the_same_but_for_their_letters():
     assert same_equation("bhwc, bHWc->bhwHW", "bhwc,bijc->bhwij")
     assert not same_equation("bhwc,bijc->bhwji", "bhwc,bijc->bhwij")
+
+
+@pytest.mark.parametrize("how", ["uint8", "uint16", "float16"])
+def test_a_folder_keeps_weights_as_they_are_read(how, tmp_path):
+    """As small as the source, and bit by bit the numbers that conversion to float32 gives."""
+    parameters = NETWORKS[0].init(jax.random.key(0))
+    source = write_tfjs(tmp_path / "tiny", *model_of(NETWORKS[0], parameters, how))
+    convert_to(source, tmp_path / "kept", SCHEDULE, dtype="source")
+    convert_to(source, tmp_path / "float32", SCHEDULE)
+    card = jr.read_card(tmp_path / "kept")
+    assert card["stored"] == {how: card["parameter_count"]}
+    kinds = {kind for kind, _, _ in card["quantised"].values()}
+    assert kinds == ({how} if how != "float16" else set())
+    kept, wanted = (jr.load_prior(tmp_path / name) for name in ("kept", "float32"))
+    assert kept.network == wanted.network
+    for found, number in zip(jax.tree.leaves(kept.parameters), jax.tree.leaves(wanted.parameters), strict=True):
+        assert found.dtype == jnp.float32
+        np.testing.assert_array_equal(found, number)
+    data = [sum(path.stat().st_size for path in (tmp_path / name).rglob("d/*")) for name in ("kept", "float32")]
+    assert data[0] < (0.4 if how == "uint8" else 0.7) * data[1]  # what Orbax writes beside the numbers included
+    assert verify_prior(tmp_path / "kept") == len(card["sha256"])
+
+
+@pytest.mark.skipif(not FACES.is_dir(), reason=f"the published model is not there: {FACES}")
+@pytest.mark.slow
+def test_the_published_model_stays_small(tmp_path):
+    convert_to(FACES, tmp_path / "faces", dtype="source")
+    size = sum(path.stat().st_size for path in (tmp_path / "faces").rglob("*") if path.is_file())
+    assert size < 1.05 * sum(path.stat().st_size for path in FACES.glob("*.bin"))
+    kept, wanted = jr.load_prior(tmp_path / "faces"), convert(FACES)
+    jax.tree.map(np.testing.assert_array_equal, kept.parameters, wanted.parameters)
