@@ -18,9 +18,11 @@ from checkpoints_convert.select import state_dict
 from checkpoints_convert.sources import files_read
 from checkpoints_convert.tensors import ConversionError, ReadError, Tensor
 from checkpoints_convert.torch_files import read_torch
+from jaxrestore.diffusion.checksums import file_sha256
 from jaxrestore.diffusion.latents import latent_space
+from jaxrestore.diffusion.places import refuse_existing
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.storage import file_sha256, refuse_existing, save_prior
+from jaxrestore.diffusion.storage import save_prior
 from jaxrestore.errors import InputError
 
 __all__ = [

@@ -6,7 +6,6 @@ network computes.
 """
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,5 +130,8 @@ def _as_torch(graph: Graph, name: str) -> Tensor:
     if axes is None:
         return tensor
     shape, kept = tuple(tensor.shape[axis] for axis in axes), tensor.kept or tensor.read
-    turned = partial(np.transpose, axes=axes)
+
+    def turned(array: np.ndarray) -> np.ndarray:
+        return array.transpose(axes)
+
     return Tensor(shape, tensor.dtype, lambda: turned(tensor.read()), lambda: rearranged(kept(), turned))

@@ -15,8 +15,8 @@ import numpy as np
 from flowers import reduced
 
 import jaxrestore as jr
+from jaxrestore.diffusion.places import prior_folder
 from jaxrestore.diffusion.statistics import write_statistics
-from jaxrestore.diffusion.storage import prior_folder
 
 
 def training_photographs(tar: Path, count: int) -> np.ndarray:

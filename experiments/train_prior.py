@@ -74,7 +74,8 @@ def main() -> None:
     import jax
 
     import jaxrestore as jr
-    from jaxrestore.diffusion.storage import prior_folder
+    from jaxrestore.diffusion.checksums import record_checksum
+    from jaxrestore.diffusion.places import prior_folder
     from jaxrestore.training.loop import train
     from jaxrestore.training.report import Report
     from jaxrestore.training.sources import photographs
@@ -114,6 +115,7 @@ def main() -> None:
     )
     jr.save_prior(trained, options.out / "prior", **about)
     shutil.copyfile(prior_folder("flowers64") / "ATTRIBUTION.tsv", options.out / "prior" / "ATTRIBUTION.tsv")
+    record_checksum(options.out / "prior" / "ATTRIBUTION.tsv")
     print(f"{options.out / 'prior'}: {json.dumps(about['measured'])}")
 
 

@@ -8,7 +8,8 @@ from typing import Literal
 
 from jaxrestore.cli.flags import File
 from jaxrestore.diffusion.hub import fetch, is_hub_name
-from jaxrestore.diffusion.storage import read_card, refuse_existing
+from jaxrestore.diffusion.places import refuse_existing
+from jaxrestore.diffusion.storage import read_card
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ from jaxrestore import metrics
 from jaxrestore.cli.flags import AlbumFlags, MethodFlags, OperatorFlags, as_flag, part
 from jaxrestore.cli.settled import Settled
 from jaxrestore.cli.tasks import Task, restored_task
+from jaxrestore.diffusion.places import prior_folder
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.storage import load_prior, prior_folder
+from jaxrestore.diffusion.storage import load_prior
 from jaxrestore.errors import InputError, InputWarning
 from jaxrestore.files.arrays import split_name
 from jaxrestore.files.fitting import Fit

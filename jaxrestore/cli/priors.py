@@ -6,7 +6,8 @@ from typing import Annotated
 
 import tyro
 
-from jaxrestore.diffusion.storage import embedded_priors, read_card, verify_prior
+from jaxrestore.diffusion.places import embedded_priors
+from jaxrestore.diffusion.storage import read_card, verify_prior
 from jaxrestore.errors import InputError
 
 LONG = ("alpha_bar", "files", "quantised", "sha256")  # of a card, that nobody reads

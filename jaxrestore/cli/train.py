@@ -14,8 +14,9 @@ from jaxrestore._files import check_writable
 from jaxrestore.cli.flags import File, PriorName
 from jaxrestore.diffusion import schedule
 from jaxrestore.diffusion.derived import save_derived
+from jaxrestore.diffusion.places import refuse_existing
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.storage import load_prior, refuse_existing, save_prior
+from jaxrestore.diffusion.storage import load_prior, save_prior
 from jaxrestore.errors import InputError
 from jaxrestore.methods import Constraint, settings_for
 from jaxrestore.methods.settings import changed

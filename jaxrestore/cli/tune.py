@@ -14,8 +14,9 @@ from jaxrestore.cli.choices import Descent
 from jaxrestore.cli.degrade import MeasurementFlags
 from jaxrestore.cli.flags import File, PriorName, part
 from jaxrestore.cli.tasks import Task, named_task
+from jaxrestore.diffusion.places import check_own, prior_folder
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.storage import EMBEDDED, load_prior, prior_folder
+from jaxrestore.diffusion.storage import load_prior
 from jaxrestore.diffusion.tuned import FILE
 from jaxrestore.errors import InputError
 from jaxrestore.files.folders import list_images
@@ -95,12 +96,8 @@ class Tune(MeasurementFlags):
     def _file(self) -> Path:
         """Where the settings go; InputError now, rather than after the work, if they can't."""
         folder = prior_folder(self.prior)
-        if self.out is None and folder.resolve().parent == EMBEDDED.resolve():
-            raise InputError(
-                f"{self.prior} comes with the package, and is never written into: copy its folder {folder} and tune the "
-                "copy, or name a file with --out."
-            )
         path = folder / FILE if self.out is None else self.out
+        check_own(path.parent, f"copy its folder {path.parent} and tune the copy, or name a file elsewhere with --out.")
         check_writable(path)
         stored_settings(path)
         return path

@@ -22,6 +22,7 @@ from jaxrestore.diffusion.statistics import NoiseStatistics
 from jaxrestore.errors import InputError
 
 PATCH = 8
+DEPTHS, STEPS, REFINEMENTS = (25, 50, 100, 200), 10, 2  # of a calibration, if nothing else is said
 OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [0.5, -1, 0.5]]) / np.sqrt([[3], [2], [1.5]])  # orthonormal
 
 
@@ -78,9 +79,9 @@ def deviation(noise: Float[Array, "h w c"], statistics: NoiseStatistics, index: 
 def calibrate(
     prior: Prior,
     photographs: Float[Array, "n h w c"],
-    depths: tuple[int, ...] = (25, 50, 100, 200),
-    steps: int = 10,
-    refinements: int = 2,
+    depths: tuple[int, ...] = DEPTHS,
+    steps: int = STEPS,
+    refinements: int = REFINEMENTS,
     patch: int = PATCH,
 ) -> NoiseStatistics:
     """The statistics of clean photographs: a few dozen, of the prior's kind and in [-1, 1].
@@ -94,21 +95,33 @@ def calibrate(
     >>> jr.calibrate(prior, photographs, depths=(100,), steps=2).energy.shape
     (1, 8, 8, 3)
     """
-    if len(photographs) < 4:
-        raise InputError(f"{len(photographs)} photographs can't say how photographs differ: give some dozens.")
-    if list(depths) != sorted(set(depths)) or not depths or depths[0] < 1 or depths[-1] >= len(prior.schedule):
-        raise InputError(f"Depths must rise from 1 to at most {len(prior.schedule) - 1}, not be {depths}.")
+    check_calibration(len(photographs), depths, len(prior.schedule))
 
     def at(depth: Array) -> tuple[Array, Array, Array]:
         noise = jax.lax.map(
             lambda photograph: noise_of(prior, photograph, depth, steps, refinements), photographs, batch_size=8
         )
-        shifted = jnp.roll(noise, (patch // 2, patch // 2), (1, 2))
-        blocks = jax.vmap(lambda one: to_blocks(one, patch))(jnp.concatenate([noise, shifted]))
-        energy = jnp.mean(blocks**2, axis=(0, 1, 3))
-        level = jax.vmap(lambda one: band_levels(one, energy))(noise)
-        return energy, level.mean(0), level.std(0, ddof=1)
+        return typical_of(noise, patch)
 
     times = jnp.asarray(depths, jnp.int32)
     energy, level, spread = jax.lax.map(at, times)
     return NoiseStatistics(times, energy, level, spread, steps, refinements)
+
+
+def check_calibration(number: int, depths: tuple[int, ...], length: int) -> None:
+    """InputError for too few photographs, or depths that don't rise within a schedule of that length."""
+    if number < 4:
+        raise InputError(f"{number} photographs can't say how photographs differ: give some dozens.")
+    if list(depths) != sorted(set(depths)) or not depths or depths[0] < 1 or depths[-1] >= length:
+        raise InputError(f"Depths must rise from 1 to at most {length - 1}, not be {depths}.")
+
+
+def typical_of(
+    noise: Float[Array, "n h w c"], patch: int = PATCH
+) -> tuple[Float[Array, "p p c"], Float[Array, "bands c"], Float[Array, "bands c"]]:
+    """(energy, level, spread) of `NoiseStatistics` at one depth, of photographs' noise there; patches on two grids."""
+    shifted = jnp.roll(noise, (patch // 2, patch // 2), (1, 2))
+    blocks = jax.vmap(lambda one: to_blocks(one, patch))(jnp.concatenate([noise, shifted]))
+    energy = jnp.mean(blocks**2, axis=(0, 1, 3))
+    level = jax.vmap(lambda one: band_levels(one, energy))(noise)
+    return energy, level.mean(0), level.std(0, ddof=1)

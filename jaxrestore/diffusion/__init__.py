@@ -4,10 +4,11 @@ from jaxrestore.diffusion import schedule
 from jaxrestore.diffusion.ancestral import ancestral_step, predict
 from jaxrestore.diffusion.ddim import ascend, descend, invert, unroll
 from jaxrestore.diffusion.denoisers import consistency_prior, denoiser_prior, flow_prior, sigma_levels
+from jaxrestore.diffusion.places import embedded_priors
 from jaxrestore.diffusion.prior import Prior, gaussian_prior
 from jaxrestore.diffusion.schedule import Schedule, TimeGrid, grid_times, partial_grid, time_grid
 from jaxrestore.diffusion.statistics import NoiseStatistics
-from jaxrestore.diffusion.storage import embedded_priors, load_prior, read_card, save_prior, verify_prior
+from jaxrestore.diffusion.storage import load_prior, read_card, save_prior, verify_prior
 from jaxrestore.diffusion.tiling import tiled
 from jaxrestore.diffusion.tuned import Tuned
 

@@ -1,10 +1,13 @@
-"""JSON files beside a prior: how they are read, whatever they hold."""
+"""JSON files of a prior's folder: how they are read, whatever they hold."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from jaxrestore.errors import PriorError
+
+CARD = "card.json"
+CARD_FORMAT = "jaxrestore prior 1"
 
 
 def read_beside(path: Path, format: str, otherwise: str) -> dict[str, Any] | None:

@@ -6,9 +6,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from jaxrestore.diffusion.checksums import record_checksum
+from jaxrestore.diffusion.places import prior_folder, refuse_existing
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.statistics import FILE as CALIBRATION
-from jaxrestore.diffusion.storage import prior_folder, read_card, refuse_existing, save_prior
+from jaxrestore.diffusion.storage import read_card, save_prior
 from jaxrestore.diffusion.tuned import FILE as SETTINGS
 
 KEPT = ("data", "licence", "attribution", "limits", "source")  # of the base's card; what was measured was of the base
@@ -35,8 +37,10 @@ def save_derived(prior: Prior, folder: Path, base: str | Path, **finetuned: Any)
     attribution = source / str(card.get("attribution", ""))
     if attribution.is_file():
         shutil.copyfile(attribution, aside / attribution.name)
+        record_checksum(aside / attribution.name)
     for file in (CALIBRATION, SETTINGS):
         if (source / file).is_file():
             stored = json.loads((source / file).read_text())
             (aside / file).write_text(json.dumps({**stored, "measured_for": card["name"]}) + "\n")
+            record_checksum(aside / file)
     aside.rename(folder)

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int
 from jaxrestore._files import write_json
 from jaxrestore._pytree import register
 from jaxrestore.diffusion.beside import read_beside
+from jaxrestore.diffusion.checksums import record_checksum
 from jaxrestore.errors import PriorError
 
 FILE = "typical.json"
@@ -57,7 +58,8 @@ def read_statistics(folder: Path) -> NoiseStatistics | None:
 
 
 def write_statistics(statistics: NoiseStatistics, folder: str | Path, **about: Any) -> Path:
-    """Write the statistics into a prior's folder, aside first; `about` says of what they were measured. The file's path."""
+    """Write the statistics into a prior's folder, aside first, and their checksum into its card; `about` says of what they
+    were measured. The file's path."""
     stored: dict[str, Any] = {
         "format": FORMAT,
         **about,
@@ -70,4 +72,5 @@ def write_statistics(statistics: NoiseStatistics, folder: str | Path, **about: A
     stored["depths"] = np.asarray(statistics.depths).tolist()
     path = Path(folder) / FILE
     write_json(path, stored, indent=None)
+    record_checksum(path)
     return path

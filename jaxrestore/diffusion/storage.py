@@ -5,7 +5,6 @@ written beside its place and then renamed: a killed program leaves nothing that 
 """
 
 import dataclasses
-import hashlib
 import json
 import shutil
 from collections import Counter
@@ -15,8 +14,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxrestore.diffusion.hub import hub_folder, is_hub_name
+from jaxrestore.diffusion.beside import CARD, CARD_FORMAT
+from jaxrestore.diffusion.checksums import file_sha256, files_in, verify_files
 from jaxrestore.diffusion.latents import latent_space
+from jaxrestore.diffusion.places import prior_folder, refuse_existing
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.quantised import check_quantised, numbers_of, raw_numbers, stored_types
 from jaxrestore.diffusion.schedule import Schedule
@@ -24,8 +25,6 @@ from jaxrestore.diffusion.statistics import read_statistics, write_statistics
 from jaxrestore.diffusion.tuned import Tuned, read_tuned, write_tuned
 from jaxrestore.errors import InputError, PriorError
 
-EMBEDDED = Path(__file__).parent.parent / "priors"
-FORMAT = "jaxrestore prior 1"
 FIELDS = {  # of a card, that loading needs
     "name": str,
     "architecture": str,
@@ -48,38 +47,17 @@ OWN = {
 }  # what a card says of the prior itself
 
 
-def embedded_priors() -> list[str]:
-    """Names of the priors that come with the package."""
-    return sorted(path.parent.name for path in EMBEDDED.glob("*/card.json"))
-
-
-def prior_folder(name: str | Path) -> Path:
-    """The folder of an embedded prior's name, of a repository of the Hugging Face Hub (``hf:owner/name``, fetched and
-    converted if it isn't yet: `hub`), or the path itself. PriorError if there is none of these."""
-    if str(name) in embedded_priors():
-        return EMBEDDED / str(name)
-    if is_hub_name(name):
-        return hub_folder(name)
-    if not Path(name).is_dir():
-        known = ", ".join(embedded_priors())
-        raise PriorError(
-            f"There is no prior {name}: it is neither a folder nor an embedded prior ({known}), and a repository of the "
-            "Hugging Face Hub is named hf:OWNER/NAME."
-        )
-    return Path(name).absolute()
-
-
 def read_card(name: str | Path) -> dict[str, Any]:
     """The card of a prior, checked for what loading needs."""
-    path = prior_folder(name) / "card.json"
+    path = prior_folder(name) / CARD
     try:
         card = json.loads(path.read_text())
     except OSError as error:
         raise PriorError(f"{path.parent} is not a prior: its {path.name} can't be read ({error.strerror}).") from error
     except ValueError as error:
         raise PriorError(f"{path} is damaged: it is not JSON ({error}).") from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise PriorError(f"{path} is not the card of a prior: its format is not {FORMAT!r}.")
+    if not isinstance(card, dict) or card.get("format") != CARD_FORMAT:
+        raise PriorError(f"{path} is not the card of a prior: its format is not {CARD_FORMAT!r}.")
     needed = FIELDS.keys() - card.keys()
     if needed:
         raise PriorError(f"{path} is incomplete: it lacks {', '.join(sorted(needed))}.")
@@ -104,7 +82,7 @@ def load_prior(name: str | Path, dtype: str | None = None, precision: str | None
     from orbax.checkpoint import v1 as ocp  # heavy, and only needed here
 
     folder, card = prior_folder(name), read_card(name)
-    network, autoencoder = _network(card, folder / "card.json"), _autoencoder(card, folder / "card.json")
+    network, autoencoder = _network(card, folder / CARD), _autoencoder(card, folder / CARD)
     for file, size in card["files"].items():
         path = folder / file
         if not path.is_file():
@@ -149,21 +127,11 @@ def load_prior(name: str | Path, dtype: str | None = None, precision: str | None
 
 
 def verify_prior(name: str | Path) -> int:
-    """How many files of a prior are as its card says, by their SHA-256. PriorError names one that is not, or is foreign."""
-    folder, card = prior_folder(name), read_card(name)
-    digests = card.get("sha256")
-    if not isinstance(digests, dict) or digests.keys() != card["files"].keys():
-        raise PriorError(f"{folder / 'card.json'} has no checksums to verify: save the prior again.")
-    there = {path.relative_to(folder).as_posix() for path in (folder / "parameters").rglob("*") if path.is_file()}
-    for file, digest in digests.items():
-        if file not in there:
-            raise PriorError(f"{folder / file} is missing: the prior's folder is incomplete, copy it again.")
-        if file_sha256(folder / file) != digest:
-            raise PriorError(f"{folder / file} is damaged: it is not the file of which the card has the checksum.")
-    if foreign := sorted(there - digests.keys()):
-        raise PriorError(f"{folder / foreign[0]} does not belong to the prior: the card doesn't name it.")
-    load_prior(folder)
-    return len(digests)
+    """How many files of a prior are as its card says, by their SHA-256: parameters, statistics, settings, whatever else lies
+    there. PriorError names one that is not, or is foreign, and what else would keep the prior from being loaded."""
+    number = verify_files(prior_folder(name), read_card(name))
+    load_prior(name)
+    return number
 
 
 def _network(card: dict[str, Any], path: Path) -> Any:
@@ -249,10 +217,13 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
     with context:
         ocp.save(str(aside / "parameters"), arrays)
     (aside / "parameters" / "commit_success.txt").unlink(missing_ok=True)  # names a path of this machine; never read
-    stored = {path.relative_to(aside).as_posix(): path for path in sorted((aside / "parameters").rglob("*"))}
-    stored = {name: path for name, path in stored.items() if path.is_file()}
+    if prior.statistics is not None:
+        write_statistics(prior.statistics, aside)
+    if prior.settings != Tuned():
+        write_tuned(prior.settings, aside, {"prior": prior.name})
+    there = files_in(aside)
     card = {
-        "format": FORMAT,
+        "format": CARD_FORMAT,
         "name": prior.name,
         "architecture": names[type(network)],
         "arguments": dataclasses.asdict(network),
@@ -264,15 +235,11 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
         "stored": _counts(arrays),
         **about,
         "quantised": quantised,
-        "files": {name: path.stat().st_size for name, path in stored.items()},
-        "sha256": {name: file_sha256(path) for name, path in stored.items()},
+        "files": {name: path.stat().st_size for name, path in there.items() if name.startswith("parameters/")},
+        "sha256": {name: file_sha256(path) for name, path in there.items()},
         "alpha_bar": [float(level) for level in np.asarray(prior.schedule.alpha_bar)],
     }
-    (aside / "card.json").write_text(json.dumps(card, indent=1) + "\n")
-    if prior.statistics is not None:
-        write_statistics(prior.statistics, aside)
-    if prior.settings != Tuned():
-        write_tuned(prior.settings, aside, {"prior": prior.name})
+    (aside / CARD).write_text(json.dumps(card, indent=1) + "\n")
     aside.rename(folder)
 
 
@@ -282,14 +249,3 @@ def _counts(arrays: Any) -> dict[str, int]:
     for array in jax.tree.leaves(arrays):
         counts[str(array.dtype)] += array.size
     return dict(counts)
-
-
-def refuse_existing(folder: Path) -> None:
-    if folder.exists():
-        raise PriorError(f"{folder} exists already; a prior is never written over.")
-
-
-def file_sha256(path: str | Path) -> str:
-    """The SHA-256 of a file, in hexadecimal, read in pieces."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

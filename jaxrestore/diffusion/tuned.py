@@ -14,6 +14,7 @@ import jax
 
 from jaxrestore._files import write_json
 from jaxrestore.diffusion.beside import read_beside
+from jaxrestore.diffusion.checksums import record_checksum
 from jaxrestore.errors import PriorError
 
 FILE = "settings.json"
@@ -74,5 +75,12 @@ def read_tuned(folder: Path) -> Tuned:
 def write_tuned(tuned: Tuned, folder: str | Path, tuned_on: dict[str, Any]) -> Path:
     """Write the settings into a prior's folder, aside first; `tuned_on` says on what they were tuned. The file's path."""
     path = Path(folder) / FILE
-    write_json(path, {"format": FORMAT, "tuned_on": tuned_on, "methods": tuned.table})
+    write_stored(path, {"format": FORMAT, "tuned_on": tuned_on, "methods": tuned.table})
     return path
+
+
+def write_stored(path: Path, stored: dict[str, Any]) -> None:
+    """Write all that a file of settings holds, aside first; if it is a prior's, its checksum into the card."""
+    write_json(path, stored)
+    if path.name == FILE:
+        record_checksum(path)

@@ -13,9 +13,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxrestore import metrics
-from jaxrestore._files import write_json
 from jaxrestore.diffusion.schedule import GridName, grid_times
-from jaxrestore.diffusion.tuned import FORMAT, read_stored
+from jaxrestore.diffusion.tuned import FORMAT, read_stored, write_stored
 from jaxrestore.errors import InputError, PriorError
 from jaxrestore.files.images import as_stored
 from jaxrestore.methods import Method, Settings
@@ -148,4 +147,4 @@ def keep_settings(path: Path, method: str, kind: str, settings: Settings, about:
     stored = stored_settings(path)
     kinds = {**stored["methods"].get(method, {}), kind: values_of(settings)}
     tuned_on = {**stored.get("tuned_on", {}), f"{method} on {kind}": about}
-    write_json(path, {**stored, "tuned_on": tuned_on, "methods": {**stored["methods"], method: kinds}})
+    write_stored(path, {**stored, "tuned_on": tuned_on, "methods": {**stored["methods"], method: kinds}})

@@ -20,7 +20,7 @@ import jaxrestore as jr
 from checkpoints_convert import ConversionError, ReadError
 from checkpoints_convert.autoencoder_configs import DEFAULTS, network_of
 from checkpoints_convert.autoencoders import autoencoder_folder, read_autoencoder, read_latent_model, renamed
-from jaxrestore.diffusion.storage import file_sha256
+from jaxrestore.diffusion.checksums import file_sha256
 from jaxrestore.networks import AutoencoderKL, VQModel
 
 GOLDEN = {"AutoencoderKL": "diffusers_autoencoder_kl", "VQModel": "diffusers_vq"}

@@ -28,7 +28,7 @@ from checkpoints_convert import (
 from checkpoints_convert.configs import schedule_text
 from checkpoints_convert.parameters import check, paths, torch_name
 from jaxrestore.cli.commands import main
-from jaxrestore.diffusion.storage import file_sha256
+from jaxrestore.diffusion.checksums import file_sha256
 from jaxrestore.networks import ADMUNet, DDPMUNet
 
 CONFIG = {

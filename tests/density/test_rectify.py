@@ -1,16 +1,24 @@
 """What is typical, and the ways to make a noise so."""
 
+import contextlib
+import json
+import shutil
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.stats import norm
 
 import jaxrestore as jr
-from jaxrestore.density import corrections, normality
+from jaxrestore.density import calibration, corrections, normality
 from jaxrestore.density.gaussian import objective, spectrum, to_patches
 from jaxrestore.density.rectification import Strength, correct, descend_objective, rectify
 from jaxrestore.density.typical import deviation, from_blocks, noise_of, to_blocks
+from jaxrestore.diffusion.places import EMBEDDED
+from jaxrestore.diffusion.storage import verify_prior
 
 FRESH = np.asarray(jax.random.normal(jax.random.key(0), (32, 32, 3)))
 ENERGY = np.ones((8, 8, 3), np.float32)
@@ -169,3 +177,54 @@ def test_the_gradient_lowers_the_objective_and_stays_near():
     near, far = (jax.jit(descend_objective)(loud, weight) for weight in (1e-3, 1e-1))
     assert float(height(far)) < float(height(near)) < float(height(loud))
     assert np.mean((near - loud) ** 2) < np.mean((far - loud) ** 2) < 0.1
+
+
+def test_a_folder_is_calibrated_a_batch_at_a_time(gaussian, monkeypatch):
+    """As `calibrate` does it at once; at a terminal there is something to see."""
+    ticks = []
+
+    @contextlib.contextmanager
+    def counted(total, *_):
+        yield SimpleNamespace(update=lambda: ticks.append(total))
+
+    monkeypatch.setattr(calibration, "progress_bar", counted)
+    photographs = 0.5 * drawn(7, 11, 8, 8, 3)
+    found = calibration.statistics_of(gaussian, photographs, progress=True)
+    wanted = jax.jit(jr.calibrate)(gaussian, jnp.asarray(photographs))
+    assert jax.tree.structure(found) == jax.tree.structure(wanted)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), found, wanted)
+    assert ticks == [8] * 8  # four depths of two batches
+    with pytest.raises(jr.InputError, match="3 photographs can't say"):
+        calibration.statistics_of(gaussian, photographs[:3])
+
+
+def test_calibrations_are_written_into_folders_of_ones_own_and_over_none(tiny_folder, tmp_path, command, monkeypatch):
+    clean, mine = tmp_path / "clean", shutil.copytree(tiny_folder, tmp_path / "mine")
+    clean.mkdir()
+    for seed in range(4):
+        pixels = np.random.default_rng(seed).integers(0, 255, (16, 16, 3), np.uint8)
+        Image.fromarray(pixels).save(clean / f"{seed}.png")
+    statistics = jr.load_prior("flowers64").statistics
+    monkeypatch.setattr(calibration, "statistics_of", lambda prior, images, progress: statistics)
+    before = {path: path.read_bytes() for path in EMBEDDED.rglob("*.json")}
+    for name in ("flowers64", EMBEDDED / "flowers64"):
+        code, _, said = command("calibrate", name, clean)
+        assert code == 2
+        assert "flowers64 comes with the package, and is never written into: name a new folder with --out" in said
+    assert command("calibrate", mine, clean)[0] == 0
+    assert verify_prior(mine) == len(jr.read_card(mine)["sha256"])
+    first = (mine / "typical.json").stat().st_mtime_ns
+    code, _, said = command("calibrate", mine, clean)
+    assert code == 2
+    assert "is a calibration already: --redo measures it anew" in said
+    assert (mine / "typical.json").stat().st_mtime_ns == first
+    assert command("calibrate", mine, clean, "--redo")[0] == 0
+    assert (mine / "typical.json").stat().st_mtime_ns > first
+    code, said, _ = command("calibrate", "flowers64", clean, "--out", tmp_path / "copy")
+    assert code == 0
+    assert f"{tmp_path / 'copy' / 'typical.json'}: 4 photographs" in said
+    assert verify_prior(tmp_path / "copy") == len(jr.read_card("flowers64")["sha256"])
+    assert json.loads((tmp_path / "copy" / "typical.json").read_text())["photographs"] == 4
+    assert command("calibrate", "flowers64", clean, "--out", tmp_path / "copy")[0] == 2  # it exists
+    assert {path: path.read_bytes() for path in EMBEDDED.rglob("*.json")} == before
+    assert {path.name for path in tmp_path.iterdir()} == {"clean", "copy", "mine"}

@@ -135,6 +135,10 @@ def test_a_repository_is_fetched_and_converted_once(hub, tmp_path, command):
     code, said, _ = command("priors", "verify", "hf:someone/tiny")
     assert (code, len(hub.asked)) == (0, asked)
     assert said.startswith("hf:someone/tiny: ")
+    for name, flags in (("calibrate", ()), ("tune", ("--task", "denoise"))):
+        code, _, complained = command(name, "hf:someone/tiny", tmp_path, *flags)
+        assert code == 2
+        assert "someone--tiny@main is in the cache, and is never written into" in complained
     code, said, _ = command("sample", tmp_path / "a.png", "--prior", "hf:someone/tiny", "--number", 1, "--skip", 1000)
     assert code == 0
     assert "samples of tiny" in said

@@ -1,5 +1,6 @@
 """Priors on disk: what is written is read, and nothing damaged or foreign is."""
 
+import dataclasses
 import json
 import shutil
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 import jaxrestore as jr
-from jaxrestore.diffusion.storage import EMBEDDED, embedded_priors, prior_folder
+from jaxrestore.diffusion.places import EMBEDDED, embedded_priors, prior_folder
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,8 @@ def test_verifying_finds_what_loading_would_not(folder, capsys):
     with pytest.raises(jr.PriorError, match="extra does not belong"):
         verify_prior(folder)
     (folder / "parameters" / "extra").unlink()
+    (folder / "notes.txt").write_text("of its owner")
+    assert verify_prior(folder) == len(jr.read_card(folder)["sha256"])
     victim.unlink()
     with pytest.raises(jr.PriorError, match=f"{victim.name} is missing"):
         verify_prior(folder)
@@ -89,6 +92,36 @@ def test_verifying_finds_what_loading_would_not(folder, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["priors", "verify", str(folder)])
     assert "no checksums to verify" in capsys.readouterr().err
+
+
+def test_what_lies_beside_the_parameters_has_checksums_too(folder, tmp_path):
+    """Statistics and settings, when a prior is saved with them, and when they are measured afterwards."""
+    from jaxrestore.diffusion.statistics import write_statistics
+    from jaxrestore.diffusion.storage import verify_prior
+    from jaxrestore.diffusion.tuned import write_tuned
+
+    parameters = verify_prior(folder)
+    flowers64 = jr.load_prior("flowers64")
+    write_statistics(flowers64.statistics, folder, photographs=4)
+    write_tuned(flowers64.settings, folder, {})
+    assert verify_prior(folder) == parameters + 2
+    known = dataclasses.replace(jr.load_prior(folder), statistics=flowers64.statistics)
+    jr.save_prior(known, tmp_path / "again")
+    assert verify_prior(tmp_path / "again") == len(jr.read_card(tmp_path / "again")["sha256"])
+    assert {"typical.json", "settings.json"} < jr.read_card(tmp_path / "again")["sha256"].keys()
+    for name in ("typical.json", "settings.json"):
+        before = (folder / name).read_text()
+        (folder / name).write_text(before.replace("0", "1", 1))
+        with pytest.raises(jr.PriorError, match=f"{name} is damaged: it is not the file of which"):
+            verify_prior(folder)
+        (folder / name).write_text(before)
+        card = json.loads((folder / "card.json").read_text())
+        unnamed = {file: digest for file, digest in card["sha256"].items() if file != name}
+        edit(folder, sha256=unnamed)
+        with pytest.raises(jr.PriorError, match=f"{name} does not belong to the prior: the card has no checksum"):
+            verify_prior(folder)
+        edit(folder, sha256=card["sha256"])
+    assert {"typical.json", "settings.json", "ATTRIBUTION.tsv"} < jr.read_card("flowers64")["sha256"].keys()
 
 
 def test_a_truncated_or_missing_file_is_named(folder):

@@ -226,6 +226,7 @@ def test_blind_restoration_is_told_nothing(command, prior, photograph, tmp_path)
     code, said, _ = command("calibrate", folder, clean)
     assert code == 0
     assert "5 photographs at depths 25, 50, 100, 200" in said
+    assert command("priors", "verify", folder)[0] == 0
     code, said, _ = command(
         "restore", y, out, "--task", "blind", "--prior", folder, "--reference", tmp_path / "y_clean.png"
     )

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import jaxrestore as jr
-from jaxrestore.diffusion.storage import EMBEDDED
+from jaxrestore.diffusion.places import EMBEDDED
 from jaxrestore.solve import tuning
 
 

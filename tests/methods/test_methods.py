@@ -13,7 +13,7 @@ import optax
 import pytest
 
 import jaxrestore as jr
-from jaxrestore.diffusion.storage import EMBEDDED
+from jaxrestore.diffusion.places import EMBEDDED
 from jaxrestore.diffusion.tuned import Tuned, read_tuned
 from jaxrestore.methods import PUBLISHED, settings_for
 from jaxrestore.methods.operator_steps import for_any, gauss_newton
