@@ -66,7 +66,8 @@ class Encoding:
 
     def __call__(self, parameters: Any, image: Array) -> Array:
         code = self.autoencoder.encode(parameters, image)
-        return self.autoencoder.scaled(getattr(code, "mean", code))
+        mean = code[0] if isinstance(code, tuple) else code  # an array has a method of that name
+        return self.autoencoder.scaled(mean)
 
 
 def latent_space(autoencoder: Any, parameters: Any, height: int, width: int) -> LatentSpace:

@@ -3,15 +3,12 @@
 A card names them with what makes numbers of them: ``"quantised": {"down/0/conv/kernel": ["uint8", scale, minimum], ...}``.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import numpy as np
-
-from jaxrestore.errors import PriorError
 
 TYPES = ("uint8", "uint16")
 
@@ -68,12 +65,13 @@ def raw_numbers(parameters: Any) -> tuple[Any, dict[str, list]]:
 
 
 def stored_types(shapes: Any, said: Mapping[str, list]) -> Any:
-    """The type of each parameter on disk, of their shapes and a card's `quantised`; PriorError for one that isn't there."""
-    types = jax.tree_util.tree_map_with_path(lambda path, leaf: said.get(named(path), [leaf.dtype])[0], shapes)
-    names = {named(path) for path, _ in jax.tree_util.tree_leaves_with_path(shapes)}
-    if foreign := sorted(said.keys() - names):
-        raise PriorError(f"`quantised` names {foreign[0][:80]!r}, which is no parameter of its network.")
-    return types
+    """The type of each parameter on disk, of their shapes and a card's `quantised`."""
+    return jax.tree_util.tree_map_with_path(lambda path, leaf: said.get(named(path), [leaf.dtype])[0], shapes)
+
+
+def unknown_names(shapes: Any, said: Mapping[str, list]) -> list[str]:
+    """The names in a card's `quantised` that are no parameter's."""
+    return sorted(said.keys() - {named(path) for path, _ in jax.tree_util.tree_leaves_with_path(shapes)})
 
 
 def numbers_of(arrays: Any, said: Mapping[str, list]) -> Any:
@@ -81,17 +79,6 @@ def numbers_of(arrays: Any, said: Mapping[str, list]) -> Any:
     return jax.tree_util.tree_map_with_path(
         lambda path, array: Quantised(array, *said[named(path)][1:]).values() if named(path) in said else array, arrays
     )
-
-
-def check_quantised(said: Any) -> None:
-    """PriorError unless it is what `raw_numbers` makes: by name a type, a positive scale and a minimum, both finite."""
-    for name, how in said.items() if isinstance(said, dict) else [("quantised", said)]:
-        is_known = type(how) is list and len(how) == 3 and how[0] in TYPES
-        if not is_known or any(type(n) not in (int, float) or not abs(n) < math.inf for n in how[1:]) or how[1] <= 0:
-            raise PriorError(
-                f"`quantised` says {str(how)[:80]} of {name[:80]!r}, and not one of {', '.join(TYPES)} with a positive scale "
-                "and a minimum."
-            )
 
 
 def named(path: tuple) -> str:

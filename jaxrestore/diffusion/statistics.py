@@ -48,7 +48,7 @@ def read_statistics(folder: Path) -> NoiseStatistics | None:
     try:
         arrays = {key: np.asarray(stored[key], np.int32 if key == "depths" else np.float32) for key in AXES}
         counts = {key: int(stored[key]) for key in ("steps", "refinements")}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise PriorError(f"{path} is damaged: {error} can't be understood.") from error
     if any(arrays[key].ndim != axes or len(arrays[key]) != len(arrays["depths"]) for key, axes in AXES.items()):
         raise PriorError(f"{path} is damaged: its arrays don't fit together.")

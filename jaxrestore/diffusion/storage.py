@@ -14,61 +14,20 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxrestore.diffusion.arguments import CHOICES, network_of
 from jaxrestore.diffusion.beside import CARD, CARD_FORMAT
+from jaxrestore.diffusion.card import FIELDS, check_card, read_card
 from jaxrestore.diffusion.checksums import file_sha256, files_in, verify_files
 from jaxrestore.diffusion.latents import latent_space
 from jaxrestore.diffusion.places import prior_folder, refuse_existing
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.quantised import check_quantised, numbers_of, raw_numbers, stored_types
+from jaxrestore.diffusion.quantised import numbers_of, raw_numbers, stored_types, unknown_names
 from jaxrestore.diffusion.schedule import Schedule
 from jaxrestore.diffusion.statistics import read_statistics, write_statistics
 from jaxrestore.diffusion.tuned import Tuned, read_tuned, write_tuned
 from jaxrestore.errors import InputError, PriorError
 
-FIELDS = {  # of a card, that loading needs
-    "name": str,
-    "architecture": str,
-    "arguments": dict,
-    "alpha_bar": list,
-    "shape": list,
-    "prediction": str,
-    "files": dict,
-}
-
-OWN = {
-    *FIELDS,
-    "autoencoder",
-    "format",
-    "range",
-    "parameter_count",
-    "quantised",
-    "sha256",
-    "stored",
-}  # what a card says of the prior itself
-
-
-def read_card(name: str | Path) -> dict[str, Any]:
-    """The card of a prior, checked for what loading needs."""
-    path = prior_folder(name) / CARD
-    try:
-        card = json.loads(path.read_text())
-    except OSError as error:
-        raise PriorError(f"{path.parent} is not a prior: its {path.name} can't be read ({error.strerror}).") from error
-    except ValueError as error:
-        raise PriorError(f"{path} is damaged: it is not JSON ({error}).") from error
-    if not isinstance(card, dict) or card.get("format") != CARD_FORMAT:
-        raise PriorError(f"{path} is not the card of a prior: its format is not {CARD_FORMAT!r}.")
-    needed = FIELDS.keys() - card.keys()
-    if needed:
-        raise PriorError(f"{path} is incomplete: it lacks {', '.join(sorted(needed))}.")
-    wrong = [name for name, kind in FIELDS.items() if not isinstance(card[name], kind)]
-    if wrong:
-        raise PriorError(f"{path} is damaged: {', '.join(wrong)} can't be understood.")
-    try:
-        check_quantised(card.get("quantised", {}))
-    except PriorError as error:
-        raise PriorError(f"{path} is damaged: {error}") from error
-    return card
+OWN = {*FIELDS, "format"} - {"finetuned"}  # what a card says of the prior itself
 
 
 def load_prior(name: str | Path, dtype: str | None = None, precision: str | None = None) -> Prior:
@@ -79,99 +38,114 @@ def load_prior(name: str | Path, dtype: str | None = None, precision: str | None
     accelerators, and slower on most CPUs. `precision` ("highest") is that of float32 products: without it GPUs use TF32
     and TPUs bfloat16 passes, which inversion does not bear.
     """
+    changes = {key: value for key, value in {"dtype": dtype, "precision": precision}.items() if value is not None}
+    for key, value in changes.items():
+        if value not in CHOICES[key]:
+            raise InputError(f"{key} must be one of {', '.join(map(str, CHOICES[key]))}, not {value!r}.")
+    folder, card = prior_folder(name), read_card(name)
+    network = _network(card, folder / CARD)
+    autoencoder = _autoencoder(card, folder / CARD, network)
+    height, width, channels = card["shape"]
+    try:
+        schedule = Schedule(card["alpha_bar"])
+    except InputError as error:
+        raise PriorError(f"{folder / CARD} is damaged: {error}") from error
+    about = (card["prediction"], card["name"], read_statistics(folder), read_tuned(folder))
+    shapes = network.shapes()
+    if autoencoder is not None:
+        shapes = {"network": shapes, "autoencoder": autoencoder.shapes()}
+    parameters = jax.tree.map(jax.numpy.asarray, _parameters(folder, card, shapes))
+    network, space = dataclasses.replace(network, **changes), None
+    if autoencoder is not None:
+        autoencoder = dataclasses.replace(autoencoder, **changes)
+        space = latent_space(autoencoder, parameters["autoencoder"], height, width)
+        parameters = parameters["network"]
+    return Prior(network, parameters, schedule, (height, width, channels), *about, space)
+
+
+def _parameters(folder: Path, card: dict[str, Any], shapes: Any) -> Any:
+    """Those on disk, as NumPy arrays of these shapes; PriorError for files or arrays that are not those of the card."""
     from orbax.checkpoint import v1 as ocp  # heavy, and only needed here
 
-    folder, card = prior_folder(name), read_card(name)
-    network, autoencoder = _network(card, folder / CARD), _autoencoder(card, folder / CARD)
     for file, size in card["files"].items():
         path = folder / file
         if not path.is_file():
             raise PriorError(f"{path} is missing: the prior's folder is incomplete, copy it again.")
         if path.stat().st_size != size:
             raise PriorError(f"{path} is damaged: {path.stat().st_size} bytes, where the card says {size}.")
-    shapes = network.shapes()
-    if autoencoder is not None:
-        shapes = {"network": shapes, "autoencoder": autoencoder.shapes()}
     quantised = card.get("quantised", {})
+    if foreign := unknown_names(shapes, quantised):
+        raise PriorError(
+            f"{folder / CARD} is damaged: `quantised` names {foreign[0][:80]!r}, which its network has not."
+        )
     types = stored_types(shapes, quantised)
     try:
-        parameters = ocp.load(str(folder / "parameters"), jax.tree.map(lambda kind: np.empty(0, kind), types))
+        arrays = ocp.load(str(folder / "parameters"), jax.tree.map(lambda kind: np.empty(0, kind), types))
     except Exception as error:  # Orbax raises what its storage raises; the first line says what it is about
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise PriorError(f"{folder / 'parameters'} can't be read: {reason[:200]}") from error
-    for (path, found), wanted in zip(
-        jax.tree_util.tree_leaves_with_path(parameters), jax.tree.leaves(shapes), strict=True
-    ):
+    leaves = jax.tree_util.tree_leaves_with_path(arrays)
+    for (path, found), wanted in zip(leaves, jax.tree.leaves(shapes), strict=True):
         if found.shape != wanted.shape:
             name = jax.tree_util.keystr(path)
             raise PriorError(
                 f"{folder / 'parameters'}: {name} is {found.shape}, but the card's network needs {wanted.shape}."
             )
-    parameters = numbers_of(parameters, quantised)
-    changes = {key: value for key, value in {"dtype": dtype, "precision": precision}.items() if value is not None}
-    network, parameters = dataclasses.replace(network, **changes), jax.tree.map(jax.numpy.asarray, parameters)
-    try:
-        schedule = Schedule(card["alpha_bar"])
-        height, width, channels = card["shape"]
-        about = (card["prediction"], card["name"], read_statistics(folder), read_tuned(folder))
-        space = None
-        if autoencoder is not None:
-            autoencoder = dataclasses.replace(autoencoder, **changes)
-            space = latent_space(autoencoder, parameters["autoencoder"], height, width)
-            parameters = parameters["network"]
-        return Prior(network, parameters, schedule, (height, width, channels), *about, space)
-    except PriorError:
-        raise
-    except (ValueError, TypeError) as error:
-        raise PriorError(f"{folder / 'card.json'} is damaged: {error}") from error
+    return numbers_of(arrays, quantised)
 
 
 def verify_prior(name: str | Path) -> int:
     """How many files of a prior are as its card says, by their SHA-256: parameters, statistics, settings, whatever else lies
     there. PriorError names one that is not, or is foreign, and what else would keep the prior from being loaded."""
     number = verify_files(prior_folder(name), read_card(name))
-    load_prior(name)
+    prior = load_prior(name)
+    try:
+        jax.eval_shape(_evaluated, prior, jax.ShapeDtypeStruct(prior.noise_shape, "float32"))
+    except (TypeError, ValueError, ArithmeticError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise PriorError(
+            f"{prior_folder(name) / CARD} is damaged: its network can't be computed ({reason[:200]})."
+        ) from error
     return number
+
+
+def _evaluated(prior: Prior, x: Any) -> Any:
+    """All that is computed with a prior, once."""
+    noise = prior.predict_noise(x, 0)
+    return noise if prior.latent is None else prior.latent.encode(prior.latent.decode(noise))
 
 
 def _network(card: dict[str, Any], path: Path) -> Any:
     from jaxrestore.networks import ARCHITECTURES
 
-    if card["architecture"] not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
-        raise PriorError(f"{path} names the architecture {card['architecture']!r}; this version knows: {known}.")
-    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in card["arguments"].items()}
-    try:
-        network = ARCHITECTURES[card["architecture"]](**arguments)
-        network.shapes()
-    except (TypeError, ValueError) as error:
-        raise PriorError(f"{path} has arguments that the architecture doesn't take: {error}.") from error
-    own = [network.image_size, network.image_size, network.channels]
-    if "autoencoder" not in card and card["shape"] != own:
-        raise PriorError(f"{path} is damaged: images of {card['shape']} are not those of its network.")
+    network = network_of(ARCHITECTURES, card, "arguments", path)
+    side, channels = network.image_size, network.channels
+    if side % network.stride:
+        raise PriorError(f"{path} is damaged: an `image_size` of {side} is not divisible by {network.stride}.")
+    if network.out_channels not in (channels, 2 * channels):
+        raise PriorError(
+            f"{path} is damaged: `out_channels` must be {channels} or twice that, not {network.out_channels}."
+        )
+    if "autoencoder" not in card and card["shape"] != [side, side, channels]:
+        raise PriorError(f"{path} is damaged: a `shape` of {card['shape']} is not that of its network.")
     return network
 
 
-def _autoencoder(card: dict[str, Any], path: Path) -> Any:
+def _autoencoder(card: dict[str, Any], path: Path, network: Any) -> Any:
     """That of a prior in a latent space, or None."""
     from jaxrestore.networks import AUTOENCODERS
 
     if "autoencoder" not in card:
         return None
+    autoencoder = network_of(AUTOENCODERS, card["autoencoder"], "autoencoder", path)
+    height, width, channels = card["shape"]
     try:
-        said = card["autoencoder"]
-        arguments = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in said["arguments"].items()
-        }
-        autoencoder = AUTOENCODERS[said["architecture"]](**arguments)
-        autoencoder.shapes()
-        height, width, channels = card["shape"]
         latent = autoencoder.latent_shape(height, width)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise PriorError(f"{path} names an autoencoder that can't be made: {error}.") from error
-    side, width = card["arguments"].get("image_size"), card["arguments"].get("channels", 3)
-    if latent != (side, side, width) or channels != autoencoder.out_channels:
-        raise PriorError(f"{path} is damaged: images of {card['shape']} are not those of its autoencoder.")
+    except InputError as error:
+        raise PriorError(f"{path} is damaged: {error}") from error
+    side = network.image_size
+    if latent != (side, side, network.channels) or channels != autoencoder.out_channels:
+        raise PriorError(f"{path} is damaged: a `shape` of {card['shape']} is not that of its autoencoder.")
     return autoencoder
 
 
@@ -239,6 +213,7 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
         "sha256": {name: file_sha256(path) for name, path in there.items()},
         "alpha_bar": [float(level) for level in np.asarray(prior.schedule.alpha_bar)],
     }
+    check_card(json.loads(json.dumps(card)), folder / CARD)  # what is written is read again
     (aside / CARD).write_text(json.dumps(card, indent=1) + "\n")
     aside.rename(folder)
 

@@ -104,6 +104,10 @@ def test_a_folder_keeps_both_networks(autoencoder, tmp_path):
     assert (again.shape, again.noise_shape) == ((16, 16, 3), (8, 8, width))
     noise = jax.random.normal(KEY, prior.noise_shape)
     np.testing.assert_allclose(jr.unroll(again, noise, skip=500), jr.unroll(prior, noise, skip=500), atol=1e-5)
+    image = jnp.linspace(-1, 1, 768).reshape(prior.shape)
+    code = autoencoder.encode(prior.latent.parameters, image[None])
+    wanted = autoencoder.scaled(code.mean if isinstance(autoencoder, AutoencoderKL) else code)[0]
+    np.testing.assert_allclose(again.latent.encode(image), wanted, atol=1e-5)
     own = dataclasses.replace(prior, latent=dataclasses.replace(space, decoder=lambda p, latent: latent))
     with pytest.raises(jr.InputError, match="has a decoder of your own"):
         jr.save_prior(own, tmp_path / "own")

@@ -144,7 +144,7 @@ def test_parameters_that_do_not_fit_the_card_are_refused(folder):
     with pytest.raises(jr.PriorError, match="parameters can't be read"):
         jr.load_prior(folder)
     edit(folder, arguments={**arguments, "depth": 3})
-    with pytest.raises(jr.PriorError, match="arguments that the architecture doesn't take"):
+    with pytest.raises(jr.PriorError, match="`arguments` has 'depth', no argument that the architecture takes"):
         jr.load_prior(folder)
 
 
