@@ -76,7 +76,8 @@ def convert(
             if key is not None:
                 raise ConversionError(f"A graph holds one network, and none under {key!r}.")
         else:
-            folder = diffusers.read_folder(source) if source.is_dir() else None
+            scheduled = {"schedule", "prediction"} <= (config or {}).keys()
+            folder = diffusers.read_folder(source, use_ema, scheduled) if source.is_dir() else None
             tensors = state_dict(read(source if folder is None else folder.weights), key, use_ema)
             if folder is not None:
                 tensors = diffusers.rename(tensors, len(folder.arguments["ch_mult"]))
@@ -108,6 +109,6 @@ def convert_to(
         raise InputError("The card's `source` says which files were read: leave it out of what is said about it.")
     refuse_existing(Path(out))  # before the work
     prior = convert(source, config, **chosen)
-    digests = {name: file_sha256(path) for name, path in files_read(source).items()}
+    digests = {name: file_sha256(path) for name, path in files_read(source, bool(chosen.get("use_ema"))).items()}
     save_prior(prior, out, source={**(origin or {}), "files": digests}, **about)
     return prior

@@ -61,7 +61,8 @@ def read_latent_model(
         raise ConversionError(f"{source} holds no autoencoder: there is neither {' nor '.join(PLACES)}.")
     autoencoder, tensors = _network(place)
     with _converting(source):
-        folder = diffusers.read_folder(source)
+        scheduled = {"schedule", "prediction"} <= (config or {}).keys()
+        folder = diffusers.read_folder(source, use_ema, scheduled)
         unet = diffusers.rename(state_dict(read(folder.weights), key, use_ema), len(folder.arguments["ch_mult"]))
         planned = plan(unet, config, folder)
         network, channels = planned.network, autoencoder.latent_width
@@ -70,7 +71,7 @@ def read_latent_model(
                 f"The U-Net takes {network.channels} and gives {network.out_channels} channels, a latent has {channels}."
             )
         parameters = parameters_from(unet, network, dtype)
-        scheduler = read_scheduler(source)
+        scheduler = None if scheduled else read_scheduler(source)
     with _converting(place):
         of_autoencoder = parameters_from(tensors, autoencoder, dtype)
     side, pixels = network.image_size, network.image_size * autoencoder.stride

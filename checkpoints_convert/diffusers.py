@@ -10,10 +10,26 @@ from checkpoints_convert.recognise import multiples
 from checkpoints_convert.schedulers import read_json, read_scheduler
 from checkpoints_convert.tensors import ConversionError, ReadError, Tensor, understood
 
-WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
+NETWORKS = ("UNet2DModel", "UNetUnconditionalModel")  # the second is what the first was called at first
+WEIGHTS = re.compile(r"diffusion_pytorch_model(?:\.(\w+))?\.(safetensors|bin)(?:(\.index)(?:\.(\w+))?\.json)?")
+FORMER = {  # options of a UNetUnconditionalModel -> of a UNet2DModel
+    "image_size": "sample_size",
+    "block_channels": "block_out_channels",
+    "down_blocks": "down_block_types",
+    "up_blocks": "up_block_types",
+    "num_res_blocks": "layers_per_block",
+    "num_head_channels": "attention_head_dim",
+    "resnet_act_fn": "act_fn",
+    "resnet_eps": "norm_eps",
+    "resnet_num_groups": "norm_num_groups",
+    "downscale_freq_shift": "freq_shift",
+}
 NAMES = [  # in order; what the pattern finds -> our tensor's name
     (r"time_embedding\.linear_([12])\.", lambda m: f"temb.dense.{int(m[1]) - 1}."),
     (r"conv_norm_out\.", lambda m: "norm_out."),
+    (r"^downsample_blocks\.", lambda m: "down_blocks."),  # of a UNetUnconditionalModel
+    (r"^upsample_blocks\.", lambda m: "up_blocks."),
+    (r"^mid\.", lambda m: "mid_block."),
     (r"mid_block\.resnets\.([01])\.", lambda m: f"mid.block_{int(m[1]) + 1}."),
     (r"mid_block\.attentions\.0\.", lambda m: "mid.attn_1."),
     (r"(down|up)_blocks\.(\d+)\.resnets\.", lambda m: f"{m[1]}.{m[2]}.block."),
@@ -53,21 +69,26 @@ class Folder(NamedTuple):
     prediction: str | None
 
 
-def read_folder(folder: Path) -> Folder:
-    """A model's folder or a pipeline's (`unet/`, `scheduler/`). ReadError and ConversionError name what is amiss."""
-    model, config = model_config(folder)
+def read_folder(folder: Path, use_ema: bool = False, scheduled: bool = False) -> Folder:
+    """A model's folder or a pipeline's (`unet/`, `scheduler/`), of a training also with `unet_ema/`, which `use_ema` takes.
+    `scheduled`: schedule and prediction are said elsewhere, and the scheduler isn't asked.
+
+    ReadError and ConversionError name what is amiss.
+    """
+    model, config = model_config(folder, use_ema)
     weights = weights_in(model)
-    scheduler = read_scheduler(folder)
+    scheduler = None if scheduled else read_scheduler(folder)
     said = (None, None) if scheduler is None else (scheduler.alpha_bar, scheduler.prediction)
     with understood(str(model / "config.json")):
         return Folder(weights, network_arguments(config), *said)
 
 
-def model_config(folder: Path) -> tuple[Path, dict[str, Any]]:
+def model_config(folder: Path, use_ema: bool = False) -> tuple[Path, dict[str, Any]]:
     """The network's own folder, and its config. ConversionError for another network than a `UNet2DModel`."""
-    model = folder / "unet" if (folder / "unet" / "config.json").is_file() else folder
+    places = ("unet_ema", "unet") if use_ema else ("unet", "unet_ema")
+    model = next((folder / place for place in places if (folder / place / "config.json").is_file()), folder)
     config = read_json(model / "config.json")
-    if config.get("_class_name") != "UNet2DModel":
+    if config.get("_class_name") not in NETWORKS:
         raise ConversionError(
             f"{model / 'config.json'} is of {config.get('_class_name')!r}; of diffusers' networks only UNet2DModel is known."
         )
@@ -75,11 +96,18 @@ def model_config(folder: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def weights_in(model: Path) -> Path:
-    """The file with a model's tensors, or ReadError."""
-    weights = next((model / name for name in WEIGHTS if (model / name).is_file()), None)
-    if weights is None:
-        raise ReadError(f"{model} holds no weights: there is neither {' nor '.join(WEIGHTS)}.")
-    return weights
+    """The file with a model's tensors, or the index of several: safetensors before torch's files, full precision before a
+    variant (``fp16``), one file before many. ReadError where there is none."""
+    ranked = []
+    for path in model.iterdir() if model.is_dir() else ():
+        if (match := WEIGHTS.fullmatch(path.name)) and path.is_file():
+            variant, kind, index, of_index = match.groups()
+            ranked.append(((kind == "bin", variant or of_index or "", index is not None), path))
+    if not ranked:
+        raise ReadError(
+            f"{model} holds no weights: there is no diffusion_pytorch_model.safetensors or .bin, whole or with an index."
+        )
+    return min(ranked)[1]
 
 
 def rename(tensors: dict[str, Tensor], levels: int) -> dict[str, Tensor]:
@@ -96,13 +124,20 @@ def rename(tensors: dict[str, Tensor], levels: int) -> dict[str, Tensor]:
     return made
 
 
+def _block(kind: Any) -> str:
+    """The name of a block today; it began with "UNetRes" once."""
+    return str(kind).removeprefix("UNetRes")
+
+
 def network_arguments(config: dict[str, Any]) -> dict[str, Any]:
     """Arguments of `DDPMUNet`. ConversionError for an option that it doesn't have, by name."""
+    if config.get("_class_name") == NETWORKS[1]:
+        config = {FORMER.get(name, name): value for name, value in config.items()}
     config = {**config, "act_fn": "silu" if config.get("act_fn") == "swish" else config.get("act_fn", "silu")}
     foreign = [name for name, value in AS_PUBLISHED.items() if config.get(name, value) != value]
     if foreign:
         raise ConversionError(f"The DDPM U-Net has no such option: {', '.join(f'{n}={config[n]!r}' for n in foreign)}.")
-    down, up = config["down_block_types"], config["up_block_types"]
+    down, up = ([_block(kind) for kind in config[name]] for name in ("down_block_types", "up_block_types"))
     attention = [kind == "AttnDownBlock2D" for kind in down]
     known = {"DownBlock2D", "AttnDownBlock2D", "UpBlock2D", "AttnUpBlock2D"}
     if {*down, *up} - known or [kind == "AttnUpBlock2D" for kind in reversed(up)] != attention:

@@ -1,4 +1,4 @@
-"""Any file of tensors, by what it is: a torch file or safetensors."""
+"""Any file of tensors, by what it is: a torch file, safetensors, or an index of several."""
 
 import json
 import struct
@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from checkpoints_convert.files import check_kind
 from checkpoints_convert.pickles import LONGEST, LONGEST_NAME
+from checkpoints_convert.shards import is_index, joined, shards_of
 from checkpoints_convert.tensors import ReadError, Tensor, one_line
 from checkpoints_convert.torch_files import read_torch
 
@@ -16,14 +18,20 @@ SAFETENSORS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bf
 
 
 def read(path: str | Path) -> Any:
-    """The object in a file: nested dicts and lists with `Tensor`s. ReadError names the file and says what is wrong."""
+    """The object in a file, or in the files of an index: nested dicts and lists with `Tensor`s. ReadError names the file and
+    says what is wrong."""
     path = Path(path)
+    if is_index(path):
+        return joined(path, {file: _read_one(file) for file in sorted(set(shards_of(path).values()))})
+    return _read_one(path)
+
+
+def _read_one(path: Path) -> Any:
+    check_kind(path)
     return read_safetensors(path) if path.suffix == ".safetensors" or _begins_as_one(path) else read_torch(path)
 
 
 def _begins_as_one(path: Path) -> bool:
-    if not path.is_file():
-        return False
     with path.open("rb") as stream:
         head = stream.read(9)
     return len(head) == 9 and head[8:] == b"{" and struct.unpack("<Q", head[:8])[0] < path.stat().st_size
@@ -50,8 +58,6 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     import ml_dtypes
     from safetensors import safe_open
 
-    if not path.is_file():
-        raise ReadError(f"There is no file {path}.")
     made = {}
     try:
         _check_header(path)

@@ -1,17 +1,18 @@
 """A scheduler's config of diffusers: what it says of the forward process, of the prediction, and of how samples are drawn.
 
 Schedulers differ in how they step; the process that a network was trained for is in their betas, which mean the same in all
-of those known here.
+of those known here. Their other options are about the steps, or were left by another class that the config went through.
 """
 
-import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from checkpoints_convert.tensors import ConversionError, ReadError, understood
+from checkpoints_convert.files import read_json
+from checkpoints_convert.tensors import ConversionError, understood
 from jaxrestore.diffusion import schedule
 from jaxrestore.diffusion.prior import Prediction
 
@@ -35,45 +36,49 @@ class _Defaults(NamedTuple):
 _KARRAS = _Defaults("linspace", betas=(0.00085, 0.012))
 SCHEDULERS = {
     "DDPMScheduler": _Defaults("leading", True),
+    "DDPMParallelScheduler": _Defaults("leading", True),
     "DDIMScheduler": _Defaults("leading", True),
+    "DDIMParallelScheduler": _Defaults("leading", True),
+    "DDIMInverseScheduler": _Defaults("leading", True),
+    "RePaintScheduler": _Defaults("leading", True),
     "PNDMScheduler": _Defaults("leading"),
     "LMSDiscreteScheduler": _Defaults("linspace"),
     "EulerDiscreteScheduler": _Defaults("linspace"),
     "EulerAncestralDiscreteScheduler": _Defaults("linspace"),
     "DPMSolverMultistepScheduler": _Defaults("linspace"),
+    "DPMSolverMultistepInverseScheduler": _Defaults("linspace"),
     "DPMSolverSinglestepScheduler": _Defaults("linspace"),
+    "DPMSolverSDEScheduler": _KARRAS,
+    "DEISMultistepScheduler": _Defaults("linspace"),
+    "SASolverScheduler": _Defaults("linspace"),
     "UniPCMultistepScheduler": _Defaults("linspace"),
     "HeunDiscreteScheduler": _KARRAS._replace(clip=False),
     "KDPM2DiscreteScheduler": _KARRAS,
     "KDPM2AncestralDiscreteScheduler": _KARRAS,
 }
 PREDICTIONS: dict[str, Prediction] = {"epsilon": "noise", "sample": "x0", "v_prediction": "v"}
-READ = {
-    "beta_end", "beta_schedule", "beta_start", "clip_sample", "clip_sample_range", "num_train_timesteps",
-    "predict_epsilon", "prediction_type", "rescale_betas_zero_snr", "steps_offset", "timestep_spacing", "trained_betas",
-}  # fmt: skip
-ONLY = {  # options of another process, or of what no unroll here does
-    "thresholding": False,
+ONLY = {  # options of another process
     "timestep_type": "discrete",
-    "use_dynamic_shifting": False,
     "use_flow_sigmas": False,
 }
-OF_SAMPLERS = {  # how they step, and what noise they add
-    "algorithm_type", "disable_corrector", "dynamic_thresholding_ratio", "euler_at_final", "final_sigmas_type",
-    "flow_shift", "interpolation_type", "lambda_min_clipped", "lower_order_final", "predict_x0", "sample_max_value",
-    "set_alpha_to_one", "shift_terminal", "sigma_max", "sigma_min", "skip_prk_steps", "solver_order", "solver_p",
-    "solver_type", "tensor_format", "time_shift_type", "timestep_values", "use_beta_sigmas", "use_exponential_sigmas",
-    "use_karras_sigmas", "use_lu_lambdas", "variance_type",
-}  # fmt: skip
 LONGEST = 100_000  # steps
 NEARLY_ZERO = 2.0**-24  # what diffusers' solvers leave of the signal at the end of a process that has none there
 
 
+def scheduler_file(folder: Path) -> Path | None:
+    """The config of a model's folder, a pipeline's, or of the pipeline around a `unet/` or a training's ``checkpoint-500/``;
+    None where there is none."""
+    folder, name = folder.absolute(), "scheduler_config.json"
+    around = [folder]
+    while re.fullmatch(r"unet|unet_ema|checkpoint-\d+", around[-1].name):
+        around.append(around[-1].parent)
+    places = [folder / "scheduler" / name, folder / name, *(other / "scheduler" / name for other in around[1:])]
+    return next((path for path in places if path.is_file()), None)
+
+
 def read_scheduler(folder: Path) -> Scheduler | None:
-    """That of a model's folder, a pipeline's, or of the pipeline around a `unet/`; None where there is none."""
-    places = [folder / "scheduler" / "scheduler_config.json", folder / "scheduler_config.json"]
-    places += [folder.parent / "scheduler" / "scheduler_config.json"] * (folder.name == "unet")
-    path = next((path for path in places if path.is_file()), None)
+    """That of `scheduler_file`, or None."""
+    path = scheduler_file(folder)
     if path is None:
         return None
     with understood(str(path)):
@@ -81,14 +86,15 @@ def read_scheduler(folder: Path) -> Scheduler | None:
 
 
 def scheduler(config: Mapping[str, Any]) -> Scheduler:
-    """The `Scheduler` of a config; ConversionError names a scheduler or an option that is not known, or a value that can't be
-    meant."""
+    """The `Scheduler` of a config; ConversionError names a scheduler that is not known, or a value that can't be meant."""
     name = config.get("_class_name", "DDPMScheduler")
     if name not in SCHEDULERS:
-        raise ConversionError(f"The scheduler {shown(name)} is not known; known: {', '.join(SCHEDULERS)}.")
+        known = ", ".join(known.removesuffix("Scheduler") for known in SCHEDULERS)
+        raise ConversionError(
+            f"The scheduler {shown(name)} is not known; known: {known}. If its process is that of one of these, say "
+            '"schedule" and "prediction" in a file, and give it with --config.'
+        )
     given = {key: value for key, value in config.items() if not key.startswith("_") and value is not None}
-    if foreign := sorted(given.keys() - READ - ONLY.keys() - OF_SAMPLERS):
-        raise ConversionError(f"The scheduler's options {shown(foreign)} are not known.")
     if other := [key for key, value in ONLY.items() if given.get(key, value) != value]:
         raise ConversionError(f"A scheduler with {other[0]}={shown(given[other[0]])} can't be followed.")
     defaults = SCHEDULERS[name]
@@ -144,17 +150,6 @@ def _without_signal_at_its_end(alpha_bar: np.ndarray) -> np.ndarray:
     if len(root) < 2 or root[0] == root[-1]:
         raise ConversionError("A schedule that doesn't fall can't be rescaled to rescale_betas_zero_snr.")
     return np.maximum(((root - root[-1]) * root[0] / (root[0] - root[-1])) ** 2, NEARLY_ZERO)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object in a file, or ReadError."""
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise ReadError(f"{path} can't be read: {error}.") from error
-    if not isinstance(content, dict):
-        raise ReadError(f"{path} is no JSON object.")
-    return content
 
 
 def shown(value: Any) -> str:

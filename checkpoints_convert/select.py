@@ -6,7 +6,12 @@ from typing import Any
 
 from checkpoints_convert.tensors import ConversionError, Tensor
 
-ANCHORS = ("input_blocks.0.0.weight", "down_blocks.0.resnets.0.conv1.weight", "down.0.block.0.conv1.weight")
+ANCHORS = (
+    "input_blocks.0.0.weight",
+    "down_blocks.0.resnets.0.conv1.weight",
+    "downsample_blocks.0.resnets.0.conv1.weight",
+    "down.0.block.0.conv1.weight",
+)
 EMA = {"ema", "model_ema", "ema_model", "ema_state_dict", "state_dict_ema"}
 DEEPEST = 4
 Found = dict[str, dict[str, Tensor]]  # networks by the names they stand under

@@ -1,11 +1,14 @@
 """Which files a conversion reads, by their names: of a folder on this machine, or of a repository elsewhere."""
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from checkpoints_convert import tfjs
-from checkpoints_convert.autoencoders import PLACES
+from checkpoints_convert import diffusers, tfjs
+from checkpoints_convert.autoencoders import PLACES, autoencoder_folder
+from checkpoints_convert.schedulers import scheduler_file
+from checkpoints_convert.shards import is_index, shards_of
 
 CONFIG = "config.json"
 BESIDE = "../scheduler/scheduler_config.json"  # of the pipeline around a `unet/`
@@ -48,16 +51,21 @@ def _weights(names: Iterable[str]) -> list[str]:
     return sorted(sets[min(sets)]) if sets else []
 
 
-def files_read(source: str | Path) -> dict[str, Path]:
+def files_read(source: str | Path, use_ema: bool = False) -> dict[str, Path]:
     """The files that `convert` reads of a source that it converts, by their names within it."""
     source = Path(source)
     if not source.is_dir():
         return {source.name: source}
     if (source / tfjs.MODEL).is_file():
         return {path.relative_to(source).as_posix(): path for path in tfjs.files(source)}
-    folders = [source, *(source / name for name in ("unet", *PLACES, "scheduler"))]
-    paths = [path for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_file()]
-    names = {path.relative_to(source).as_posix(): path for path in paths}
-    if source.name == "unet" and (source / BESIDE).is_file():
-        names[BESIDE] = source / BESIDE
-    return {name: names[name] for name in needed(names)}
+    autoencoder = autoencoder_folder(source)
+    networks = [diffusers.model_config(source, use_ema)[0], *([] if autoencoder is None else [autoencoder])]
+    files = [file for network in networks for file in (network / CONFIG, *_tensors(diffusers.weights_in(network)))]
+    scheduler = scheduler_file(source)
+    files += [] if scheduler is None else [scheduler]
+    return {Path(os.path.relpath(file, source)).as_posix(): file for file in files}
+
+
+def _tensors(weights: Path) -> list[Path]:
+    """A file of tensors, or an index and its shards."""
+    return [weights, *sorted(set(shards_of(weights).values()))] if is_index(weights) else [weights]

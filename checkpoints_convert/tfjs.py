@@ -7,13 +7,15 @@ or uint16 with ``value = raw * scale + min``, or to float16.
 import json
 import math
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from checkpoints_convert.files import check_kind
 from checkpoints_convert.known import digest
 from checkpoints_convert.pickles import LONGEST, LONGEST_NAME
+from checkpoints_convert.shards import shard
 from checkpoints_convert.tensors import ReadError, Tensor, one_line
 from jaxrestore.diffusion.quantised import Quantised
 
@@ -84,6 +86,8 @@ def files(folder: Path) -> list[Path]:
 
 
 def _json(path: Path) -> dict[str, Any]:
+    check_kind(path)
+
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(made := dict(pairs)) < len(pairs):
             raise ValueError("one of its objects has a name twice")
@@ -106,7 +110,7 @@ def _tensors(manifest: Any, folder: Path) -> tuple[list[_Entry], dict[str, Tenso
     tensors: dict[str, Tensor] = {}
     shards_of_all: set[Path] = set()
     for number, group in enumerate(_list(manifest, "the manifest")):
-        paths = [_shard(path, folder) for path in _list(group["paths"], "a list of shards")]
+        paths = [shard(path, folder) for path in _list(group["paths"], "a list of shards")]
         if len(set(paths)) < len(paths) or shards_of_all & set(paths):
             raise ValueError(f"a shard of group {number} is named twice")
         shards_of_all |= set(paths)
@@ -130,21 +134,6 @@ def _list(value: Any, what: str) -> list[Any]:
     if not isinstance(value, list):
         raise ValueError(f"{what} is no list")
     return value
-
-
-def _shard(name: Any, folder: Path) -> Path:
-    """The file of a shard. ValueError unless it lies in the folder."""
-    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-        raise ValueError(f"a shard's name must be text, not {str(name)[:80]!r}")
-    parts = PureWindowsPath(name)  # knows both kinds of separators
-    if parts.anchor or ".." in parts.parts or PurePosixPath(name).is_absolute():
-        raise ValueError(f"the shard {name!r} does not lie in its folder")
-    path = folder / name
-    if not path.is_file():
-        raise ValueError(f"the shard {name!r} is missing")
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise ValueError(f"the shard {name!r} is a link that leads out of its folder")
-    return path
 
 
 def _entry(described: Any) -> _Entry:

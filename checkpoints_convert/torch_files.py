@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from checkpoints_convert.files import check_kind
 from checkpoints_convert.pickles import LONGEST, Interpreter, PickleError
 from checkpoints_convert.tensors import ReadError, Region, one_line
 
@@ -25,8 +26,7 @@ def read_torch(path: str | Path) -> Any:
     Nothing in the file is executed; memory and time are bounded by a multiple of its size.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ReadError(f"There is no file {path}.")
+    check_kind(path)
     try:
         with path.open("rb") as stream:
             start = stream.read(2)

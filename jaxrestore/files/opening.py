@@ -86,6 +86,8 @@ def _decoded(file: io.BufferedIOBase, name: str | Path, side: int | None = None)
     except (ImageError, Warning):
         raise
     except Exception as error:  # a damaged file may raise anything
+        if isinstance(error, OSError) and error.errno is not None:  # of the system, not of the file's contents
+            raise ImageError(f"{name} can't be read: {error.strerror}.") from error
         raise ImageError(f"{name} is damaged or truncated: {error}.") from error
 
 

@@ -43,10 +43,19 @@ def test_all_mean_the_same_process(name):
     np.testing.assert_allclose(found.alpha_bar, np.cumprod(1 - np.linspace(1e-3, 0.1, 40)), rtol=1e-6)
     assert found.prediction == "v"
     by_default = scheduler({"_class_name": name})
-    start = 0.00085 if name.startswith(("KDPM2", "Heun")) else 1e-4
+    start = 0.00085 if name.startswith(("KDPM2", "Heun", "DPMSolverSDE")) else 1e-4
     assert by_default.alpha_bar[0] == pytest.approx(1 - start, abs=1e-7)
-    assert by_default.clip == name.startswith("DD")
-    assert by_default.grid == ("leading" if name.startswith(("DD", "PNDM")) else "linspace")
+    assert by_default.clip == name.startswith(("DD", "RePaint"))
+    assert by_default.grid == ("leading" if name.startswith(("DD", "PNDM", "RePaint")) else "linspace")
+
+
+def test_how_a_scheduler_steps_is_its_own_affair():
+    """Options of the steps, of other classes that a config went through, and of versions to come."""
+    steps = {"thresholding": True, "use_karras_sigmas": True, "solver_order": 3, "final_sigmas_type": "sigma_min"}
+    left = {"timestep_scaling": 10.0, "original_inference_steps": 50, "shift": 3.0, "an_option_of_tomorrow": "x"}
+    for name in ("EulerDiscreteScheduler", "UniPCMultistepScheduler", "DPMSolverMultistepScheduler"):
+        found = scheduler({**LATENT, "_class_name": name, **steps, **left})
+        np.testing.assert_array_equal(found.alpha_bar, scheduler(LATENT).alpha_bar)
 
 
 @pytest.mark.parametrize(
@@ -92,16 +101,14 @@ def test_predictions_of_older_configs():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"_class_name": "FlowMatchEulerDiscreteScheduler"}, "'FlowMatchEulerDiscreteScheduler' is not known; known: DDPM"),
+        ({"_class_name": "FlowMatchEulerDiscreteScheduler"}, "'FlowMatchEulerDiscreteScheduler' is not known; known: DDPM, "),
         ({"_class_name": None}, "None is not known"),
         ({"prediction_type": "flow_prediction"}, "prediction_type 'flow_prediction' is not known"),
         ({"prediction_type": []}, "can't be understood"),
         ({"beta_schedule": "laplace"}, "beta_schedule 'laplace' is not known"),
         ({"beta_schedule": ["linear"]}, "is not known"),
-        ({"thresholding": True}, "thresholding=True can't be followed"),
         ({"use_flow_sigmas": True}, "use_flow_sigmas=True"),
         ({"timestep_type": "continuous"}, "timestep_type='continuous'"),
-        ({"new_option": 3}, r"\['new_option'\] are not known"),
         ({"timestep_spacing": "karras"}, "timestep_spacing 'karras' is not known; known: trailing"),
         ({"clip_sample": "no"}, "clip_sample must be true or false"),
         ({"clip_sample": True, "clip_sample_range": 2.0}, "clip_sample_range=2.0"),
@@ -142,6 +149,9 @@ def test_where_a_scheduler_is_looked_for(tmp_path):
     path = tmp_path / "scheduler" / "scheduler_config.json"
     path.write_text(json.dumps(LATENT))
     assert read_scheduler(tmp_path).clip is read_scheduler(tmp_path / "unet").clip is False
+    for place in ("unet_ema", "checkpoint-500", "checkpoint-500/unet_ema"):
+        assert read_scheduler(tmp_path / place).clip is False
+    assert read_scheduler(tmp_path / "another") is None
     for text in ("{", "[]", "[" * 100_000, '{"beta_start": 1' + "0" * 5000 + "}"):
         path.write_text(text)
         with pytest.raises(ReadError, match="scheduler_config"):

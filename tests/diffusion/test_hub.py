@@ -235,7 +235,7 @@ def test_which_files_are_needed():
 def test_the_scheduler_around_a_network_is_read_too(tmp_path):
     for name in ("unet/config.json", f"unet/{WEIGHTS}", "scheduler/scheduler_config.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
+        (tmp_path / name).write_text('{"_class_name": "UNet2DModel"}')
     read = files_read(tmp_path / "unet")
     assert set(read) == {"config.json", WEIGHTS, "../scheduler/scheduler_config.json"}
     assert all(path.is_file() for path in read.values())

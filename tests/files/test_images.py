@@ -126,6 +126,16 @@ def test_faulty_metadata_is_a_sentence_too(tmp_path, monkeypatch):
         images.read_image(saved(tmp_path, Image.fromarray(RGB)))
 
 
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    path = saved(tmp_path, Image.fromarray(RGB))
+    monkeypatch.setattr(Image, "open", refuse)
+    with pytest.raises(ImageError, match=f"{path.name} can't be read: Permission denied"):
+        images.read_image(path)
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
