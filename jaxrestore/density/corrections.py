@@ -39,7 +39,7 @@ def rank_gaussian(noise: Float[Array, "h w c"], size: int = 8) -> Float[Array, "
     patches = to_patches(noise, size)
     n = patches.shape[-1]
     ranks = jnp.argsort(jnp.argsort(patches, axis=-1), axis=-1)
-    return from_patches(norm.ppf((ranks + 0.5) / n).astype(noise.dtype), noise.shape)
+    return from_patches(norm.ppf((ranks.astype(noise.dtype) + 0.5) / n), noise.shape)
 
 
 def whiten_bands(noise: Float[Array, "h w c"], size: int = 8) -> Float[Array, "h w c"]:

@@ -12,6 +12,7 @@ from jax.scipy.special import gammainc, gammaincc
 from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
+from jaxrestore._promotion import against
 from jaxrestore.density.gaussian import rings, spectrum, to_patches
 
 
@@ -41,9 +42,10 @@ def kolmogorov_smirnov(values: Float[Array, "*s n"]) -> Float[Array, "*s"]:
     within 0.025 of the exact p-value for 16 numbers, 0.015 for 64 and more, and nearer where p is small."""
     n = values.shape[-1]
     cdf = norm.cdf(jnp.sort(values, axis=-1))
-    distance = jnp.maximum(jnp.arange(1, n + 1) / n - cdf, cdf - jnp.arange(n) / n).max(-1)
+    below = against(jnp.arange(n) / n, cdf)
+    distance = jnp.maximum(below + 1 / n - cdf, cdf - below).max(-1)
     x = distance[..., None] * (n**0.5 + 0.12 + 0.11 / n**0.5)
-    k = jnp.arange(1, 30)
+    k = against(jnp.arange(1, 30), x)
     tail = 2 * ((-1.0) ** (k - 1) * jnp.exp(-2 * (k * x) ** 2)).sum(-1)
     # the alternating series is slow for small x, where its theta-function twin is fast
     odd = (2 * k - 1) * jnp.pi

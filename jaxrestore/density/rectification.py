@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float
 
+from jaxrestore._promotion import against, standard_promotion
 from jaxrestore.density.gaussian import BANDS, Terms, band_of, objective
 from jaxrestore.density.typical import deviation, from_blocks, from_opponent, to_blocks, to_opponent
 from jaxrestore.diffusion.statistics import NoiseStatistics
@@ -98,7 +99,7 @@ def correct_pixels(
 ) -> Float[Array, "h w c"]:
     """Outliers: rain, edges of drops. What the frequencies of a patch would smear is seen best where it is."""
     values = to_opponent(noise)
-    multiple = values**2 / energy.mean((0, 1))  # by Parseval
+    multiple = values**2 / energy.mean((0, 1), keepdims=True)  # by Parseval
     for axis in (0, 1):
         multiple = _mean_of_three(multiple, axis)
     return from_opponent(values * jnp.where(multiple > strength.pixel, multiple**-strength.pixel_power, 1.0))
@@ -109,7 +110,7 @@ def correct_coefficients(
 ) -> Float[Array, "h w c"]:
     """Noise, the blocks of a codec: coefficients are divided by the multiple, as Wiener's filter does, where it is large."""
     blocks = to_blocks(noise, energy.shape[0])
-    multiple = blocks**2 / energy[:, None]
+    multiple = blocks**2 / against(energy[:, None], blocks)
     local, everywhere = multiple, multiple.mean((0, 2), keepdims=True)
     for axis in range(4):
         local = _mean_of_three(local, axis)
@@ -149,7 +150,9 @@ def descend_objective(
 
     def step(carry: tuple[Array, Any], _: None) -> tuple[tuple[Array, Any], None]:
         moved, state = carry
-        updates, state = optimizer.update(jax.grad(loss)(moved), state)
+        gradient = jax.grad(loss)(moved)
+        with standard_promotion():
+            updates, state = optimizer.update(gradient, state)
         return (jnp.asarray(optax.apply_updates(moved, updates)), state), None
 
     return jax.lax.scan(step, (noise, optimizer.init(noise)), None, iterations)[0][0]

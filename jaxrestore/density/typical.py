@@ -103,7 +103,7 @@ def calibrate(
         )
         return typical_of(noise, patch)
 
-    times = jnp.asarray(depths, jnp.int32)
+    photographs, times = jnp.asarray(photographs, jnp.float32), jnp.asarray(depths, jnp.int32)
     energy, level, spread = jax.lax.map(at, times)
     return NoiseStatistics(times, energy, level, spread, steps, refinements)
 

@@ -74,7 +74,7 @@ class Prior:
         alpha_bar = self.schedule.alpha_bar[t].reshape(-1, 1, 1, 1)
         signal, spread = jnp.sqrt(alpha_bar), jnp.sqrt(1 - alpha_bar)
         shown = x / (signal + spread) if self.prediction == "velocity" else x
-        output = self.network(self.parameters, shown, t, label, key)
+        output = jnp.asarray(self.network(self.parameters, shown, t, label, key), x.dtype)
         channels = x.shape[-1]
         if output.shape[-1] not in (channels, 2 * channels):
             raise InputError(f"The network gives {output.shape[-1]} channels for images of {channels}.")
@@ -128,5 +128,5 @@ def gaussian_prior(mean: Array, std: Array | float, schedule: Schedule | None = 
 def _gaussian_noise(parameters, x, t, label=None, key=None):
     """E[noise | x_t] = sqrt(1 - ab) (x_t - sqrt(ab) mean) / (ab std^2 + 1 - ab)."""
     alpha_bar = parameters["alpha_bar"][t].reshape(-1, 1, 1, 1)
-    centred = x - jnp.sqrt(alpha_bar) * parameters["mean"]
-    return jnp.sqrt(1 - alpha_bar) * centred / (alpha_bar * parameters["std"] ** 2 + 1 - alpha_bar)
+    centred = x - jnp.sqrt(alpha_bar) * parameters["mean"][None]
+    return jnp.sqrt(1 - alpha_bar) * centred / (alpha_bar * parameters["std"][None] ** 2 + 1 - alpha_bar)

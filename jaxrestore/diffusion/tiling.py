@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxrestore._promotion import against
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.errors import InputError
 
@@ -88,12 +89,12 @@ def blend(tiles: Float[Array, "n *b th tw c"], size: tuple[int, int], overlap: i
         tile, (i, j) = tile_at
         place = (*(0 for _ in batch), i, j, 0)
         here = jax.lax.dynamic_slice(image, place, tile.shape)
-        return jax.lax.dynamic_update_slice(image, here + weight * tile, place), None
+        return jax.lax.dynamic_update_slice(image, here + against(weight, here) * tile.astype(here.dtype), place), None
 
     empty = jnp.zeros((*batch, h, w, c), jnp.promote_types(tiles.dtype, jnp.float32))
     # one after the other, so that the sum is the same in every run, on any device
     total = jax.lax.scan(add, empty, (tiles, jnp.asarray(corners(size, (th, tw), overlap))))[0]
-    return total / down[:, None, None] / across[:, None]
+    return total / against(down[:, None, None], total) / against(across[:, None], total)
 
 
 def _met(side: int, ramp: np.ndarray, overlap: int) -> np.ndarray:

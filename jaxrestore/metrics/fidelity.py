@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxrestore._promotion import against
 from jaxrestore.errors import InputError
 from jaxrestore.operators import GaussianKernel, Operator
 from jaxrestore.operators.blur import convolve
@@ -132,8 +133,14 @@ def estimate_sigma_y(image: Float[Array, "*b h w c"], known: Float[Array, "h w k
     if known is not None:
         mask = known[:h, :w]
         whole = mask[::2, ::2] * mask[1::2, ::2] * mask[::2, 1::2] * mask[1::2, 1::2]
-        details = jnp.where(whole > 0, details, jnp.nan)
-    return jnp.nanmedian(jnp.abs(details), axis=(-3, -2, -1)) / 0.6745
+        whole = jnp.broadcast_to(against(whole, details) > 0, details.shape)
+    else:
+        whole = jnp.ones(details.shape, bool)
+    sizes = jnp.where(whole, jnp.abs(details), jnp.inf).reshape(*details.shape[:-3], -1)
+    number = jnp.sum(whole, axis=(-3, -2, -1))[..., None]
+    middle = [jnp.maximum(number - 1, 0) // 2, number // 2]  # infinite where nothing is known
+    median = sum(jnp.take_along_axis(jnp.sort(sizes), place, axis=-1)[..., 0] for place in middle) / 2
+    return jnp.asarray(median / 0.6745)
 
 
 def uncertainty(samples: Float[Array, "n h w c"]) -> Float[Array, "h w"]:

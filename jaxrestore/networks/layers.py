@@ -69,11 +69,11 @@ class UNet:
         """
         leaves, structure = jax.tree_util.tree_flatten_with_path(self.shapes())
         random = [leaf for path, leaf in leaves if path[-1].key in ("kernel", "embedding")]
-        draw = jax.random.normal(key, (sum(leaf.size for leaf in random),))
+        draw = jax.random.normal(key, (sum(leaf.size for leaf in random),), jnp.float32)
         parameters, start = [], 0
         for path, leaf in leaves:
             if path[-1].key not in ("kernel", "embedding"):
-                parameters.append(jnp.full(leaf.shape, float(path[-1].key == "scale")))
+                parameters.append(jnp.full(leaf.shape, float(path[-1].key == "scale"), jnp.float32))
                 continue
             fan_in = leaf.size // leaf.shape[-1] if path[-1].key == "kernel" else 1
             parameters.append(draw[start : start + leaf.size].reshape(leaf.shape) / fan_in**0.5)
@@ -161,7 +161,8 @@ def timestep_embedding(t: Array, size: int, kind: TimeEmbedding = "sin_cos") -> 
     """
     half = size // 2
     steps = half - 1 if kind == "sin_cos" else half
-    angles = t.astype(jnp.float32)[:, None] * jnp.exp(-jnp.log(1e4) * jnp.arange(half) / steps)
+    frequencies = jnp.exp(-jnp.log(1e4) * jnp.arange(half, dtype=jnp.float32) / steps)
+    angles = t.astype(jnp.float32)[:, None] * frequencies[None]
     parts = [jnp.sin(angles), jnp.cos(angles)]
     return jnp.concatenate(parts if kind == "sin_cos" else parts[::-1], axis=-1)
 

@@ -7,6 +7,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from jaxrestore._promotion import against
 from jaxrestore._pytree import assign, register
 from jaxrestore.errors import InputError
 from jaxrestore.operators.checks import holds
@@ -57,7 +58,7 @@ class Mask:
         assign(self, known=array[..., None] if array.ndim == 2 else array, kind=kind)
 
     def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
-        return image * self.known.astype(image.dtype)
+        return image * against(self.known, image)
 
     def pinv(self, measurement: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
         """What was measured, zero elsewhere."""
@@ -69,7 +70,7 @@ class Mask:
 
     def put_back(self, image: Float[Array, "*b h w c"], y: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
         """The image with the known pixels as they were measured."""
-        return jnp.where(self.known > 0, y, image)
+        return jnp.where(against(self.known, image) > 0, y, image)
 
     def sigma_of(self, sigma: float | Array, y: Array) -> Array:
         """Missing pixels have no noise, and they count among the entries of `y`."""
@@ -91,12 +92,12 @@ class Grayscale:
     kind = "colorize"
 
     def __call__(self, image: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 1"]:
-        return jnp.sum(image * jnp.asarray(LUMA, image.dtype), axis=-1, keepdims=True)
+        return jnp.sum(image * against(np.array(LUMA), image), axis=-1, keepdims=True)
 
     def pinv(self, measurement: Float[Array, "*b h w 1"]) -> Float[Array, "*b h w 3"]:
         """The colours of least norm that have this luma: not grey, since the weights are unequal."""
         weights = np.asarray(LUMA)
-        return measurement * jnp.asarray(weights / np.sum(weights**2), measurement.dtype)
+        return measurement * against(weights / np.sum(weights**2), measurement)
 
     def put_back(self, image: Float[Array, "*b h w 3"], y: Float[Array, "*b h w 1"]) -> Float[Array, "*b h w 3"]:
         """The image with the measured luma, all colours shifted alike."""

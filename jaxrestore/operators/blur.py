@@ -10,6 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from jaxrestore._promotion import against
 from jaxrestore._pytree import assign, register
 from jaxrestore.errors import InputError
 from jaxrestore.operators.checks import check_word, holds
@@ -46,7 +47,8 @@ def convolve(
     height, width = padded.shape[-3:-1]
     if algorithm == "fft":  # in float32: there is no FFT of less
         padded = padded.astype(jnp.promote_types(image.dtype, jnp.float32))
-        spectrum = jnp.fft.rfft2(padded, axes=(-3, -2)) * jnp.fft.rfft2(kernel, (height, width))[..., None]
+        spectrum = jnp.fft.rfft2(padded, axes=(-3, -2))
+        spectrum = spectrum * against(jnp.fft.rfft2(kernel, (height, width))[..., None], spectrum)
         circular = jnp.fft.irfft2(spectrum, (height, width), axes=(-3, -2))
         return circular[..., kh - 1 :, kw - 1 :, :].astype(image.dtype)
     planes = jnp.moveaxis(padded, -1, -3).reshape(
@@ -135,12 +137,14 @@ class Blur:
             )
         kernel = as_matrix(self.kernel)
         (kh, kw), size = kernel.shape, measurement.shape[-3:-1]
-        padded = jnp.zeros(size).at[:kh, :kw].set(kernel)  # ValueError of JAX's own for a kernel larger than the image
+        # ValueError of JAX's own for a kernel larger than the image
+        padded = jnp.zeros(size, kernel.dtype).at[:kh, :kw].set(kernel)
         response = jnp.fft.rfft2(jnp.roll(padded, (-(kh // 2), -(kw // 2)), (0, 1)))[..., None]
         power = jnp.abs(response) ** 2
         usable = power > cutoff**2 * jnp.max(power)
-        inverse = jnp.where(usable, jnp.conj(response) / jnp.where(usable, power, 1), 0)
-        spectrum = jnp.fft.rfft2(measurement, axes=(-3, -2)) * inverse
+        inverse = jnp.where(usable, jnp.conj(response) / jnp.where(usable, power, 1).astype(response.dtype), 0)
+        spectrum = jnp.fft.rfft2(measurement, axes=(-3, -2))
+        spectrum = spectrum * against(inverse, spectrum)
         return jnp.fft.irfft2(spectrum, size, axes=(-3, -2)).astype(measurement.dtype)
 
     def describe(self) -> Step:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxrestore._dct import block_dct, inverse_block_dct
+from jaxrestore._promotion import against
 from jaxrestore._pytree import assign, register, replaced
 from jaxrestore.errors import InputError
 from jaxrestore.operators.checks import Number, check_word, holds
@@ -88,12 +89,12 @@ class Jpeg:
         coefficients = _spectrum(luma - 128)
 
         def evidence(quality: Array) -> Array:
-            multiples = coefficients / _steps(LUMA_TABLE, _scale(quality))
+            multiples = coefficients / against(_steps(LUMA_TABLE, _scale(quality)), coefficients)
             telling = jnp.abs(multiples) > 0.5
             error = 12 * (multiples - jnp.round(multiples)) ** 2 - 1  # of any other image of mean 0 and variance 0.8
-            return -jnp.sum(jnp.where(telling, error, 0)) / jnp.sqrt(1 + 0.8 * jnp.sum(telling))
+            return -jnp.sum(jnp.where(telling, error, 0)) / jnp.sqrt(1 + 0.8 * jnp.sum(telling, dtype=jnp.float32))
 
-        qualities = jnp.arange(1.0, 100.0)
+        qualities = jnp.arange(1, 100, dtype=jnp.float32)
         best = qualities[jnp.argmax(jax.lax.map(evidence, qualities))]
         return replaced(self, log_scale=jnp.log(_scale(best)))
 
@@ -102,7 +103,7 @@ class Jpeg:
         if image.shape[-1] == 1:
             return jnp.clip(self._coded(levels - 128, LUMA_TABLE) + 128, 0, 255) / 127.5 - 1
         h, w = image.shape[-3:-1]
-        ycc = rounded(levels @ TO_YCC.T.astype(image.dtype)) - jnp.array([128, 0, 0], image.dtype)
+        ycc = rounded(levels @ TO_YCC.T.astype(image.dtype)) - against(np.array([128, 0, 0]), image)
         half = rounded(_half(ycc[..., 1:]))
         small = self._coded(half, CHROMA_TABLE)
         chroma = jax.image.resize(small, (*small.shape[:-3], 2 * small.shape[-3], 2 * small.shape[-2], 2), "linear")
@@ -117,8 +118,9 @@ class Jpeg:
         """Quantised in the DCT of its blocks."""
         h, w = plane.shape[-3:-1]
         scale = jnp.exp(self.log_scale if self.by == "gradient" else jax.lax.stop_gradient(self.log_scale))
-        step = _steps(table, scale).astype(plane.dtype)
-        return inverse_block_dct(step * rounded(_spectrum(plane) / step))[..., :h, :w, :]
+        coefficients = _spectrum(plane)
+        step = against(_steps(table, scale), coefficients)
+        return inverse_block_dct(step * rounded(coefficients / step))[..., :h, :w, :]
 
 
 def _scale(quality: Array) -> Array:
@@ -128,7 +130,7 @@ def _scale(quality: Array) -> Array:
 
 def _steps(table: np.ndarray, scale: Array) -> Float[Array, "8 1 8 1"]:
     """The quantisation steps, whole numbers."""
-    return jnp.clip(rounded(jnp.asarray(table) * scale), 1, 255)[:, None, :, None]
+    return jnp.clip(rounded(jnp.asarray(table, jnp.float32) * scale), 1, 255)[:, None, :, None]
 
 
 def _spectrum(plane: Float[Array, "*b h w c"]) -> Float[Array, "*b y 8 x 8 c"]:

@@ -45,7 +45,7 @@ def gaussian(
     >>> gaussian(jnp.zeros(2), jnp.float32(0.0), jnp.zeros(2), 3).shape
     (3, 3)
     """
-    middle = jnp.arange(size) - size // 2
+    middle = jnp.arange(size, dtype=jnp.float32) - size // 2
     rows, columns = jnp.meshgrid(middle - offset[0], middle - offset[1], indexing="ij")
     along = columns * jnp.cos(angle) + rows * jnp.sin(angle)
     across = rows * jnp.cos(angle) - columns * jnp.sin(angle)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxrestore._promotion import against
 from jaxrestore._pytree import assign, register
 from jaxrestore.errors import InputError
 from jaxrestore.operators.blur import convolve
@@ -67,11 +68,11 @@ class RainLayer:
     def light(self) -> Float[Array, "h w 1"]:
         """What the rain adds."""
         sigmas = jnp.stack([jnp.log(0.5) * jnp.ones_like(self.log_length), self.log_length])
-        streak = gaussian(sigmas, -self.angle, jnp.zeros(2), self.size)
+        streak = gaussian(sigmas, -self.angle, jnp.zeros(2, jnp.float32), self.size)
         return convolve(self.amplitude**2, streak, algorithm="fft")
 
     def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
-        return image + self.light().astype(image.dtype)
+        return image + against(self.light(), image)
 
     def penalty(self) -> Float[Array, ""]:
         """What is added to the objective: `sparsity` times the mean light."""

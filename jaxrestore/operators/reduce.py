@@ -1,17 +1,16 @@
 """Reduction: a small image of a large one, by averaging, by leaving pixels out, or by bicubic resampling."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxrestore._names import ReductionName
 from jaxrestore._pytree import register
 from jaxrestore.errors import InputError
 from jaxrestore.operators.contract import Step
-
-ReductionName = Literal["average", "stride", "bicubic"]
 
 
 @dataclass(frozen=True)

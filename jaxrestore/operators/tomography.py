@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from jaxrestore._promotion import against
 from jaxrestore._pytree import assign, is_traced, register
 from jaxrestore.errors import InputError
 from jaxrestore.operators.checks import Number, holds
@@ -46,7 +46,7 @@ class ParallelBeam:
         *batch, n, m, c = image.shape
         if n != m:
             raise InputError(f"Tomography takes square images, not {n} x {m}.")
-        planes = jnp.moveaxis(image * _inside(n, image.dtype), -1, -3).reshape(-1, n, n)
+        planes = jnp.moveaxis(image * against(_inside(n), image), -1, -3).reshape(-1, n, n)
         sums = jax.lax.map(lambda angle: _project(planes, angle), self.angles)  # [angles, planes, n]
         return jnp.moveaxis(jnp.moveaxis(sums, 0, -1).reshape(*batch, c, n, -1), -3, -1)
 
@@ -59,7 +59,8 @@ class ParallelBeam:
         impulse = np.where(places % 2 == 1, -1 / (np.pi * np.maximum(places, 1)) ** 2, 0.0)
         impulse[0] = 0.25
         ramp = 2 * np.fft.rfft(impulse).real
-        spectrum = jnp.fft.rfft(sinogram, length, axis=-3) * ramp[:, None, None]
+        spectrum = jnp.fft.rfft(sinogram, length, axis=-3)
+        spectrum = spectrum * against(ramp[:, None, None], spectrum)
         filtered = jnp.fft.irfft(spectrum, length, axis=-3)[..., :n, :, :].astype(sinogram.dtype)
         shape = (*sinogram.shape[:-3], n, n, sinogram.shape[-1])
         (back,) = jax.linear_transpose(self, jax.ShapeDtypeStruct(shape, sinogram.dtype))(filtered)
@@ -72,22 +73,24 @@ class ParallelBeam:
     def from_brightness(self, values: Float[Array | np.ndarray, "*b n angles c"]) -> Float[Array, "*b n angles c"]:
         """The sinogram of an image in [-1, 1], from that of its brightness in [0, 1]."""
         n, _, c = values.shape[-3:]
-        return jnp.asarray(2 * values - self(jnp.ones((n, n, c))))
+        light = self(jnp.ones((n, n, c), jnp.float32))
+        return jnp.asarray(2 * values - against(light, values))
 
     def sigma_of(self, sigma: float | Array, y: Float[Array, "*b n angles c"]) -> float | Array:
         """White noise on the image's pixels adds up along a ray: by the root of their number."""
         return sigma * y.shape[-3] ** 0.5
 
 
-def _inside(n: int, dtype: DTypeLike) -> Array:
+def _inside(n: int) -> Array:
     rows, columns = np.ogrid[:n, :n]
-    return jnp.asarray((rows - n // 2) ** 2 + (columns - n // 2) ** 2 <= (n // 2) ** 2, dtype)[..., None]
+    return jnp.asarray((rows - n // 2) ** 2 + (columns - n // 2) ** 2 <= (n // 2) ** 2)[..., None]
 
 
 def _project(planes: Float[Array, "p n n"], angle: Array) -> Float[Array, "p n"]:
     """Column sums of the images turned by one angle, by bilinear interpolation with nothing outside."""
     n = planes.shape[-1]
-    rows, columns = jnp.meshgrid(jnp.arange(n) - n // 2, jnp.arange(n) - n // 2, indexing="ij")
+    middle = jnp.arange(n, dtype=jnp.float32) - n // 2
+    rows, columns = jnp.meshgrid(middle, middle, indexing="ij")
     where = [
         rows * jnp.cos(angle) - columns * jnp.sin(angle) + n // 2,
         rows * jnp.sin(angle) + columns * jnp.cos(angle) + n // 2,

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxrestore._promotion import against
 from jaxrestore._pytree import assign, register
 from jaxrestore.errors import InputError
 from jaxrestore.operators.checks import Number, Pair, holds
@@ -60,7 +61,7 @@ class Tone:
     def __call__(self, image: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
         red, blue = self.log_balance[..., 0], self.log_balance[..., 1]
         gain = jnp.exp2(self.stops) * jnp.exp(jnp.stack([red, jnp.zeros_like(red), blue], axis=-1))
-        values = jnp.clip((image + 1) / 2 * gain.astype(image.dtype), DARKEST, 1.0)
+        values = jnp.clip((image + 1) / 2 * against(gain, image), DARKEST, 1.0)
         return 2 * values ** jnp.exp(self.log_gamma).astype(image.dtype) - 1
 
     def describe(self) -> Step:

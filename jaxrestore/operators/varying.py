@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from jaxrestore._promotion import against
 from jaxrestore._pytree import assign, register
 from jaxrestore.errors import InputError
 from jaxrestore.operators.blur import Boundary, as_kernel, as_matrix, convolve
@@ -45,7 +46,7 @@ class VaryingBlur:
 
     def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
         blurred = (convolve(image, as_matrix(kernel), self.boundary, "fft") for kernel in self.kernels)
-        weights = self.weights.astype(image.dtype)[..., None]
+        weights = (against(weight[..., None], image) for weight in self.weights)
         return sum((weight * one for weight, one in zip(weights, blurred, strict=True)), jnp.zeros_like(image))
 
 
@@ -57,8 +58,9 @@ def region_weights(side: int, size: tuple[int, int]) -> Float[Array, "n h w"]:
     """
 
     def along(length: int) -> Array:
-        where = jnp.clip(side * (jnp.arange(length) + 0.5) / length - 0.5, 0, side - 1)
-        return jnp.maximum(0, 1 - jnp.abs(where - jnp.arange(side)[:, None]))
+        pixels, regions = (jnp.arange(number, dtype=jnp.float32) for number in (length, side))
+        where = jnp.clip(side * (pixels + 0.5) / length - 0.5, 0, side - 1)
+        return jnp.maximum(0, 1 - jnp.abs(where[None] - regions[:, None]))
 
     rows, columns = along(size[0]), along(size[1])
     return (rows[:, None, :, None] * columns[None, :, None, :]).reshape(side**2, *size)

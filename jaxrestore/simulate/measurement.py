@@ -1,17 +1,15 @@
 """A measurement, simulated: the operator's, with the camera's noise."""
 
 import math
-from typing import Literal
 
 from jaxtyping import Array, Float
 
+from jaxrestore._names import NoiseName
 from jaxrestore._pytree import is_traced
 from jaxrestore.errors import InputError
 from jaxrestore.operators.checks import check_word
 from jaxrestore.operators.contract import Operator, is_picture, kind_of, selected, sigma_of
 from jaxrestore.simulate.noise import bird_noise, gaussian_noise, poisson_noise, salt_and_pepper, speckle_noise
-
-NoiseName = Literal["gaussian", "speckle", "poisson", "salt-and-pepper", "bird"]
 
 
 def measure(

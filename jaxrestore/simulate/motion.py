@@ -31,8 +31,9 @@ def motion_kernel(
     time = jnp.linspace(0, 1, points)
     weight = 1 + 0.25 * jnp.sin(2 * jnp.pi * time + phase[0]) + 0.25 * jnp.sin(4 * jnp.pi * time + phase[1])
     weight /= jnp.sum(weight)  # time spent at each point
-    path -= weight @ path
+    path -= (weight @ path)[None]
     path = jnp.clip(path + size // 2, 0, size - 1)
+    places = jnp.arange(size, dtype=path.dtype)[None]
     # a point between pixels is shared among its four neighbours (bilinear)
-    rows, columns = (jnp.maximum(0, 1 - jnp.abs(path[:, i, None] - jnp.arange(size))) for i in range(2))
+    rows, columns = (jnp.maximum(0, 1 - jnp.abs(path[:, i, None] - places)) for i in range(2))
     return jnp.einsum("p,ph,pw->hw", weight, rows, columns)

@@ -50,7 +50,7 @@ def poisson_noise(image: Float[Array, "*s"], key: Array, peak: float | Array) ->
     [-1.0, -1.0, -1.0]
     """
     brightness = jnp.clip((image + 1) / 2, 0, None)
-    counts = jax.random.poisson(key, peak * brightness.astype(jnp.float32))
+    counts = jax.random.poisson(key, peak * brightness.astype(jnp.float32)).astype(jnp.float32)
     return (2 * counts / peak - 1).astype(image.dtype)
 
 

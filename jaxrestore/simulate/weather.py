@@ -36,7 +36,7 @@ def rain_streaks(
     count = max(1, round(18 * density * across / height))
     slant, place, size, light = jax.random.split(key, 4)
     angle = jax.random.uniform(slant, (), minval=-0.35, maxval=0.35)
-    centres = jax.random.uniform(place, (count, 2)) * jnp.array([height, across])
+    centres = jax.random.uniform(place, (count, 2)) * jnp.array([[height, across]], jnp.float32)
     halves = scale * length / 2 * jax.random.uniform(size, (count,), minval=0.6, maxval=1.4)
     lights = strength * jax.random.uniform(light, (count,), minval=0.5, maxval=1.0)
     rows, columns = jnp.mgrid[:height, :across].astype(jnp.float32)
@@ -68,12 +68,12 @@ def raindrops(
     scale = height / 64
     count = max(1, round(20 * density * width / height))
     place, size = jax.random.split(key)
-    centres = jax.random.uniform(place, (count, 2)) * jnp.array([height, width])
+    centres = jax.random.uniform(place, (count, 2)) * jnp.array([[height, width]], jnp.float32)
     radii = scale * radius * jax.random.uniform(size, (count,), minval=0.7, maxval=1.5)
     rows, columns = jnp.mgrid[:height, :width].astype(jnp.float32)
     ticks = jnp.arange(2 * max(1, round(4 * scale)) + 1, dtype=jnp.float32)
     bell = jnp.exp(-0.5 * ((ticks - ticks.mean()) / (1.5 * scale)) ** 2)
-    kernel = bell[:, None] * bell / bell.sum() ** 2
+    kernel = bell[:, None] * bell[None] / bell.sum() ** 2
     blurred = convolve(image, kernel)
 
     def add(seen: Array, drop: tuple[Array, Array]) -> tuple[Array, None]:

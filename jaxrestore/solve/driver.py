@@ -23,14 +23,14 @@ from jaxrestore.runtime.compiling import outermost
 from jaxrestore.runtime.devices import Devices, divided, everywhere, mesh_of
 from jaxrestore.runtime.progress import Estimate, Pace, progress_bar
 from jaxrestore.solve.result import Restoration, combined, image_of
-from jaxrestore.solve.search import Search, begin, chunk, finish, is_batched
+from jaxrestore.solve.search import Search, begin, chunk, finish, is_batched, typed_keys
 from jaxrestore.stopping import Status
 
 
 def restore(
     method: Method,
     y: Any,
-    key: Array,
+    key: Array | np.ndarray,
     *,
     keep_known: bool | None = None,
     batch_size: int | None = None,
@@ -46,9 +46,9 @@ def restore(
 
     - `y`: a float array, or what NumPy makes one of. A picture's is in [-1, 1], noise beyond; InputError for integers and for
       numbers that are far outside, a warning for what looks like [0, 1].
-    - `key`: one typed key, or ``[b]``, one per image. Under one key every image has the noise it would have alone, so an
-      image's result doesn't depend on the batch around it (to float tolerance; convolutions of other batch sizes differ
-      in the last bits).
+    - `key`: one key (of ``jax.random.key``, or a raw one), or ``[b]``, one per image. Under one key every image has the noise
+      it would have alone, so an image's result doesn't depend on the batch around it (to float tolerance; convolutions of
+      other batch sizes differ in the last bits).
     - `keep_known`: put back what was measured of the image itself (known pixels, a luma). Default: where the method's
       sigma_y is 0.
     - `batch_size`: searches that run at once (default: all); memory grows with it, speed hardly beyond a few on CPU.
@@ -82,6 +82,7 @@ def restore(
     if not bool(jnp.all(jnp.isfinite(images))):
         raise InputError("The measurement holds values that are not finite (NaN or infinite).")
     check_restorable(method.operator, images, method.prior.shape)
+    images = jnp.asarray(images, jnp.float32)
     b, restarts = images.shape[0], method.restarts
     keys = _keys(key, b, restarts)
     problems = jnp.tile(images, (restarts, *[1] * (images.ndim - 1)))  # restart by restart, as the keys
@@ -128,11 +129,12 @@ def _check(method: Method) -> None:
         )
 
 
-def _keys(key: Array, b: int, restarts: int) -> Array:
+def _keys(key: Array | np.ndarray, b: int, restarts: int) -> Array:
     """A key per search, ``[restarts * b]``: the first restart has the given ones, so that it is what `run` does."""
+    key = typed_keys(key)
     keys = jnp.broadcast_to(key, (b,)) if jnp.ndim(key) == 0 else key
     if keys.shape != (b,):
-        raise InputError(f"There are {b} images and keys of shape {key.shape}: give one key, or one per image.")
+        raise InputError(f"There are {b} images and {keys.size} keys: give one key, or one per image.")
     fold = jax.vmap(jax.random.fold_in, in_axes=(0, None))
     return jnp.concatenate([keys, *(fold(keys, restart) for restart in range(1, restarts))])
 
@@ -189,7 +191,7 @@ def _search(method: Method, y: Array, keys: Array, loop: _Loop) -> Restoration:
             if loop.callback is not None:
                 loop.callback(done, search)
     loop.pace.skipped(method.iterations - done)
-    history = np.pad(history, ((0, 0), (0, method.iterations - history.shape[1])), constant_values=np.nan)
+    history = np.pad(history, ((0, 0), (0, method.iterations - history.shape[1])), mode="edge")
     return _finish(method, search, history)
 
 

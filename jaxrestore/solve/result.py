@@ -24,10 +24,10 @@ class Restoration:
     noise: Any  # [*b, h, w, c] that generates the image; None for a mean of restarts, and for methods that have none
     operator: Any  # as estimated; for a mean of restarts that of the restart of the lowest score
     data_term: Any  # [*b] mean square of operator(image) - y, of this image and this operator, in units of [-1, 1]
-    score: Any  # [*b] by the method, the lower the better; nan for a mean, which has no noise to be judged by
+    score: Any  # [*b] by the method, the lower the better; None for a mean, which has no noise to be judged by
     iterations: Any  # [*b] int32, run; for a mean those, and the two below, of the restart of the lowest score
     status: Any  # [*b] int32, of `Status`
-    history: Any  # [*b, iterations] data term of each iteration, nan after the end
+    history: Any  # [*b, iterations] data term of each iteration, after the end that of the last
     restarts: "Restoration | None" = (
         None  # every search, [restarts, *b, ...], as it ended; None from `run`, which is one
     )
@@ -69,7 +69,7 @@ def mean_image(result: Restoration) -> Float[Array, "*b h w c"]:
     """
     restarts = _restarts(result)
     weight = _usable(restarts)[..., None, None, None]
-    return jnp.sum(jnp.where(weight, restarts.image, 0.0), axis=0) / jnp.sum(weight, axis=0)
+    return jnp.sum(jnp.where(weight, restarts.image, 0.0), axis=0) / jnp.sum(weight, axis=0, dtype=restarts.image.dtype)
 
 
 def combined(method: Method, y: Array, restarts: Restoration, keep_known: bool) -> Restoration:
@@ -80,7 +80,7 @@ def combined(method: Method, y: Array, restarts: Restoration, keep_known: bool) 
     every = Restoration(*[None] * 8, restarts=restarts)
     answer = best(every)
     if method.combine == "mean":
-        answer = replace(answer, image=mean_image(every), noise=None, score=jnp.full_like(answer.score, jnp.nan))
+        answer = replace(answer, image=mean_image(every), noise=None, score=None)
     if keep_known:
         answer = replace(answer, image=jax.vmap(put_back)(answer.operator, answer.image, y))
     if keep_known or method.combine == "mean":

@@ -4,6 +4,7 @@ its answer. `restore` (in driver.py) adds what a person at a terminal wants.
 It is written against `methods.contract.Method`, which is about one image: this module adds the batch.
 """
 
+import contextlib
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -23,7 +24,8 @@ class Search(NamedTuple):
     """Where one image's search stands; everything that a resumed run needs."""
 
     state: PyTree  # the method's
-    answer: PyTree  # the iterate that is the answer so far
+    answer: PyTree  # the iterate that is the answer so far; zeros, of infinite data term, before there is one
+    score: Array  # [] of the answer; infinite before there is one
     data_term: Array  # [] of the last iterate
     iteration: Array  # [] int32
     status: Array  # [] int32
@@ -43,11 +45,24 @@ def is_batched(method: Method, y: Array) -> bool:
     )
 
 
-def init(method: Method, y: Array, key: Array) -> PyTree:
+def init(method: Method, y: Array, key: Array | np.ndarray) -> PyTree:
     """The method's starting state for one y, or for a batch: then with one key for all or a key ``[b]`` each. Pure."""
+    key = typed_keys(key)
     if not is_batched(method, y):
         return method.init(y, key)
     return jax.vmap(method.init, in_axes=(0, 0 if jnp.ndim(key) else None))(y, key)
+
+
+def typed_keys(key: Any) -> Array:
+    """A key, or a batch of them, as typed keys: of ``jax.random.key``, or raw ones, of ``jax.random.PRNGKey``. InputError for
+    what is neither. Pure."""
+    dtype = getattr(key, "dtype", None)
+    if dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key):
+        return jnp.asarray(key)
+    if dtype == jnp.uint32 and jnp.ndim(key):
+        with contextlib.suppress(TypeError, ValueError):  # its last axis is not that of a key
+            return jax.random.wrap_key_data(jnp.asarray(key))
+    raise InputError(f"A key is needed, as jax.random.key(0) makes it, not {str(key)[:80]} ({type(key).__name__}).")
 
 
 @jax.jit
@@ -67,11 +82,11 @@ def begin(method: Method, y: Array, keys: Array) -> Search:
     n = y.shape[0]
     state = jax.vmap(method.init)(y, keys)
     shapes = jax.eval_shape(jax.vmap(partial(_step, method)), state, y)[1]
-    empty = jax.tree.map(lambda leaf: jnp.full(leaf.shape, jnp.nan, leaf.dtype), shapes)
-    infinite, zero = jnp.full(n, jnp.inf), jnp.zeros(n, jnp.int32)
+    empty = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    infinite, zero = jnp.full(n, jnp.inf, shapes.data_term.dtype), jnp.zeros(n, jnp.int32)
     memory = method.stop.start(shapes.image.shape[1:])
     memory = jax.tree.map(lambda leaf: jnp.tile(leaf, (n, *[1] * leaf.ndim)), memory)
-    search = Search(state, empty._replace(data_term=infinite), infinite, zero, zero, memory)
+    search = Search(state, empty._replace(data_term=infinite), infinite, infinite, zero, zero, memory)
     return jax.tree.map(_strong, search)
 
 
@@ -89,10 +104,12 @@ def advance(method: Method, search: Search, y: Array) -> Search:
     status = jnp.where((status == Status.RUNNING) & method.finished(state), int(Status.FINISHED), status)
     finite = jnp.isfinite(data_term) & jnp.all(jnp.isfinite(iterate.image))
     status = jnp.where(finite, status, int(Status.NON_FINITE))
-    better = True if method.answer == "last" else ~(method.score(iterate) >= method.score(search.answer))
+    score = jnp.asarray(method.score(iterate), data_term.dtype)
+    taken = finite if method.answer == "last" else finite & ~(score >= search.score)
     moved = Search(
         jax.tree.map(partial(jnp.where, finite), state, search.state),
-        jax.tree.map(partial(jnp.where, finite & better), iterate, search.answer),
+        jax.tree.map(partial(jnp.where, taken), iterate, search.answer),
+        jnp.where(taken, score, search.score),
         data_term,
         iteration,
         status,
@@ -102,7 +119,8 @@ def advance(method: Method, search: Search, y: Array) -> Search:
 
 
 def chunk(method: Method, search: Search, y: Array, count: Any, size: int) -> tuple[Search, Float[Array, "n size"]]:
-    """Up to `count` <= `size` iterations on a batch, ending early when every search has; and the data term of each.
+    """Up to `count` <= `size` iterations on a batch, ending early when every search has; and the data term after each, which
+    stays as it was once a search has ended.
 
     `count` may be a tracer: one program serves every chunk. Pure; no reverse-mode derivative (it is a while loop).
     """
@@ -112,29 +130,33 @@ def chunk(method: Method, search: Search, y: Array, count: Any, size: int) -> tu
 
     def iterate(carry: Any) -> Any:
         i, search, history = carry
-        running = search.status == Status.RUNNING
         search = jax.vmap(partial(advance, method))(search, y)
-        return i + 1, search, history.at[:, i].set(jnp.where(running, search.data_term, jnp.nan))
+        later = jnp.arange(size) >= i
+        return i + 1, search, jnp.where(later[None], search.data_term[:, None], history)
 
-    history = jnp.full((y.shape[0], size), jnp.nan)
+    history = jnp.broadcast_to(search.data_term[:, None], (y.shape[0], size))
     return jax.lax.while_loop(going, iterate, (0, search, history))[1:]
 
 
 def finish(method: Method, search: Search, history: Array) -> Restoration:
-    """The result of a batch of searches. Pure."""
+    """The result of a batch of searches; where one has no answer there are no numbers (NaN). Pure."""
+    none = jnp.isinf(search.answer.data_term)
+    answer = jax.tree.map(
+        lambda leaf: jnp.where(none.reshape(-1, *[1] * (leaf.ndim - 1)), jnp.nan, leaf), search.answer
+    )
     return Restoration(
-        search.answer.image,
-        search.answer.noise,
-        jax.vmap(method.operator_at)(search.answer),
+        answer.image,
+        answer.noise,
+        jax.vmap(method.operator_at)(answer),
         search.answer.data_term,
-        jax.vmap(method.score)(search.answer),
+        search.score,
         search.iteration,
         jnp.where(search.status == Status.RUNNING, int(Status.ITERATIONS), search.status),
         history,
     )
 
 
-def run(method: Method, y: Array | np.ndarray, key: Array) -> Restoration:
+def run(method: Method, y: Array | np.ndarray, key: Array | np.ndarray) -> Restoration:
     """One search for one measurement y as a pure function: jit it, vmap it over keys, measurements or rates.
 
     The method is an argument of the jitted function, never closed over. Its `restarts` and `combine` are `restore`'s: here
@@ -147,7 +169,7 @@ def run(method: Method, y: Array | np.ndarray, key: Array) -> Restoration:
     >>> jax.jit(jax.vmap(jr.run, in_axes=(None, None, 0)))(method, y, keys).image.shape
     (3, 8, 8, 3)
     """
-    y = jnp.asarray(y)
+    y, key = jnp.asarray(y, jnp.float32), typed_keys(key)
     if is_batched(method, y):
         raise InputError("run takes one measurement; use jax.vmap over a batch, or restore.")
     search, history = chunk(method, begin(method, y[None], key[None]), y[None], method.iterations, method.iterations)

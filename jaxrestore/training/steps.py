@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
+from jaxrestore._promotion import standard_promotion
 from jaxrestore.diffusion.ancestral import hybrid_loss
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import clean_part
@@ -132,8 +133,9 @@ def step(
         else part(zeros, jax.tree.map(lambda leaf: leaf[0], drawn))[0]
     )
     value, gradient = jax.tree.map(lambda leaf: leaf / len(images), total)
-    updates, optimizer_state = optimizer(settings).update(gradient, state.optimizer, state.parameters)
-    parameters: Any = optax.apply_updates(state.parameters, updates)
+    with standard_promotion():
+        updates, optimizer_state = optimizer(settings).update(gradient, state.optimizer, state.parameters)
+        parameters: Any = optax.apply_updates(state.parameters, updates)
     average = state.average
     if settings.average:  # a young average forgets the start soon
         decay = jnp.minimum(settings.average, (1 + state.step) / (10 + state.step))
