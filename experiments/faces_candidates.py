@@ -82,9 +82,9 @@ def _bird(kind: str, blind: dict[str, Any]) -> Iterator[jr.Settings]:
         yield walk(15, rate, grid="linspace", **blind)
         yield walk(10, rate, restarts=2, grid="linspace", **blind)
         yield walk(10, rate, times=2, grid="linspace", **blind)
-        yield walk(10, rate, grid="linspace", **{**blind, "gradient": "frozen"})
+        yield replace(walk(10, rate, grid="linspace", **blind), gradient="frozen")
     for rate in (0.01, 0.03, 0.1):
-        yield walk(5, rate, **{**blind, "gradient": "full"})
+        yield replace(walk(5, rate, **blind), gradient="full")
         if not blind and rate > 0.01:
             yield walk(5, rate, gradient="full", grid="linspace")
     for rate in (0.3, 0.4) if kind == "denoise" else ():
@@ -105,7 +105,7 @@ def _bird(kind: str, blind: dict[str, Any]) -> Iterator[jr.Settings]:
 
 def _late(blind: dict[str, Any]) -> Iterator[jr.Settings]:
     for damping in (1e-4, 1e-3) if blind else ():
-        late = blind | {"damping": damping, "operator_from": 0.5}
+        late: dict[str, Any] = {**blind, "damping": damping, "operator_from": 0.5}
         yield walk(10, 0.05, **late)
         for steps in (5, 10):
             yield walk(steps, 0.1, grid="linspace", **late)

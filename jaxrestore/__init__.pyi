@@ -1,8 +1,4 @@
-"""jaxrestore: zero-shot, blind image restoration with pre-trained diffusion models, in JAX.
-
-A diffusion model under deterministic DDIM sampling is a map G from Gaussian noise z to clean images. Restoring a degraded
-image y means finding the noise, and where it is unknown the degradation H, such that H(G(z)) explains y.
-"""
+"""The public names, for editors and type checkers; `__init__.py` reads them here, too."""
 
 from jaxrestore import density, diffusion, metrics, operators, simulate
 from jaxrestore._pytree import register
@@ -77,7 +73,7 @@ from jaxrestore.solve import Restoration, best, constrain, finetune, init, mean_
 from jaxrestore.solve.record import write_restoration
 from jaxrestore.stopping import Rule, Status, any_of, discrepancy, flat_variance, less_sharp, never, plateau
 
-__version__ = "0.2.0"
+__version__: str
 
 __all__ = [
     "AveragePool",

@@ -36,6 +36,20 @@ class OutOfMemory(RuntimeError):
     """The device's memory doesn't hold the batch; the message says what to change."""
 
 
+def check_device() -> None:
+    """InputError where JAX finds no device of a kind that it is asked for by JAX_PLATFORMS."""
+    import jax
+
+    try:
+        jax.devices()
+    except (AssertionError, RuntimeError) as error:  # the first where the machine has no such thing at all
+        asked = jax.config.read("jax_platforms")
+        raise InputError(
+            f"JAX finds no device of the kind that JAX_PLATFORMS asks for, {asked}: without that variable it takes the best "
+            "that there is. (A GPU needs jax[cuda] to be installed.)"
+        ) from error
+
+
 @contextmanager
 def memory_advice(sentence: str) -> Iterator[None]:
     """`OutOfMemory` with this sentence in the place of what the runtime says."""

@@ -101,7 +101,7 @@ class Plateau:
     patience: Any
 
     def start(self, shape: tuple[int, ...]) -> _Fall:
-        return _Fall(jnp.asarray(jnp.inf), jnp.int32(0))
+        return _Fall(jnp.float32(jnp.inf), jnp.int32(0))
 
     def look(self, memory: _Fall, seen: Seen) -> tuple[_Fall, Array]:
         fell = seen.data_term < (1 - self.fraction) * memory.reference
@@ -126,7 +126,7 @@ class FlatVariance:
     window: int = field(metadata={"static": True})
 
     def start(self, shape: tuple[int, ...]) -> _Window:
-        return _Window(jnp.zeros((self.window, *shape)), jnp.asarray(jnp.inf), jnp.int32(0))
+        return _Window(jnp.zeros((self.window, *shape), jnp.float32), jnp.float32(jnp.inf), jnp.int32(0))
 
     def look(self, memory: _Window, seen: Seen) -> tuple[_Window, Array]:
         images = memory.images.at[(seen.iteration - 1) % self.window].set(seen.image)
@@ -146,7 +146,7 @@ class LessSharp:
     after: Any
 
     def start(self, shape: tuple[int, ...]) -> Array:
-        return jnp.asarray(jnp.inf)
+        return jnp.float32(jnp.inf)
 
     def look(self, memory: Array, seen: Seen) -> tuple[Array, Array]:
         sharp = sharpness(seen.image)
@@ -182,6 +182,8 @@ def discrepancy(factor: float = 1.0) -> Discrepancy:
 
 def plateau(fraction: float = 0.01, patience: int = 20) -> Plateau:
     """Stop when the data term has not fallen by `fraction` within `patience` iterations."""
+    if isinstance(fraction, int | float) and not fraction < 1:
+        raise InputError(f"fraction of a stopping rule must be below 1, not {fraction}.")
     return Plateau(_at_least("fraction", fraction, 0), _at_least("patience", patience, 1))
 
 
@@ -206,7 +208,7 @@ def never() -> AnyOf:
 
 
 def _at_least(name: str, value: Any, least: int) -> Any:
-    if isinstance(value, int | float) and not value >= least:
+    if isinstance(value, int | float) and not least <= value < float("inf"):
         raise InputError(f"{name} of a stopping rule must be at least {least}, not {value}.")
     return value
 

@@ -39,11 +39,26 @@ def imports(tree):
 
 
 def test_heavy_packages_wait_until_they_are_needed():
-    heavy = "{'flax', 'orbax', 'tyro', 'tqdm', 'PIL', 'grain', 'safetensors', 'checkpoints_convert', 'huggingface_hub'}"
-    for module, allowed in (("jaxrestore", set()), ("jaxrestore.cli.commands", {"tyro"})):
-        code = f"import sys, {module}; print(*{heavy} & set(sys.modules))"
+    library = {"flax", "orbax", "tyro", "tqdm", "PIL", "grain", "safetensors", "checkpoints_convert", "huggingface_hub"}
+    command_line = (library | {"jax", "numpy", "optax"}) - {"tyro"}
+    everything = "import jaxrestore\nfor name in jaxrestore.__all__: getattr(jaxrestore, name)"
+    for code, heavy in ((everything, library), ("import jaxrestore.cli.commands", command_line)):
+        code = f"{code}\nimport sys; print(*{heavy} & set(sys.modules))"
         said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        assert set(said.split()) <= allowed
+        assert set(said.split()) == set()
+
+
+def test_public_names_are_those_of_the_stub():
+    stub = ast.parse((PACKAGE / "__init__.pyi").read_text())
+    (listed,) = (node.value for node in stub.body if isinstance(node, ast.Assign))
+    assert ast.literal_eval(listed) == jaxrestore.__all__ == sorted(jaxrestore.__all__)
+    assert {*jaxrestore.__all__, "__version__"} <= {*dir(jaxrestore)}
+    assert jaxrestore.errors.InputError is jaxrestore.InputError
+    with pytest.raises(AttributeError, match="module 'jaxrestore' has no attribute 'restoer'"):
+        jaxrestore.restoer  # noqa: B018
+    namespace: dict = {}
+    exec("from jaxrestore import *", namespace)
+    assert namespace["bird"] is jaxrestore.bird
 
 
 @pytest.mark.parametrize("folder", [*ARROWS, "cli"])

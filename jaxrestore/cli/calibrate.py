@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jaxrestore.cli.flags import File, PriorName
-from jaxrestore.density.calibration import calibrate_folder
 
 
 @dataclass(frozen=True)
@@ -21,5 +20,7 @@ class Calibrate:
     """Measure again, and write over the calibration that the folder has."""
 
     def __call__(self) -> int:
+        from jaxrestore.density.calibration import calibrate_folder
+
         print(calibrate_folder(self.prior, self.photographs, self.out, self.redo, progress=True))
         return 0

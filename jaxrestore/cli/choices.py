@@ -3,10 +3,10 @@
 A choice is settled once, from the flags and the prior's settings (settled.py).
 """
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
+from jaxrestore._ranges import check_ranges
 from jaxrestore.cli.flags import AlbumFlags, MethodFlags, as_flag, given
 from jaxrestore.cli.settled import BlindlyDescending, Constructor, Descending, Drawing, Rounds, Settled
 from jaxrestore.diffusion.prior import Prior
@@ -122,10 +122,7 @@ def constrained(preset: Constraint, method: MethodFlags, album: AlbumFlags, leng
 
 def stopping_rule(flags: MethodFlags) -> Rule | None:
     """Any of the rules that flags name, or None for the settings' own; InputError for numbers that can't be meant."""
-    for name in STOPPING:
-        value = getattr(flags, name)
-        if not 0 <= value < math.inf:
-            raise InputError(f"{as_flag(name)} must be a number from 0 on, not {value}.")
+    check_ranges(flags, as_flag)
     if flags.window == 1:
         raise InputError("--window must be 0 or at least 2: one image has no variance.")
     rules: list[Rule] = []

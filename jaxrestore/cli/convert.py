@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 from jaxrestore.cli.flags import File
-from jaxrestore.diffusion.hub import fetch, is_hub_name
-from jaxrestore.diffusion.places import refuse_existing
-from jaxrestore.diffusion.storage import read_card
 
 
 @dataclass(frozen=True)
@@ -38,6 +35,9 @@ class Convert:
 
     def __call__(self) -> int:
         from checkpoints_convert import convert_to, read_config
+        from jaxrestore.diffusion.hub import fetch, is_hub_name
+        from jaxrestore.diffusion.places import refuse_existing
+        from jaxrestore.diffusion.storage import read_card
 
         try:
             refuse_existing(self.out)  # before anything is fetched

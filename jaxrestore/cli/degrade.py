@@ -1,59 +1,13 @@
 """The command ``jaxrestore degrade``: a photograph ruined, to try a restoration."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array
+from typing import Annotated, Any
 
 from jaxrestore._files import write_aside
-from jaxrestore.cli.flags import DegradationFlags, File
-from jaxrestore.cli.plan import grey_levels, hint_at_grey_levels
-from jaxrestore.cli.tasks import Task, named_task
+from jaxrestore._ranges import Range
+from jaxrestore.cli.flags import File, MeasurementFlags
 from jaxrestore.errors import InputError
-from jaxrestore.files.fitting import check_proportions
-from jaxrestore.files.images import read_image, write_image
-from jaxrestore.files.opening import open_image
-from jaxrestore.operators import Operator, is_picture, kernels_of, selected
-from jaxrestore.simulate import DEGRADATIONS, NoiseName, measure
-
-RELATIVE = ("speckle", "poisson", "salt-and-pepper")  # noises that are nothing without a level, or on a sinogram
-
-
-@dataclass(frozen=True, kw_only=True)
-class MeasurementFlags(DegradationFlags):
-    """What a photograph is measured by: flags of `degrade` and `tune`."""
-
-    noise: NoiseName = "gaussian"
-    """The noise: white, relative to brightness, of photons, of dead pixels, or BIRD's published mixture of the first two,
-    with its levels."""
-    degradation: Literal["jpeg", "noise", "rain", "raindrop", "blur", "reduction", "mixture"] = "rain"
-    """blind: what happens to the image, and is not told to the restoration."""
-    noise_level: float | None = None
-    """Its standard deviation (at white; of salt-and-pepper: its share), of 255. Default: 30 for denoise, 0 for the others."""
-
-    def level(self, task: Task) -> float:
-        """Grey levels of noise; InputError for what can't be meant."""
-        level = task.noise_level if self.noise_level is None else self.noise_level
-        if not 0 <= level < math.inf:
-            raise InputError(f"--noise-level must be a number from 0 on, not {level}.")
-        hint_at_grey_levels(level)
-        if self.noise == "bird" and self.noise_level is not None:
-            raise InputError("--noise bird has the published levels: leave --noise-level out.")
-        return level
-
-    def measured(self, task: Task, operator: Operator, image: Array) -> Array:
-        """What a camera makes of an image ``[h, w, c]``."""
-        level = self.level(task)
-        if self.noise in RELATIVE and (level < 0.01 or not is_picture(operator)):
-            raise InputError(f"--noise {self.noise} needs --noise-level, from 0.01 on, and an image: no sinogram.")
-        key = jax.random.fold_in(jax.random.key(self.seed), 1 << 20)  # apart from the keys that the operator draws from
-        y = measure(operator, image, key, grey_levels(level), self.noise)
-        return jnp.asarray(DEGRADATIONS[self.degradation](np.asarray(y), self.seed)) if task.blind else y
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +20,19 @@ class Degrade(MeasurementFlags):
     """The degraded .png (tomography: .npy); OUTPUT's name with _clean, _mask or _kernel is written beside."""
     task: str | None = None
     """What happens to it: see `jaxrestore tasks`; or give --operator."""
-    size: int = 64
+    size: Annotated[int, Range(8, 4096)] = 64
     """Side of the clean image: that of the prior."""
 
     def __call__(self) -> int:
+        import jax.numpy as jnp
+        import numpy as np
+
+        from jaxrestore.cli.measured import measurement
+        from jaxrestore.cli.tasks import named_task
+        from jaxrestore.files.images import read_image, write_image
+        from jaxrestore.operators import is_picture, kernels_of, selected
+
         task, output, size = named_task(self.task, self), self.output, (self.size, self.size)
-        if not 8 <= self.size <= 4096:
-            raise InputError(f"--size must lie between 8 and 4096, not {self.size}.")
         read = (self.input, self.mask, self.kernel, self.operator)
         beside = {end: output.with_name(f"{output.stem}_{end}") for end in ("clean.png", "mask.png", "kernel.npy")}
         _check_overwriting([output, *beside.values()], *read)
@@ -85,7 +45,7 @@ class Degrade(MeasurementFlags):
             raise InputError(
                 f"OUTPUT of {task.name} must be a {suffix} file, not {output}: nothing else would hold it."
             )
-        y = self.measured(task, operator, image)
+        y = measurement(self, task, operator, image)
         if "--mask" in task.flags.split():
             missing = 1 - np.asarray(selected(operator, jnp.ones_like(y)))[..., 0]
             write_image(beside["mask.png"], (255 * missing).astype(np.uint8))
@@ -110,6 +70,9 @@ def _check_overwriting(written: list[Path], *read: Path | None) -> None:
 
 def _check_mask(mask: Path, photograph: Path) -> None:
     """InputError unless it is in the photograph's proportions, with which it is cut, or square, as what is cut out."""
+    from jaxrestore.files.fitting import check_proportions
+    from jaxrestore.files.opening import open_image
+
     own, whole = ((image.height, image.width) for image in map(open_image, (mask, photograph)))
     sizes = f"{own[0]} x {own[1]} pixels and {photograph} {whole[0]} x {whole[1]}"
     if own[0] != own[1]:
@@ -118,7 +81,9 @@ def _check_mask(mask: Path, photograph: Path) -> None:
         )
 
 
-def _write_array(path: Path, array: np.ndarray) -> None:
+def _write_array(path: Path, array: Any) -> None:
+    import numpy as np
+
     def write(aside: Path) -> None:
         with aside.open("wb") as stream:  # np.save appends .npy to a name
             np.save(stream, array)

@@ -1,5 +1,6 @@
 """Restoring files: what `jaxrestore restore` does with a plan, for one image or a folder of them."""
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -26,6 +27,7 @@ from jaxrestore.files.metadata import Metadata, check_holds, read_metadata
 from jaxrestore.files.opening import open_image
 from jaxrestore.methods import Method
 from jaxrestore.operators import Operator, default_kernel_size, measure_shape
+from jaxrestore.runtime.checkpoints import remove_checkpoints
 from jaxrestore.solve import Restoration, restore
 from jaxrestore.solve.record import Record, write_restoration
 from jaxrestore.solve.result import image_of
@@ -146,8 +148,14 @@ def run_job(plan: Plan, entries: list[Entry], folder: bool, here: Hosts | None =
     priors = priors_for(plan, entries)
     announcer = Announcer(plan)
     job = Job(plan, priors, folder, len(entries) > 1, plan.digest(priors.digest), announcer)
-    announcer.batches = here.share(in_batches(entries, job.size))
-    return list(pipeline(announcer.batches, job.read, job.restore))
+    batches = announcer.batches = here.share(in_batches(entries, job.size))
+    failures = list(pipeline(batches, job.read, job.restore))
+    if plan.checkpoint is not None and not failures:  # all is written
+        for name in {"all", *(entry.files.image.stem for batch in batches for entry in batch.entries)}:
+            remove_checkpoints(plan.checkpoint / name)
+        with contextlib.suppress(OSError):  # something else is in it
+            plan.checkpoint.rmdir()
+    return failures
 
 
 def read_problem(plan: Plan, entry: Entry) -> Problem:

@@ -5,7 +5,6 @@ Nobody asks a flag again afterwards. What can't be meant is an InputError here, 
 
 import contextlib
 import hashlib
-import math
 import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,7 +16,8 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxrestore import metrics
-from jaxrestore.cli.flags import AlbumFlags, MethodFlags, OperatorFlags, as_flag, part
+from jaxrestore._ranges import check_ranges
+from jaxrestore.cli.flags import AlbumFlags, MethodFlags, OperatorFlags, RestorationFlags, RunFlags, as_flag, part
 from jaxrestore.cli.settled import Settled
 from jaxrestore.cli.tasks import Task, restored_task
 from jaxrestore.diffusion.places import prior_folder
@@ -31,47 +31,6 @@ from jaxrestore.runtime.devices import mesh_of
 from jaxrestore.solve.record import Record
 
 Sigma = float | Literal["auto"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunFlags:
-    """Where, when and on what `restore` computes: none of them decides what becomes of an image, but batch_size and dtype,
-    in the last bits."""
-
-    batch_size: int = 16
-    """Searches, or with --fit tile their tiles, that run at once: less where memory is short."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of the network's computation; bfloat16 is fast on accelerators only."""
-    devices: int | Literal["all"] = 1
-    """How many of this machine's devices share the searches of a batch."""
-    coordinator: str | None = None
-    """HOST:PORT of the first host, where the same command is started on several; each restores its share of a folder."""
-    hosts: int | Literal["auto"] | None = None
-    """How many hosts there are; auto: as Slurm, a TPU pod or another cluster that JAX knows says."""
-    host_id: int | None = None
-    """Which of them this is, from 0."""
-    redo: bool = False
-    """Restore those images of a folder, too, that this command has restored before."""
-    quiet: bool = False
-    """Say nothing on standard error but what went wrong."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageFlags:
-    """What `restore` is to do with which prior."""
-
-    task: str | None = None
-    """What happened to the image: see `jaxrestore tasks`, or give --operator. Of a reduced image INPUT is the small one."""
-    prior: str = "flowers64"
-    """An embedded prior's name (see `jaxrestore priors`), a prior's folder, or hf:OWNER/NAME of the Hugging Face Hub."""
-    fit: Fit = "exact"
-    """What to do with an image of another size than the prior's: refuse, cut the centre, resize, or restore a larger one
-    whole, in overlapping tiles that share one operator (what is over a multiple of 8 is cut off, right and below)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RestorationFlags(OperatorFlags, MethodFlags, AlbumFlags, RunFlags, ImageFlags):
-    """All flags that make a plan."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +85,8 @@ def restoration_plan(flags: RestorationFlags) -> Plan:
     """What flags and prior say; InputError for what can't be meant."""
     operator, method, album = part(flags, OperatorFlags), part(flags, MethodFlags), part(flags, AlbumFlags)
     task = restored_task(flags.task, operator)
-    _check_numbers(flags)
+    check_ranges(flags, as_flag)
+    hint_at_grey_levels(flags.noise_level)
     if flags.noise_level == "auto" and task.sparse:
         raise InputError("--noise-level auto can't tell noise from detail in so sparse a measurement: give a number.")
     task.check(operator)
@@ -167,22 +127,9 @@ def grey_levels(level: float) -> float:
     return 2 * level / 255
 
 
-def _check_numbers(flags: RestorationFlags) -> None:
-    for name in ("iterations", "restarts", "batch_size"):
-        count: int | None = getattr(flags, name)
-        if count is not None and count < 1:
-            raise InputError(f"{as_flag(name)} must be at least 1, not {count}.")
-    for name in ("noise_lr", "operator_lr", "noise_level"):
-        value: Any = getattr(flags, name)
-        if isinstance(value, float | int) and not 0 <= value < math.inf:
-            raise InputError(f"{as_flag(name)} must be a number from 0 on, not {value}.")
-    if isinstance(flags.noise_level, float | int):
-        hint_at_grey_levels(flags.noise_level)
-
-
-def hint_at_grey_levels(level: float) -> None:
+def hint_at_grey_levels(level: Any) -> None:
     """InputWarning for a --noise-level that looks as if 1 were white."""
-    if 0 < level < 1:
+    if isinstance(level, float | int) and 0 < level < 1:
         sentence = f"--noise-level {level:g} is less than one grey level of 255: if white is 1, give {255 * level:g}."
         warnings.warn(sentence, InputWarning, stacklevel=3)
 

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import tyro
 
-from jaxrestore.diffusion.places import embedded_priors
-from jaxrestore.diffusion.storage import read_card, verify_prior
 from jaxrestore.errors import InputError
 
 LONG = ("alpha_bar", "files", "quantised", "sha256")  # of a card, that nobody reads
@@ -23,6 +21,9 @@ class Priors:
     """After `verify`: the prior's name or folder."""
 
     def __call__(self) -> int:
+        from jaxrestore.diffusion.places import embedded_priors
+        from jaxrestore.diffusion.storage import read_card, verify_prior
+
         if self.folder is not None and self.name != "verify":
             raise InputError(
                 f"A prior is shown by `priors NAME` and verified by `priors verify NAME`, not {self.name}."

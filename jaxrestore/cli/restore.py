@@ -4,10 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxrestore.cli.flags import File
-from jaxrestore.cli.hosts import join
-from jaxrestore.cli.paths import check_overwriting, entries_of
-from jaxrestore.cli.plan import RestorationFlags, restoration_plan
+from jaxrestore.cli.flags import File, RestorationFlags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +20,13 @@ class Restore(RestorationFlags):
     """The clean image (or a folder of them): PSNR and SSIM are reported, and used for nothing else."""
 
     def __call__(self) -> int:
+        from jaxrestore.cli.hosts import join
+
         here = join(self.coordinator, self.hosts, self.host_id)  # before anything else is done with JAX
 
         from jaxrestore.cli.jobs import run_job
+        from jaxrestore.cli.paths import check_overwriting, entries_of
+        from jaxrestore.cli.plan import restoration_plan
 
         entries, folder = entries_of(self.input, self.output, self.reference, self.mask), self.input.is_dir()
         check_overwriting(entries, self.kernel, self.operator)

@@ -90,18 +90,6 @@ def restored_task(name: str | None, flags: OperatorFlags) -> Task:
     return task if task.without_kernel is None or flags.kernel is not None else TASKS[task.without_kernel]
 
 
-@dataclass(frozen=True)
-class Tasks:
-    """List the tasks: what is known, what is estimated, whose they are, and their flags."""
-
-    def __call__(self) -> int:
-        for name, task in TASKS.items():
-            estimated = f"; estimated: {task.estimated}" if task.estimated else ""
-            print(f"{name}\n    known: {task.known}{estimated}")
-            print(f"    papers: {task.papers or 'neither'}; flags: {task.flags or 'none'}")
-        return 0
-
-
 _REDUCED, _WIDER = "--scale --reduction", "--scale --reduction --kernel-size"
 _TASKS = (
     Task(

@@ -19,11 +19,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxrestore._names import GradientMode
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import GridName, TimeGrid, clean_part, noise_part, time_grid
 from jaxrestore.errors import InputError
 
-GradientMode = Literal["frozen", "frozen_v", "frozen_x0", "full"]
 Solver = Literal["euler", "midpoint"]
 
 

@@ -25,7 +25,7 @@ from jaxrestore.diffusion.quantised import numbers_of, raw_numbers, stored_types
 from jaxrestore.diffusion.schedule import Schedule
 from jaxrestore.diffusion.statistics import read_statistics, write_statistics
 from jaxrestore.diffusion.tuned import Tuned, read_tuned, write_tuned
-from jaxrestore.errors import InputError, PriorError
+from jaxrestore.errors import InputError, PriorError, check_device
 
 OWN = {*FIELDS, "format"} - {"finetuned"}  # what a card says of the prior itself
 
@@ -67,6 +67,7 @@ def _parameters(folder: Path, card: dict[str, Any], shapes: Any) -> Any:
     """Those on disk, as NumPy arrays of these shapes; PriorError for files or arrays that are not those of the card."""
     from orbax.checkpoint import v1 as ocp  # heavy, and only needed here
 
+    check_device()
     for file, size in card["files"].items():
         path = folder / file
         if not path.is_file():

@@ -1,11 +1,12 @@
 """A photograph of another size than is needed: which part of it is taken, and how it, its transparency and its mask are
 reduced, all as one."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool
 
+from jaxrestore._names import Fit
 from jaxrestore.errors import ImageError
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     import PIL.Image
 
-Fit = Literal["exact", "resize", "crop", "tile"]
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 Size = tuple[int, int]  # (height, width)
 Missing = Bool[np.ndarray, "h w"]

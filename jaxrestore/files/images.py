@@ -9,9 +9,10 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from jaxrestore._files import write_aside
+from jaxrestore._names import Fit
 from jaxrestore.errors import InputError
 from jaxrestore.files.colours import rgb
-from jaxrestore.files.fitting import Fit, fitted
+from jaxrestore.files.fitting import fitted
 from jaxrestore.files.masks import missing_of
 from jaxrestore.files.metadata import Metadata, dressed
 from jaxrestore.files.opening import open_image

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-import jax.numpy as jnp
 import optax
 from jaxtyping import Array
 
@@ -103,5 +102,4 @@ def bird(
         restarts=restarts,
         combine=combine,
     )
-    parts = parts_of(prior, chosen, stop)
-    return Bird(operator=operator, sigma_y=jnp.float32(sigma_y), optimizer=optimizer, **parts)
+    return Bird(operator=operator, optimizer=optimizer, **parts_of(prior, chosen, stop, sigma_y))

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 import optax
 from jaxtyping import Array
 
@@ -84,5 +83,4 @@ def diip(
         restarts=restarts,
         combine=combine,
     )
-    parts = parts_of(prior, chosen, stop)
-    return Diip(operator=Identity(), sigma_y=jnp.float32(sigma_y), optimizer=optimizer, **parts)
+    return Diip(operator=Identity(), optimizer=optimizer, **parts_of(prior, chosen, stop, sigma_y))

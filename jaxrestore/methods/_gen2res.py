@@ -70,9 +70,9 @@ class Gen2Res(Method):
     def init(self, y: Array, key: Array) -> Chain:
         """x_t = sqrt(ab) y + sqrt(1 - ab) noise at t = `depth`; without one pure noise, and all the way down."""
         noise_key, seed_key = jax.random.split(key)
-        noise = jax.random.normal(noise_key, y.shape)
+        noise = jax.random.normal(noise_key, y.shape, jnp.float32)
         x = noise if self.depth is None else self.prior.schedule.diffuse(y, noise, self.depth)
-        return Chain(x, jnp.int32(0), jax.random.bits(seed_key))
+        return Chain(x, jnp.int32(0), jax.random.bits(seed_key, dtype=jnp.uint32))
 
     def step(self, state: Chain, y: Array) -> tuple[Chain, Regeneration]:
         """From x_t to the next time's; one network evaluation, and twice that with its derivative where it is guided."""

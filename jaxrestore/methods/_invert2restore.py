@@ -50,7 +50,7 @@ class PartiallyBlind(Descent):
 
     def init(self, y: Array, key: Array) -> DescentState:
         """Noise from N(0, I) or the origin's; the operator's unknown leaves as y says, and `spread` around that."""
-        noise = jax.random.normal(key, self.prior.noise_shape)
+        noise = jax.random.normal(key, self.prior.noise_shape, jnp.float32)
         if self.origin is not None:
             times = time_grid(self.prior.schedule, self.unroll.skip, self.unroll.grid)
             noise = self.origin(self.prior, y, noise, times)
@@ -71,7 +71,7 @@ class PartiallyBlind(Descent):
             return 0.0
         weight = self.density
         if self.density_decay == "cosine":
-            weight = weight * optax.cosine_decay_schedule(1.0, self.iterations)(iteration)
+            weight = weight * optax.cosine_decay_schedule(1.0, self.iterations)(iteration.astype(jnp.float32))
         return weight * objective(noise, self.patch)
 
     def rectify(self, noise: Float[Array, "h w c"], iteration: Array) -> Float[Array, "h w c"]:
@@ -205,7 +205,6 @@ def invert2restore(
         start = Origin(jnp.float32(chosen.fresh), blind)
     return PartiallyBlind(
         operator=operator,
-        sigma_y=jnp.float32(sigma_y),
         optimizer=optimizer,
         density=None if chosen.density is None else jnp.float32(chosen.density),
         density_decay=chosen.density_decay,
@@ -213,7 +212,7 @@ def invert2restore(
         rectify_every=chosen.rectify_every,
         spread=jnp.float32(chosen.spread),
         origin=start,
-        **parts_of(prior, chosen, stop),
+        **parts_of(prior, chosen, stop, sigma_y),
     )
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-import jax.numpy as jnp
 import optax
 from jaxtyping import Array
 
@@ -116,5 +115,4 @@ def shred(
         restarts=restarts,
         combine=combine,
     )
-    parts = parts_of(prior, chosen, stop)
-    return Shred(operator=operator, sigma_y=jnp.float32(sigma_y), optimizer=optimizer, **parts)
+    return Shred(operator=operator, optimizer=optimizer, **parts_of(prior, chosen, stop, sigma_y))

@@ -15,13 +15,14 @@ Nothing is drawn at random. `docs/invert2restore.md` has what either reaches.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxrestore._pytree import register
+from jaxrestore._ranges import Range, check_ranges
 from jaxrestore.density.gaussian import BANDS
 from jaxrestore.density.rectification import Correction, Strength, correct, has_lost, raising, rectify
 from jaxrestore.density.typical import noise_of
@@ -33,6 +34,7 @@ from jaxrestore.errors import InputError
 from jaxrestore.methods.contract import Method
 from jaxrestore.operators import Identity
 
+Positive = Annotated[float, Range(0)]
 ROUNDS = 2  # for every noise to which something was added
 RAISING = 100  # the depth for one that has lost something
 
@@ -88,7 +90,7 @@ class Invert2Restore(Method):
         )
         deeper = (index + 1 < ROUNDS) | (jnp.mean(rectified.before[BANDS // 2 :]) > self.noisy)
         following = jnp.where(lost, jnp.argmin(jnp.abs(clean.depths - RAISING)), index + 1)
-        return Round(image, following, state.lost | lost, going & deeper & ~state.lost), iterate
+        return Round(image, following.astype(jnp.int32), state.lost | lost, going & deeper & ~state.lost), iterate
 
     @property
     def statistics(self) -> NoiseStatistics:
@@ -121,13 +123,16 @@ class Invert2Restore(Method):
 class BlindSettings:
     """When a noise is left alone, and how the others are corrected (`density.Strength`)."""
 
-    untypical: float = 2.5
-    noisy: float = 4.2
-    pixel: float = Strength().pixel
-    pixel_power: float = Strength().pixel_power
-    local: float = Strength().local
-    everywhere: float = Strength().everywhere
-    boost: float = Strength().boost
+    untypical: Positive = 2.5
+    noisy: Annotated[float, Range()] = 4.2
+    pixel: Positive = Strength().pixel
+    pixel_power: Positive = Strength().pixel_power
+    local: Positive = Strength().local
+    everywhere: Positive = Strength().everywhere
+    boost: Positive = Strength().boost
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     @property
     def strength(self) -> Strength:

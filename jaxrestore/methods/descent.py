@@ -5,20 +5,22 @@ method's own file.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypedDict
+from typing import Annotated, Any, NamedTuple, TypedDict
 
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
+from jaxrestore._promotion import standard_promotion
 from jaxrestore._pytree import register
+from jaxrestore._ranges import Range, check_ranges
 from jaxrestore.diffusion.ddim import GradientMode, unroll
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import GridName, grid_times
 from jaxrestore.methods.contract import Method
 from jaxrestore.methods.operator_steps import GaussNewton
-from jaxrestore.methods.settings import Decay, Loss, Settings
+from jaxrestore.methods.settings import Decay, Loss, Scalar, Settings
 from jaxrestore.operators import Operator, begin, combine, partition, penalty
 from jaxrestore.stopping import Rule, rule_of
 
@@ -72,7 +74,9 @@ class Descent(Method):
 
     def init(self, y: Array, key: Array) -> DescentState:
         """Noise from N(0, I); the operator's unknown leaves as they are, or as y says (`operators.begin`)."""
-        return self.init_from(jax.random.normal(key, self.prior.noise_shape), partition(begin(self.operator, y))[0])
+        return self.init_from(
+            jax.random.normal(key, self.prior.noise_shape, jnp.float32), partition(begin(self.operator, y))[0]
+        )
 
     def init_from(self, noise: Float[Array, "h w c"], unknown: PyTree = None) -> DescentState:
         """The state that starts from a given noise, and from the operator's unknown leaves or others in their place."""
@@ -113,8 +117,9 @@ class Descent(Method):
     def descend(self, state: DescentState, gradient: Variables) -> tuple[Variables, PyTree]:
         """Noise and operator after a step of the optimiser along a gradient, and its state."""
         variables: Any = {"noise": state.noise, "operator": state.unknown}
-        updates, optimizer = self._optimizer().update(gradient, state.optimizer, variables)  # type: ignore[arg-type]
-        moved: Any = optax.apply_updates(variables, updates)
+        with standard_promotion():
+            updates, optimizer = self._optimizer().update(gradient, state.optimizer, variables)  # type: ignore[arg-type]
+            moved: Any = optax.apply_updates(variables, updates)
         return moved, optimizer
 
     def move_operator(self, state: DescentState, moved: Variables, image: Array, y: Array) -> PyTree:
@@ -142,15 +147,24 @@ class Descent(Method):
         return optax.partition({name: optax.adam(rate) for name, rate in rates.items()}, {name: name for name in rates})
 
 
-def parts_of(prior: Prior, settings: Settings, stop: Rule | None) -> dict[str, Any]:
-    """The fields of a `Descent` that settings decide, its prior, and its rule: the one given, or theirs. InputError for a
-    prior that generates nothing from pure noise."""
+@dataclass(frozen=True)
+class Noisy:
+    """A measurement's noise, as a number that can be meant."""
+
+    sigma_y: Annotated[Any, Range(0)]
+
+
+def parts_of(prior: Prior, settings: Settings, stop: Rule | None, sigma_y: Scalar) -> dict[str, Any]:
+    """The fields of a `Descent` that settings decide, its prior, its noise, and its rule: the one given, or theirs.
+    InputError for a prior that generates nothing from pure noise, or a noise that is not a number from 0 on."""
     prior.check_reaches_noise()
+    check_ranges(Noisy(sigma_y))
     steps = None
     if settings.operator_every:
         steps = GaussNewton(jnp.float32(settings.damping), settings.operator_every, settings.operator_from)
     return {
         "prior": prior,
+        "sigma_y": jnp.float32(sigma_y),
         "noise_lr": jnp.float32(settings.noise_lr),
         "operator_lr": jnp.float32(settings.operator_lr),
         "operator_steps": steps,

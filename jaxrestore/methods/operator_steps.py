@@ -1,5 +1,6 @@
 """How an unknown operator is moved apart from the noise: damped Gauss-Newton (Levenberg-Marquardt), the image held fixed."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +42,7 @@ class GaussNewton:
             return unknown
         known = partition(operator)[1]
         every = min(self.every, max(1, iterations // 4))  # a short run has its kernel steps, too
-        due = (iteration >= self.start * iterations) & (iteration % every == 0)
+        due = (iteration >= math.ceil(self.start * iterations)) & (iteration % every == 0)
         fixed = jax.lax.stop_gradient(image)
 
         def move(leaves: PyTree) -> PyTree:

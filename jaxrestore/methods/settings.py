@@ -2,10 +2,11 @@
 
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from jaxtyping import Array
 
+from jaxrestore._ranges import Range, check_ranges
 from jaxrestore.diffusion.ddim import GradientMode
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import GridName
@@ -17,28 +18,35 @@ Loss = Literal["mean_square", "norm"]
 Decay = Literal["constant", "cosine"]
 Kernel = Literal["softmax", "gaussian", "generator"]
 Preset = Literal["published", "prior", "general"]
+Rate = Annotated[float, Range(0)]
+Share = Annotated[float, Range(0, 1)]
+Count = Annotated[int, Range(1)]
+Every = Annotated[int, Range(0)]
 Scalar = float | int | Array  # a number, or one that is traced
 S = TypeVar("S")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Of the methods that descend on a noise (SHRED, BIRD, DIIP)."""
+    """Of the methods that descend on a noise (SHRED, BIRD, DIIP). InputError for a number that can't be meant, unless it is
+    traced."""
 
-    noise_lr: float = 0.003
-    iterations: int = 200
-    operator_lr: float = 2e-4  # of Adam on what is unknown of the operator
-    operator_every: int = 0  # 0: Adam on noise and operator together; else a Gauss-Newton step every so many iterations
-    operator_from: float = 0.0  # the share of the iterations before the first of them
-    damping: float = 0.0  # of those steps
-    skip: int = 100  # times of the schedule from one step of the unroll to the next (delta_t of the papers)
+    noise_lr: Rate = 0.003
+    iterations: Count = 200
+    operator_lr: Rate = 2e-4  # of Adam on what is unknown of the operator
+    operator_every: Every = (
+        0  # 0: Adam on noise and operator together; else a Gauss-Newton step every so many iterations
+    )
+    operator_from: Share = 0.0  # the share of the iterations before the first of them
+    damping: Rate = 0.0  # of those steps
+    skip: Count = 100  # times of the schedule from one step of the unroll to the next (delta_t of the papers)
     grid: GridName = "leading"
     clip: bool = True  # every predicted x0 to [-1, 1]
     gradient: GradientMode = "frozen"
     loss: Loss = "mean_square"
     decay: Decay = "constant"  # of the rates, over the iterations
     answer: Answer = "last"
-    restarts: int = 1
+    restarts: Count = 1
     combine: Combine = "best"
     stop: tuple[dict[str, Any], ...] = ()  # rules by name (`stopping.rule_of`), any of which ends a search
     # Of the operator that a command line makes for the problem; one that is given has its own.
@@ -46,18 +54,23 @@ class Settings:
     boundary: Boundary = "reflect"
     identity: bool = False  # fully blind: H = identity, whatever is known
 
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
 
 @dataclass(frozen=True)
 class JointSettings(Settings):
     """Of Invert2Restore with an operator: noise and operator found together, the noise kept where its density is high."""
 
-    density: float | None = None  # weight of the Gaussian-density objective; None: it isn't computed
+    density: Annotated[float | None, Range(0)] = (
+        None  # weight of the Gaussian-density objective; None: it isn't computed
+    )
     density_decay: Decay = "constant"  # of that weight
-    patch: int = 8  # of that objective, and of the patches that are rectified
-    rectify_every: int = 0  # iterations between two rectifications of the noise's patches; 0: none
-    spread: float = 0.0  # of the operator's unknown leaves at their start, from one key to another
+    patch: Count = 8  # of that objective, and of the patches that are rectified
+    rectify_every: Every = 0  # iterations between two rectifications of the noise's patches; 0: none
+    spread: Rate = 0.0  # of the operator's unknown leaves at their start, from one key to another
     origin: Literal["fresh", "rectified"] = "fresh"  # the noise that a search starts from
-    fresh: float = 0.0  # weight of fresh noise in a rectified one, for restarts to differ
+    fresh: Share = 0.0  # weight of fresh noise in a rectified one, for restarts to differ
 
 
 def settings_of(
@@ -124,6 +137,8 @@ def read_settings(cls: type[S], values: dict[str, Any], where: str) -> S:
         read[name] = value
     try:
         return cls(**read)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
     except TypeError as error:
         raise InputError(f"{where} are incomplete: {error}.") from error
 

@@ -34,6 +34,18 @@ def fingerprint(*parts: PyTree) -> str:
     return digest.hexdigest()
 
 
+def remove_checkpoints(folder: Path) -> None:
+    """Remove the checkpoints in a folder and its sub-folders, once their result is written, and the folders that are empty
+    then. Whatever else is there stays."""
+    for about in sorted(folder.rglob("_CHECKPOINT_METADATA")):
+        if about.parent.name.isdigit():  # a step's
+            shutil.rmtree(about.parent, ignore_errors=True)
+    inside = sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True)
+    for path in [*inside, folder]:
+        with contextlib.suppress(OSError):  # not empty
+            path.rmdir()
+
+
 def _nodes(structure: Any):
     """The type and static part of every node of a tree."""
     yield structure.node_data()

@@ -64,11 +64,10 @@ def train(
     settings = settings or Training()
     check(settings, len(prior.schedule), report_every)
     album = source if isinstance(source, Photographs) else photographs(source, prior.shape)
-    digest = np.frombuffer(bytes.fromhex(album.digest), np.uint8)
     with contextlib.ExitStack() as stack:
         state, losses, checkpoints = begin(prior, settings), np.zeros(0, np.float32), None
         if checkpoint is not None:
-            checkpoints = Checkpoints(checkpoint, fingerprint(prior, settings, key, digest))
+            checkpoints = Checkpoints(checkpoint, run_of(prior, album, key, settings))
             stack.callback(checkpoints.close)
             _, state, losses = checkpoints.load(state) or (0, state, losses)
         stack.enter_context(
@@ -94,6 +93,11 @@ def train(
                 speed = {"images_per_second": rate * settings.batch_size, "utilisation": rate * loop.share}
                 watch(Trained(loop.prior(), losses, speed))
         return Trained(loop.prior(), losses, {})
+
+
+def run_of(prior: Prior, album: Photographs, key: Array, settings: Training) -> str:
+    """A digest of all that decides what a training ends in: weights, photographs, key, settings, versions."""
+    return fingerprint(prior, settings, key, np.frombuffer(bytes.fromhex(album.digest), np.uint8))
 
 
 def devices_for(images: int) -> list[Any]:

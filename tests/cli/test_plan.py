@@ -77,7 +77,7 @@ def test_rules_are_said_by_flags_or_are_the_settings_own(plan):
     own = plan(task="blind", method="diip").method
     assert [one["rule"] for one in own.settings.stop] == ["plateau", "less_sharp"]
     for wrong in ({"window": 1}, {"slope": -1.0}, {"discrepancy": float("nan")}):
-        with pytest.raises(InputError, match=f"--{next(iter(wrong))} must be"):
+        with pytest.raises(InputError, match=f"--{next(iter(wrong))} must "):
             stopping_rule(MethodFlags(**wrong))
 
 

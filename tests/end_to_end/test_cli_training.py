@@ -74,7 +74,15 @@ def test_train_makes_a_prior_in_pieces(command, album, tmp_path):
     log = [json.loads(line) for line in (tmp_path / "mine.training" / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in log] == [2, 3]
     assert {path.name for path in (tmp_path / "mine.training").glob("*.png")} >= {"samples-000003.png"}
-    assert command("train", many, tmp_path / "mine", *flags)[0] == 2  # it exists
+    assert not (tmp_path / "mine.training" / "checkpoints").exists()  # the result is written
+    before = {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*") if path.is_file()}
+    code, said, _ = command("train", many, tmp_path / "mine", *flags)
+    assert code == 0
+    assert "mine: finished by this command before, and left as it is" in said
+    assert before == {path: path.read_bytes() for path in before}
+    code, _, complained = command("train", many, tmp_path / "mine", *flags, "--seed", 1)
+    assert code == 2
+    assert "exists already" in complained
     assert "lies among" in command("train", many, many / "inside", *flags)[2]
 
 
@@ -94,8 +102,10 @@ def test_finetune_and_gen2res(monkeypatch, command, album, degraded, tiny_folder
     assert "all 6 iterations were run" in said
 
     constrained = ["--prior", tiny_folder, "--finetune-steps", 2, "--checkpoint", tmp_path / "run"]
-    code, said, _ = command(*blind, *constrained, "--save-prior", tmp_path / "kept")
-    assert code == 0
+    with monkeypatch.context() as patched:  # all is done but for the record
+        patched.setattr("jaxrestore.solve.record.write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        code, said, _ = command(*blind, *constrained, "--save-prior", tmp_path / "kept")
+    assert code == 130
     assert "an album of 16 images, then 2 steps" in said
     first = (tmp_path / "a.png").read_bytes()
     assert (tmp_path / "a_album.png").is_file()
@@ -104,9 +114,12 @@ def test_finetune_and_gen2res(monkeypatch, command, album, degraded, tiny_folder
         patched.setattr(sys.modules["jaxrestore.solve.driver"], "_chunk", None)
         assert command(*blind, *constrained)[0] == 0
         assert (tmp_path / "a.png").read_bytes() == first
+    assert not (tmp_path / "run").exists()  # and they are removed once all is written
+    with monkeypatch.context() as patched:
+        patched.setattr("jaxrestore.training.loop._Loop.run", None)
         code, said, _ = command(*blind, *constrained, "--save-prior", tmp_path / "kept")
-        assert code == 0
-        assert "kept by this command before" in said
+    assert code == 0
+    assert "kept by this command before" in said
     code, _, complained = command(*blind, *constrained, "--seed", 1, "--save-prior", tmp_path / "kept")
     assert code == 2
     assert "of another run" in complained
@@ -141,7 +154,7 @@ def test_a_folder_shares_an_album(command, album, degraded, tiny_folder, tmp_pat
         (["--method", "gen2res", "--noise-lr", 1], "no use for --noise-lr"),
         (["--method", "gen2res", "--depth", 0], "--depth must lie"),
         (["--method", "gen2res", "--iterations", 999], "--iterations of gen2res"),
-        (["--method", "gen2res", "--finetune-steps", -1], "at least 0"),
+        (["--method", "gen2res", "--finetune-steps", -1], "--finetune-steps must lie between 0 and"),
         (["--method", "gen2res", "--finetune-steps", 0, "--save-prior", "x"], "leave --album and --save-prior out"),
         (["--method", "gen2res", "--preset", "mine"], "Unknown preset"),
         (["--method", "gen2res", "--combine", "best"], "no draw is best"),
