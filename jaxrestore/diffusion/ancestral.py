@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
+from jaxrestore._pytree import replaced
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import Schedule, clean_part
 from jaxrestore.errors import InputError
@@ -108,7 +109,7 @@ def hybrid_loss(
     if raw is None:
         raise InputError("This prior's network has no variance output: its loss is the mean square alone.")
     output = jnp.concatenate([jax.lax.stop_gradient(eps), raw], axis=-1)
-    held = Prior(lambda *_: output, None, prior.schedule, prior.shape)
+    held = replaced(prior, network=lambda *_: output, parameters=None, prediction="noise")
     ours, true = predict(held, x, t, clip=False), posterior(prior.schedule, x0, x, t)
     divergence = 0.5 * (
         ours.log_variance

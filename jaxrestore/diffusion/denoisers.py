@@ -49,6 +49,12 @@ class _Denoiser:
     denoise: Callable
     blind: bool
 
+    @property
+    def takes(self) -> str:
+        """The signature of the function that is given."""
+        given = "(parameters, x)" if self.blind else "(parameters, x, sigma), sigma [b]"
+        return f"A denoiser is a pure function {given} over x [b, h, w, c], and gives x0 of the same shape."
+
     def __call__(self, parameters: Any, x: Array, t: Any, label: Any = None, key: Any = None) -> Array:
         sigma = jnp.broadcast_to(parameters["sigmas"][t], x.shape[:1])
         exploded = x * jnp.sqrt(1 + sigma**2)[:, None, None, None]
@@ -128,6 +134,7 @@ class _Flow:
 
     velocity: Callable
     reverse: bool
+    takes = "A velocity is a pure function (parameters, x, time) over x [b, h, w, c] and time [b], of the shape of x."
 
     def __call__(self, parameters: Any, x: Array, t: Any, label: Any = None, key: Any = None) -> Array:
         time = jnp.broadcast_to(parameters["times"][t], x.shape[:1])

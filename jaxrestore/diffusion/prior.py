@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxrestore._pytree import is_traced, register
+from jaxrestore.diffusion.functions import check_network, of_five
 from jaxrestore.diffusion.latents import LatentSpace
 from jaxrestore.diffusion.schedule import Schedule, linear, noise_part
 from jaxrestore.diffusion.statistics import NoiseStatistics
@@ -22,12 +23,14 @@ Prediction = Literal["noise", "x0", "v", "velocity"]
 class Prior:
     """A denoising network with its weights, noise schedule and native image shape, and what it knows of itself.
 
-    Leaves: `parameters`, `schedule`, `statistics`. Static: `network`, any pure function
-    ``(parameters, x, t, label, key) -> output`` over ``x [b, h, w, c]`` and ``t []`` or ``[b]``; `shape` ``(h, w, c)``; what
-    the network predicts; a name; the settings that were tuned for it. InputError for a prediction type that is not known.
+    Leaves: `parameters`, `schedule`, `statistics`. Static: `network`, any pure function ``(parameters, x, t) -> output`` over
+    ``x [b, h, w, c]`` and ``t []`` or ``[b]`` in 0..T-1, output of the shape of x or with as many channels again for a
+    variance (``(parameters, x, t, label, key)`` where it knows classes or draws dropout); `shape` ``(h, w, c)``; what the
+    network predicts; a name; the settings that were tuned for it. InputError for a prediction type that is not known, and for
+    a network that makes something else of a small batch, of which nothing is computed.
 
     >>> import jax, jaxrestore as jr
-    >>> def network(parameters, x, t, label, key):  # of data that are all zero: everything in x_t is noise
+    >>> def network(parameters, x, t):  # of data that are all zero: everything in x_t is noise
     ...     return x / parameters["level"][t]
     >>> schedule = jr.schedule.linear()
     >>> prior = jr.Prior(network, {"level": (1 - schedule.alpha_bar) ** 0.5}, schedule, (8, 8, 3))
@@ -54,6 +57,11 @@ class Prior:
         if len(self.shape) != 3 or any(side < 1 for side in self.shape):
             raise InputError(f"shape must be (height, width, channels), not {self.shape}.")
         object.__setattr__(self, "shape", tuple(self.shape))
+        object.__setattr__(self, "network", of_five(self.network))
+        ours = str(getattr(self.network, "__module__", "")).startswith("jaxrestore.")
+        foreign = not ours or hasattr(self.network, "takes")  # around a function that was given
+        if foreign and not is_traced(self.parameters, self.schedule):
+            check_network(self.network, self.parameters, self.noise_shape)
 
     @property
     def noise_shape(self) -> tuple[int, int, int]:

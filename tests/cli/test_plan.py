@@ -38,7 +38,7 @@ def test_flags_take_the_place_of_the_presets_settings(plan):
 
 def test_a_rate_of_the_operators_turns_its_own_steps_off():
     tuned = Tuned.of({"bird": {"any": {"operator_every": 10}}})
-    prior = jr.Prior(lambda *given: None, {}, jr.schedule.linear(), (8, 8, 3), settings=tuned)
+    prior = jr.Prior(lambda parameters, x, t: x, {}, jr.schedule.linear(), (8, 8, 3), settings=tuned)
     assert BIRD.settle(MethodFlags(), AlbumFlags(), prior, "any").settings.operator_every == 10
     assert BIRD.settle(MethodFlags(operator_lr=0.1), AlbumFlags(), prior, "any").settings.operator_every == 0
 

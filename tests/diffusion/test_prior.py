@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,6 +7,7 @@ import pytest
 
 import jaxrestore as jr
 from jaxrestore._pytree import replaced
+from jaxrestore.diffusion.functions import of_five
 
 predicted = jax.jit(jr.Prior.predict_noise)
 
@@ -63,6 +66,63 @@ def test_unfit_functions_are_refused(gaussian):
         jr.Prior(lambda *a: a[1], (), gaussian.schedule, (8, 8, 3), "score")
     with pytest.raises(jr.InputError, match=r"shape must be \(height, width, channels\), not \(8, 8\)"):
         replaced(gaussian, shape=(8, 8)).__post_init__()  # the constructor's signature says so, too
-    prior = jr.Prior(lambda *a: a[1][..., :1], (), gaussian.schedule, (8, 8, 3))
-    with pytest.raises(ValueError, match="channels"):
-        prior.predict_noise(jnp.ones((8, 8, 3)), 3)
+    grey = replaced(gaussian, network=lambda *a: a[1][..., :1])
+    with pytest.raises(jr.InputError, match="gives 1 channels for images of 3"):
+        grey.predict_noise(jnp.ones((8, 8, 3)), 3)
+
+
+def needs_weights(parameters, x, t):
+    return x * parameters["weights"]
+
+
+WRONG = {
+    "of two arguments": (
+        lambda parameters, x: x,
+        r"takes \(parameters, x\)\. A network is a pure function \(parameters, x, t\)",
+    ),
+    "of a keyword": (lambda parameters, x, t, *, size: x, "takes .*size"),
+    "without its weights": (needs_weights, r"on x \[2, 8, 8, 3\] \(KeyError: 'weights'\)"),
+    "channels first": (lambda parameters, x, t: jnp.moveaxis(x, -1, 1), r"gives \[2, 3, 8, 8\] for x \[2, 8, 8, 3\]"),
+    "too few channels": (lambda parameters, x, t: x[..., :1], r"gives \[2, 8, 8, 1\] for"),
+    "one number": (lambda parameters, x, t: x.mean(), r"gives \[\] for"),
+    "two results": (lambda parameters, x, t: (x, x), "gives a tuple for"),
+    "nothing": (lambda parameters, x, t: None, "gives a NoneType for"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_function_that_is_no_network_is_refused_when_the_prior_is_made(name, gaussian):
+    network, words = WRONG[name]
+    with pytest.raises(jr.InputError, match=words) as error:
+        jr.Prior(network, {}, gaussian.schedule, (8, 8, 3))
+    assert "A network is a pure function (parameters, x, t)" in str(error.value)
+    with pytest.raises(jr.InputError, match="must be a function, not 3"):
+        of_five(3)
+
+
+def test_networks_of_three_four_and_five_arguments(gaussian):
+    x = jnp.ones((2, 8, 8, 3))
+    three = jr.Prior(lambda parameters, x, t: 2 * x, (), gaussian.schedule, (8, 8, 3))
+    four = jr.Prior(lambda p, x, t, label=None: x if label is None else label * x, (), gaussian.schedule, (8, 8, 3))
+    assert jnp.all(three.predict_noise(x, 3) == 2)
+    assert jnp.all(four.predict_noise(x, 3, jnp.int32(5)) == 5)
+    again = dataclasses.replace(three, name="another")
+    assert again.network == three.network  # or programs would be compiled anew
+    with pytest.raises(jr.InputError, match="knows no classes"):
+        three.predict_noise(x, 3, jnp.int32(5))
+    for make, words in (
+        (lambda f: jr.denoiser_prior(f, None, (8, 8, 3), (0.1, 80.0)), r"A denoiser is .* \(parameters, x, sigma\)"),
+        (lambda f: jr.flow_prior(f, None, (8, 8, 3)), r"A velocity is .* \(parameters, x, time\)"),
+    ):
+        with pytest.raises(jr.InputError, match=words):
+            make(lambda parameters, x: x)
+
+
+def test_a_network_is_not_evaluated_to_be_checked(gaussian):
+    def never(x):
+        raise AssertionError
+
+    def network(parameters, x, t):
+        return jax.pure_callback(never, x, x)
+
+    assert jr.Prior(network, (), gaussian.schedule, (8, 8, 3)).shape == (8, 8, 3)

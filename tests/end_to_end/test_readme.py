@@ -78,6 +78,13 @@ def test_links_and_pictures_exist():
         assert (ROOT / target).exists(), target
 
 
+def test_a_network_of_ones_own_is_a_prior(capsys):
+    """The example of docs/priors.md, as it stands there."""
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "priors.md").read_text(), re.DOTALL)
+    exec(example, {})
+    assert capsys.readouterr().out == "(16, 16, 3) all 2 iterations were run\n"
+
+
 @pytest.mark.slow
 def test_a_compiled_restorer_runs_where_only_jax_is(tmp_path):
     """The recipe of docs/scaling.md: written by one process, run by another that imports nothing of ours."""

@@ -108,7 +108,7 @@ def test_settings_are_kept_beside_others(tmp_path):
         "bird on denoise": {"photographs": 9},
         "invert2restore on jpeg": {"photographs": 2},
     }
-    prior = jr.Prior(lambda *given: None, {}, jr.schedule.linear(), (8, 8, 3), settings=tuned)
+    prior = jr.Prior(lambda parameters, x, t: x, {}, jr.schedule.linear(), (8, 8, 3), settings=tuned)
     assert jr.settings_for("bird", "denoise", prior) == better
     assert jr.settings_for("invert2restore", "jpeg", prior) == other
     assert jr.settings_for("bird", "inpaint", prior) == jr.published("bird", "inpaint")  # nothing was said of it
