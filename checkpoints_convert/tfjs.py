@@ -82,7 +82,7 @@ def read_tfjs(folder: Path) -> GraphModel:
 def files(folder: Path) -> list[Path]:
     """The files of a folder that `read_tfjs` reads: the graph, and the shards of its manifest."""
     manifest = _json(folder / MODEL)["weightsManifest"]
-    return [folder / MODEL, *(_shard(name, folder) for group in manifest for name in group["paths"])]
+    return [folder / MODEL, *(shard(name, folder) for group in manifest for name in group["paths"])]
 
 
 def _json(path: Path) -> dict[str, Any]:

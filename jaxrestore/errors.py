@@ -43,7 +43,7 @@ def check_device() -> None:
     try:
         jax.devices()
     except (AssertionError, RuntimeError) as error:  # the first where the machine has no such thing at all
-        asked = jax.config.read("jax_platforms")
+        asked = jax.config.jax_platforms  # type: ignore[attr-defined]
         raise InputError(
             f"JAX finds no device of the kind that JAX_PLATFORMS asks for, {asked}: without that variable it takes the best "
             "that there is. (A GPU needs jax[cuda] to be installed.)"

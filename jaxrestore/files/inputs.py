@@ -38,7 +38,7 @@ def read_measurement(
             check_brightness(path, array)
         else:
             check_sums(path, array, operator(jnp.ones(shape)))
-        y = np.asarray(from_brightness(operator, array.astype(np.float64)), np.float32)
+        y = np.asarray(from_brightness(operator, array.astype(np.float32)), np.float32)
     elif not is_picture(operator):
         raise InputError(f"{path} must be a .npy file {wanted[:2]}: a sinogram, as skimage.transform.radon makes it.")
     else:

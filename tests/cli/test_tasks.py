@@ -60,8 +60,11 @@ def test_every_method_serves_a_task_and_every_task_has_its_method():
     for task in TASKS.values():
         assert task.choice(None) is task.method
     blind = {choice.name for choice in CHOICES if choice.blind}
-    assert blind == {"invert2restore", "diip", "gen2res"}
-    with pytest.raises(InputError, match="The task blind is not one of --method bird: give invert2restore or diip"):
+    assert blind == {"invert2restore", "invert2restore-literal", "diip", "gen2res"}
+    with pytest.raises(
+        InputError,
+        match="The task blind is not one of --method bird: give invert2restore or invert2restore-literal or diip",
+    ):
         TASKS["blind"].choice("bird")
     with pytest.raises(InputError, match="give bird or shred or invert2restore"):
         TASKS["jpeg"].choice("diip")
