@@ -20,6 +20,7 @@ from jaxrestore.errors import PriorError
 
 FILE = "typical.json"
 FORMAT = "jaxrestore typical 1"
+MOST = 1000  # steps, and refinements, of an inversion
 AXES = {"depths": 1, "energy": 4, "level": 3, "spread": 3}  # of each array
 
 
@@ -52,8 +53,11 @@ def read_statistics(folder: Path) -> NoiseStatistics | None:
         raise PriorError(f"{path} is damaged: {error} can't be understood.") from error
     if any(arrays[key].ndim != axes or len(arrays[key]) != len(arrays["depths"]) for key, axes in AXES.items()):
         raise PriorError(f"{path} is damaged: its arrays don't fit together.")
-    if not all(np.all(np.isfinite(array)) for array in arrays.values()) or counts["steps"] < 1:
+    depths, is_finite = arrays["depths"], all(np.all(np.isfinite(array)) for array in arrays.values())
+    if not is_finite or np.any(np.diff(depths, prepend=0) <= 0) or len(depths) == 0:
         raise PriorError(f"{path} is damaged: it holds values that can't be meant.")
+    if not (1 <= counts["steps"] <= MOST and 0 <= counts["refinements"] <= MOST):
+        raise PriorError(f"{path} is damaged: its steps and refinements must be counts of at most {MOST}.")
     return NoiseStatistics(**{key: jnp.asarray(array) for key, array in arrays.items()}, **counts)
 
 

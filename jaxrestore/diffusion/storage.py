@@ -23,6 +23,7 @@ from jaxrestore.diffusion.places import prior_folder, refuse_existing
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.quantised import numbers_of, raw_numbers, stored_types, unknown_names
 from jaxrestore.diffusion.schedule import Schedule
+from jaxrestore.diffusion.statistics import FILE as STATISTICS
 from jaxrestore.diffusion.statistics import read_statistics, write_statistics
 from jaxrestore.diffusion.tuned import Tuned, read_tuned, write_tuned
 from jaxrestore.errors import InputError, PriorError, check_device
@@ -50,7 +51,12 @@ def load_prior(name: str | Path, dtype: str | None = None, precision: str | None
         schedule = Schedule(card["alpha_bar"])
     except InputError as error:
         raise PriorError(f"{folder / CARD} is damaged: {error}") from error
-    about = (card["prediction"], card["name"], read_statistics(folder), read_tuned(folder))
+    statistics = read_statistics(folder)
+    if statistics is not None and int(statistics.depths[-1]) >= len(schedule):
+        raise PriorError(
+            f"{folder / STATISTICS} is of another prior: its depths exceed the schedule of {len(schedule)} times."
+        )
+    about = (card["prediction"], card["name"], statistics, read_tuned(folder))
     shapes = network.shapes()
     if autoencoder is not None:
         shapes = {"network": shapes, "autoencoder": autoencoder.shapes()}

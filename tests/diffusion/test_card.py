@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import jaxrestore as jr
 from jaxrestore.diffusion import storage
 from jaxrestore.diffusion.latents import latent_space
+from jaxrestore.diffusion.places import EMBEDDED
 from jaxrestore.diffusion.storage import verify_prior
 from jaxrestore.networks import DDPMUNet, VQModel
 
@@ -159,6 +160,25 @@ def test_what_a_person_asks_for_is_checked_too(folders):
         jr.load_prior(folders["tiny"][0], precision="nope")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"steps": 10**9}, {"steps": 10**400}, {"refinements": -1}, {"steps": None}, {"depths": [10**400]}, {"depths": []},
+        {"depths": [50, 25, 100, 200]}, {"depths": [25, 50, 100, 2000]}, {"energy": 3}, {"spread": {}},
+        {"level": [[[10**400]]]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_statistics_that_cannot_be_meant(changes, tiny_folder, tmp_path):
+    folder = shutil.copytree(tiny_folder, tmp_path / "copy")
+    stored = json.loads((EMBEDDED / "flowers64" / "typical.json").read_text())
+    (folder / "typical.json").write_text(json.dumps(stored))
+    assert jr.load_prior(folder).statistics is not None
+    (folder / "typical.json").write_text(json.dumps({**stored, **changes}))
+    with pytest.raises(jr.PriorError, match=r"typical\.json is (damaged|of another prior)"):
+        jr.load_prior(folder)
+
+
 SCALARS = (
     st.none()
     | st.booleans()
@@ -222,7 +242,7 @@ def networks_of(folder):
     return storage._autoencoder(card, folder / "card.json", storage._network(card, folder / "card.json"))
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(MUTATIONS)
 def test_any_card_makes_networks_or_is_refused(folders, mutation):
     name, way, value = mutation
@@ -231,7 +251,7 @@ def test_any_card_makes_networks_or_is_refused(folders, mutation):
     write(folder, card)
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(MUTATIONS)
 def test_any_card_is_loaded_or_refused(folders, mutation):
     name, way, value = mutation
