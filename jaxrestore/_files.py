@@ -44,16 +44,22 @@ def check_writable(path: str | Path) -> None:
         raise InputError(f"{path} can't be written: {folder} is not a folder that you may write to.")
 
 
+def cache_path(name: str) -> Path:
+    """Where the folder of this name in the user's cache is: ~/.cache/jaxrestore/NAME, or under XDG_CACHE_HOME. RuntimeError
+    where there is no home."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxrestore" / name
+
+
 def cache_folder(name: str) -> Path:
-    """The folder of this name in the user's cache, made if need be, which only this user writes: ~/.cache/jaxrestore/NAME, or
-    under XDG_CACHE_HOME. Whatever lies there can be made anew, and can be deleted at any time.
+    """The folder of this name in the user's cache, made if need be, which only this user writes. Whatever lies there can be
+    made anew, and can be deleted at any time.
 
     InputError where others can write it, OSError or RuntimeError where there can be none: no home, a full or read-only one.
     """
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxrestore"
-    for part in (folder, folder / name):
+    folder = cache_path(name)
+    for part in (folder.parent, folder):
         part.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = part.stat()
         if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
             raise InputError(f"{part} can be written by others.")
-    return folder / name
+    return folder

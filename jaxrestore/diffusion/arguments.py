@@ -10,7 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from jaxrestore.errors import PriorError
 
 WIDEST = 2**16
-LEVELS, BLOCKS = 12, 48  # of a network; in all of its levels together
+LEVELS, BLOCKS = 12, 64  # of a network; in all of its levels together
 DTYPES = ("float32", "bfloat16")
 PRECISIONS = (None, "default", "high", "highest", "bfloat16", "tensorfloat32", "float32")
 # Of an argument's numbers, where they are not whole ones from 1 to `WIDEST`.

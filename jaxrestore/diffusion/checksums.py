@@ -1,10 +1,11 @@
 """Checksums of a prior's files, which its card holds: of all but the card itself."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
-from jaxrestore._files import write_json
+from jaxrestore._files import write_aside
 from jaxrestore.diffusion.beside import CARD, CARD_FORMAT, read_beside
 from jaxrestore.errors import PriorError
 
@@ -27,7 +28,8 @@ def record_checksum(path: Path) -> None:
     """Let the card say the checksum of a file that was written beside it, if there is a card with checksums."""
     card = read_beside(path.parent / CARD, CARD_FORMAT, "is not the card of a prior")
     if card is not None and isinstance(card.get("sha256"), dict):
-        write_json(path.parent / CARD, {**card, "sha256": {**card["sha256"], path.name: file_sha256(path)}})
+        said = {**card, "sha256": {**card["sha256"], path.name: file_sha256(path)}}
+        write_aside(path.parent / CARD, lambda aside: aside.write_text(json.dumps(said, indent=1) + "\n"))
 
 
 def verify_files(folder: Path, card: dict[str, Any]) -> int:

@@ -3,9 +3,9 @@
 import contextlib
 from pathlib import Path
 
-from jaxrestore._files import cache_folder
+from jaxrestore._files import cache_path
 from jaxrestore.diffusion.hub import hub_folder, is_hub_name
-from jaxrestore.errors import InputError, PriorError
+from jaxrestore.errors import PriorError
 
 EMBEDDED = Path(__file__).parent.parent / "priors"
 
@@ -35,8 +35,8 @@ def check_own(folder: Path, instead: str) -> None:
     """PriorError for a folder that is not one's own, which says what to do `instead`: what lies there is everybody's, or can
     be deleted at any time."""
     roots = {"comes with the package": EMBEDDED}
-    with contextlib.suppress(OSError, RuntimeError, InputError):  # without a cache nothing is in it
-        roots["is in the cache"] = cache_folder("priors")
+    with contextlib.suppress(RuntimeError):  # without a cache nothing is in it
+        roots["is in the cache"] = cache_path("priors")
     for words, root in roots.items():
         if folder.resolve().is_relative_to(root.resolve()):
             raise PriorError(f"{folder.name} {words}, and is never written into: {instead}")

@@ -159,34 +159,24 @@ def _autoencoder(card: dict[str, Any], path: Path, network: Any) -> Any:
 def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
     """Write a prior as a new folder: card, parameters, and the statistics and settings that it has.
 
-    `about` goes into the card: data, licence, attribution, source, numbers measured. InputError for a prior whose network is
-    a function of your own (nothing on disk could name it), PriorError if the folder exists. Not for jit: it writes files.
+    `about` goes into the card: data, licence, attribution, source, numbers measured. InputError if that is no JSON, or for a
+    network that is a function of your own (nothing on disk could name it), PriorError if the folder exists, or for a network
+    that no card may have (`arguments` has the bounds). Not for jit: it writes files.
     """
     from orbax.checkpoint import v1 as ocp
 
-    from jaxrestore.networks import ARCHITECTURES, AUTOENCODERS
-
-    network: Any = prior.network
-    names = {known: name for name, known in ARCHITECTURES.items()}
-    if type(network) not in names:
-        raise InputError(
-            f"The prior {prior.name!r} has a network of your own; only {', '.join(ARCHITECTURES)} can be saved."
-        )
-    parameters, latent = prior.parameters, {}
-    if prior.latent is not None:
-        autoencoder: Any = getattr(prior.latent.decoder, "autoencoder", None)
-        kinds = {known: name for name, known in AUTOENCODERS.items()}
-        if type(autoencoder) not in kinds:
-            raise InputError(
-                f"The prior {prior.name!r} has a decoder of your own: only {', '.join(AUTOENCODERS)} are saved."
-            )
-        arguments = dataclasses.asdict(autoencoder)
-        latent = {"autoencoder": {"architecture": kinds[type(autoencoder)], "arguments": arguments}}
-        parameters = {"network": parameters, "autoencoder": prior.latent.parameters}
     if foreign := about.keys() & OWN:
         raise InputError(f"The card says {', '.join(sorted(foreign))} of the prior itself: leave it out of `about`.")
-    folder = Path(folder).absolute()
+    try:
+        json.dumps(about, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"What is said about the prior {prior.name!r} can't be written as JSON: {error}.") from error
+    folder, said = Path(folder).absolute(), _said(prior)
     refuse_existing(folder)
+    _autoencoder(said, folder / CARD, _network(said, folder / CARD))  # before the work: what is written is read again
+    parameters = prior.parameters
+    if prior.latent is not None:
+        parameters = {"network": parameters, "autoencoder": prior.latent.parameters}
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(aside, ignore_errors=True)
@@ -204,14 +194,7 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
         write_tuned(prior.settings, aside, {"prior": prior.name})
     there = files_in(aside)
     card = {
-        "format": CARD_FORMAT,
-        "name": prior.name,
-        "architecture": names[type(network)],
-        "arguments": dataclasses.asdict(network),
-        **latent,
-        "shape": list(prior.shape),
-        "range": [-1, 1],
-        "prediction": prior.prediction,
+        **said,
         "parameter_count": sum(leaf.size for leaf in jax.tree.leaves(parameters)),
         "stored": _counts(arrays),
         **about,
@@ -220,9 +203,29 @@ def save_prior(prior: Prior, folder: str | Path, **about: Any) -> None:
         "sha256": {name: file_sha256(path) for name, path in there.items()},
         "alpha_bar": [float(level) for level in np.asarray(prior.schedule.alpha_bar)],
     }
-    check_card(json.loads(json.dumps(card)), folder / CARD)  # what is written is read again
+    check_card(card, folder / CARD)
     (aside / CARD).write_text(json.dumps(card, indent=1) + "\n")
     aside.rename(folder)
+
+
+def _said(prior: Prior) -> dict[str, Any]:
+    """What a card says of a prior's networks, as JSON has it; InputError for one that no card can name."""
+    from jaxrestore.networks import ARCHITECTURES, AUTOENCODERS
+
+    said: dict[str, Any] = {"format": CARD_FORMAT, "name": prior.name}
+    said |= {"shape": list(prior.shape), "range": [-1, 1], "prediction": prior.prediction}
+    said |= _named_network(prior.network, ARCHITECTURES, f"The prior {prior.name!r} has a network")
+    if prior.latent is not None:
+        autoencoder = getattr(prior.latent.decoder, "autoencoder", None)
+        said["autoencoder"] = _named_network(autoencoder, AUTOENCODERS, f"The prior {prior.name!r} has a decoder")
+    return json.loads(json.dumps(said))
+
+
+def _named_network(network: Any, kinds: dict[str, Any], whose: str) -> dict[str, Any]:
+    names = {known: name for name, known in kinds.items()}
+    if type(network) not in names:
+        raise InputError(f"{whose} of your own: only {', '.join(kinds)} can be saved.")
+    return {"architecture": names[type(network)], "arguments": dataclasses.asdict(network)}
 
 
 def _counts(arrays: Any) -> dict[str, int]:

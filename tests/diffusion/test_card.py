@@ -64,7 +64,7 @@ ARGUMENTS = {
     "patch_size": [0, -1, 1.0, True, None, "1", 3, 10**30],
     "dtype": ["int8", "float16", None, 3, ["float32"]],
     "precision": ["nope", "", 3, {}],
-    "num_res_blocks": [0, 10**7, 10**400, 40],
+    "num_res_blocks": [0, 10**7, 10**400, 50],
     "ch": [0, 2**40, 7.5],
     "ch_mult": [[], [0], [1e300], [1] * 1000, "12", [float(2**20)]],
     "groups": [0, 3, 10**9],

@@ -124,6 +124,34 @@ def test_what_lies_beside_the_parameters_has_checksums_too(folder, tmp_path):
     assert {"typical.json", "settings.json", "ATTRIBUTION.tsv"} < jr.read_card("flowers64")["sha256"].keys()
 
 
+def test_a_derived_prior_has_checksums_of_what_it_took_along(tiny, folder, tmp_path):
+    from jaxrestore.diffusion.derived import save_derived
+    from jaxrestore.diffusion.statistics import write_statistics
+    from jaxrestore.diffusion.storage import verify_prior
+
+    write_statistics(jr.load_prior("flowers64").statistics, folder)
+    (folder / "AUTHORS.txt").write_text("somebody")
+    edit(folder, attribution="AUTHORS.txt")
+    save_derived(tiny, tmp_path / "derived", folder, steps=1)
+    card = jr.read_card(tmp_path / "derived")
+    assert verify_prior(tmp_path / "derived") == len(card["sha256"])
+    assert {"typical.json", "AUTHORS.txt"} < card["sha256"].keys()
+    assert card["finetuned"] == {"steps": 1, "base": {"name": "tiny"}}
+
+
+def test_folders_of_earlier_versions_load(tiny, folder):
+    """Whose cards said less, and had checksums of the parameters alone."""
+    card = json.loads((folder / "card.json").read_text())
+    for name in ("stored", "quantised", "range", "parameter_count"):
+        del card[name]
+    for name in ("remat", "dropout", "norm_eps", "head_channels", "time_embedding", "downsample_padding"):
+        del card["arguments"][name]
+    (folder / "card.json").write_text(json.dumps(card))
+    loaded = jr.load_prior(folder)
+    assert loaded.network == tiny.network
+    jax.tree.map(np.testing.assert_array_equal, loaded.parameters, tiny.parameters)
+
+
 def test_a_truncated_or_missing_file_is_named(folder):
     victim = largest(folder)
     victim.write_bytes(victim.read_bytes()[:-1])
@@ -182,3 +210,13 @@ def test_what_cannot_be_stored_is_refused(gaussian, tiny, folder):
         jr.save_prior(gaussian, folder / "new")
     with pytest.raises(jr.PriorError, match="never written over"):
         jr.save_prior(tiny, folder)
+    for about, words in (
+        ({"measured": float("nan")}, "can't be written as JSON"),
+        ({"files": {}}, "files of the prior itself"),
+    ):
+        with pytest.raises(jr.InputError, match=words):
+            jr.save_prior(tiny, folder / "new", **about)
+    large = dataclasses.replace(tiny, network=dataclasses.replace(tiny.network, num_res_blocks=50))
+    with pytest.raises(jr.PriorError, match="2 levels of 50 blocks, where 1 to 12 levels and 64 blocks"):
+        jr.save_prior(large, folder / "new")
+    assert not (folder / "new").exists()
