@@ -23,6 +23,7 @@ from jaxrestore.diffusion.latents import latent_space
 from jaxrestore.diffusion.places import refuse_existing
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.storage import save_prior
+from jaxrestore.diffusion.tuned import Tuned
 from jaxrestore.errors import InputError
 
 __all__ = [
@@ -70,6 +71,7 @@ def convert(
         planned = model.plan
         about = (planned.schedule, model.image_shape, planned.prediction, name or source.stem)
         return Prior(planned.network, model.parameters, *about, latent=space)
+    folder = None
     try:
         if (source / tfjs.MODEL).is_file():
             tensors, folder = read_keras(source, config)
@@ -87,7 +89,8 @@ def convert(
         raise ConversionError(f"{source} can't be converted. {error}") from error
     network = made.network
     shape = (network.image_size, network.image_size, network.channels)
-    return Prior(network, parameters, made.schedule, shape, made.prediction, name or source.stem)
+    settings = Tuned() if folder is None else folder.settings
+    return Prior(network, parameters, made.schedule, shape, made.prediction, name or source.stem, settings=settings)
 
 
 def convert_to(

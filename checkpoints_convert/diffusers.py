@@ -9,6 +9,7 @@ import numpy as np
 from checkpoints_convert.recognise import multiples
 from checkpoints_convert.schedulers import read_json, read_scheduler
 from checkpoints_convert.tensors import ConversionError, ReadError, Tensor, understood
+from jaxrestore.diffusion.tuned import Tuned
 
 NETWORKS = ("UNet2DModel", "UNetUnconditionalModel")  # the second is what the first was called at first
 WEIGHTS = re.compile(r"diffusion_pytorch_model(?:\.(\w+))?\.(safetensors|bin)(?:(\.index)(?:\.(\w+))?\.json)?")
@@ -67,6 +68,7 @@ class Folder(NamedTuple):
     arguments: dict[str, Any]  # of the DDPM U-Net
     alpha_bar: np.ndarray | None  # None: there is no scheduler's config
     prediction: str | None
+    settings: Tuned = Tuned()  # that were found for these weights
 
 
 def read_folder(folder: Path, use_ema: bool = False, scheduled: bool = False) -> Folder:

@@ -19,8 +19,10 @@ from checkpoints_convert.tensors import ConversionError, Tensor, understood
 from checkpoints_convert.tfjs import MODEL, read_tfjs
 from checkpoints_convert.tfjs_graph import Graph, graph_of
 from jaxrestore.diffusion.quantised import rearranged
+from jaxrestore.diffusion.tuned import read_tuned
 from jaxrestore.networks.keras_unet import geometric_frequencies
 
+TUNED = Path(__file__).parent / "tuned"  # settings that were found for well-known weights, which don't come with them
 AS_TORCH = {4: (3, 2, 0, 1), 2: (1, 0)}  # the axes of convolutions and matrices in the order of PyTorch's
 
 
@@ -45,8 +47,10 @@ def read_keras(source: Path, config: dict[str, Any] | None = None) -> tuple[dict
         if said[name] != told[name]:
             raise ConversionError(f"{name} is {said[name]!r} by the config, {told[name]!r} by the graph.")
     known = KNOWN.get(model.digest)
-    alpha_bar = None if known is None else np.asarray(noise_schedule(known.schedule).alpha_bar)
-    return tensors, Folder(source / MODEL, told, alpha_bar, None)
+    if known is None:
+        return tensors, Folder(source / MODEL, told, None, None)
+    alpha_bar = np.asarray(noise_schedule(known.schedule).alpha_bar)
+    return tensors, Folder(source / MODEL, told, alpha_bar, None, read_tuned(TUNED / known.files))
 
 
 def _network(graph: Graph, output: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -1,21 +1,23 @@
-"""The settings that were chosen for faces64, and why: writes `settings.json` into the converted prior's folder.
+"""The settings that were chosen for faces64, and why: writes the `settings.json` that its conversion takes along.
 
-    python experiments/faces64_settings.py faces64
+    python experiments/faces64_settings.py
 
 What was tried stands in `docs/faces.md`, made by `experiments/faces.py tune` on eight faces of seeds that appear in no table.
 """
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
 from faces_candidates import BLIND, joint, walk
 
+import checkpoints_convert
 from jaxrestore.diffusion.tuned import Tuned, write_tuned
 from jaxrestore.methods.settings import values_of
 
+FOLDER = Path(checkpoints_convert.__file__).parent / "tuned" / "64x64_cosin_300"
+
 # From T to 0: a grid that starts at 0.8 T, as the papers' does, shows the network pure noise where it expects a face behind
-# noise, and it draws stray lines into whatever the measurement doesn't decide (a box: 18.6 dB, 26.4 from T). What the
+# noise, and it draws stray lines into whatever the measurement doesn't decide. What the
 # measurement decides nearly everywhere is found faster from there: noise and blur keep it.
 FROM_T = walk(10, 0.05, times=2, grid="linspace")
 NOISE = walk(10, 0.4)  # the sphere alone keeps the noise out: the higher the rate, the better
@@ -54,6 +56,4 @@ def table() -> Tuned:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="of the converted prior")
-    print(write_tuned(table(), parser.parse_args().folder, TUNED_ON))
+    print(write_tuned(table(), FOLDER, TUNED_ON))

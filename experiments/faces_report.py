@@ -46,7 +46,7 @@ def grouped(rows: list[Row]) -> list[Row]:
     return joined
 
 
-def kept(name: str, rows: list[Row]) -> list[Row]:
+def kept(name: str, rows: list[Row], write: bool = True) -> list[Row]:
     """What the file of results holds, and these rows in the place of those on the same problem with the same settings."""
     path = RESULTS / f"{name}.jsonl"
     known = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -55,7 +55,8 @@ def kept(name: str, rows: list[Row]) -> list[Row]:
         entry = json.dumps([row[key] for key in ABOUT], sort_keys=True)
         if entry not in by_entry or len(by_entry[entry]["face"]) <= len(row["face"]):
             by_entry[entry] = row
-    path.write_text("".join(json.dumps(row) + "\n" for row in by_entry.values()))
+    if write:
+        path.write_text("".join(json.dumps(row) + "\n" for row in by_entry.values()))
     return list(by_entry.values())
 
 

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxrestore.diffusion.tuned import read_tuned
+
 SCRIPTS = Path(__file__).parent.parent / "experiments"
 MODULES = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem != "speed_torch")  # which needs PyTorch
 
@@ -75,3 +77,37 @@ def test_speed_measures_a_tiny_network_and_goes_on_where_it_was(tmp_path):
     again = subprocess.run(command, check=True, capture_output=True, text=True)
     assert again.stdout == ""  # nothing is measured twice
     assert (tmp_path / "experiments" / "results" / "speed.md").read_text() == table
+
+
+def test_faces_are_ruined_the_same_way_for_every_method(experiment):
+    problems = experiment("faces_problems")
+    face = np.random.default_rng(0).uniform(-1, 1, (64, 64, 3)).astype(np.float32)
+    for name in problems.PROBLEMS:
+        one, again = problems.problem(name, face, 7), problems.problem(name, face, 7)
+        np.testing.assert_array_equal(one.y, again.y)
+        assert one.start(jnp.asarray(face)).shape == one.y.shape
+        assert problems.shown(one).shape == face.shape
+    assert problems.problem("box", face, 0).y.tolist() != problems.problem("box", face, 1).y.tolist()
+
+
+def test_settings_that_are_compared_have_names_of_their_own(experiment):
+    candidates, settings = experiment("faces_candidates"), experiment("faces64_settings")
+    for method, kinds in settings.METHODS.items():
+        for kind in ("denoise", "inpaint", "super-resolution", "blind-deblur", "jpeg"):
+            tried = candidates.candidates(method, kind)
+            chosen = kinds.get(kind, kinds["any"])
+            assert tried[candidates.described(chosen)] == chosen, (method, kind)
+
+
+def test_the_settings_of_faces64_are_those_that_its_conversion_takes_along(experiment):
+    settings = experiment("faces64_settings")
+    assert read_tuned(settings.FOLDER) == settings.table()
+
+
+def test_the_document_on_faces_is_that_of_its_rows(experiment):
+    report = experiment("faces_report")
+    text = (SCRIPTS.parent / "docs" / "faces.md").read_text()
+    for name, lines in (("faces", report.restored), ("faces_tuning", report.tried)):
+        made = "\n".join(lines(report.kept(name, [], write=False)))
+        assert made.count("|") > 50
+        assert made in text
