@@ -55,7 +55,7 @@ def files_read(source: str | Path, use_ema: bool = False) -> dict[str, Path]:
     """The files that `convert` reads of a source that it converts, by their names within it."""
     source = Path(source)
     if not source.is_dir():
-        return {source.name: source}
+        return {file.name: file for file in _tensors(source)}
     if (source / tfjs.MODEL).is_file():
         return {path.relative_to(source).as_posix(): path for path in tfjs.files(source)}
     autoencoder = autoencoder_folder(source)

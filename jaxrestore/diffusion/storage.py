@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxrestore._orbax import reading_to_the_end
 from jaxrestore.diffusion.arguments import CHOICES, network_of
 from jaxrestore.diffusion.beside import CARD, CARD_FORMAT
 from jaxrestore.diffusion.card import FIELDS, check_card, read_card
@@ -87,7 +88,8 @@ def _parameters(folder: Path, card: dict[str, Any], shapes: Any) -> Any:
         )
     types = stored_types(shapes, quantised)
     try:
-        arrays = ocp.load(str(folder / "parameters"), jax.tree.map(lambda kind: np.empty(0, kind), types))
+        with reading_to_the_end():
+            arrays = ocp.load(str(folder / "parameters"), jax.tree.map(lambda kind: np.empty(0, kind), types))
     except Exception as error:  # Orbax raises what its storage raises; the first line says what it is about
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise PriorError(f"{folder / 'parameters'} can't be read: {reason[:200]}") from error

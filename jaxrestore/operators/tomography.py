@@ -72,9 +72,10 @@ class ParallelBeam:
 
     def from_brightness(self, values: Float[Array | np.ndarray, "*b n angles c"]) -> Float[Array, "*b n angles c"]:
         """The sinogram of an image in [-1, 1], from that of its brightness in [0, 1]."""
+        values = jnp.asarray(values, jnp.float32)
         n, _, c = values.shape[-3:]
         light = self(jnp.ones((n, n, c), jnp.float32))
-        return jnp.asarray(2 * values - against(light, values))
+        return 2 * values - against(light, values)
 
     def sigma_of(self, sigma: float | Array, y: Float[Array, "*b n angles c"]) -> float | Array:
         """White noise on the image's pixels adds up along a ray: by the root of their number."""

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
+from jaxrestore._orbax import reading_to_the_end
 from jaxrestore.errors import CheckpointError
 
 MARGIN = 1 << 20  # bytes that a checkpoint takes beside its arrays, and what its file system rounds up
@@ -127,7 +128,8 @@ class Checkpoints:
                 "history": np.empty(about["history"], np.float32),
                 "search": {str(i): np.empty(leaf.shape, leaf.dtype) for i, leaf in enumerate(leaves)},
             }
-            state: Any = self.checkpointer.load(latest, wanted)
+            with reading_to_the_end():
+                state: Any = self.checkpointer.load(latest, wanted)
         except CheckpointError:
             raise
         except Exception as error:  # whatever the storage raises

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+import time
 
 import jax
 import numpy as np
@@ -160,6 +161,17 @@ def test_a_truncated_or_missing_file_is_named(folder):
     victim.unlink()
     with pytest.raises(jr.PriorError, match=f"{victim.name} is missing"):
         jr.load_prior(folder)
+
+
+@pytest.mark.parametrize("name", ["manifest", "numbers"])
+def test_a_damaged_file_is_an_error_and_nothing_else(folder, name, capfd):
+    """Orbax's other reads don't complain of a loop that the first failure has closed."""
+    victim = folder / "parameters" / "state" / "manifest.ocdbt" if name == "manifest" else largest(folder)
+    victim.write_bytes(bytes(victim.stat().st_size))
+    with pytest.raises(jr.PriorError, match="parameters can't be read"):
+        jr.load_prior(folder)
+    time.sleep(0.1)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.filterwarnings("ignore")
