@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from jaxrestore._files import cache_folder
+from jaxrestore.diffusion.beside import CARD
 from jaxrestore.errors import InputError, PriorError
 
 NAME = re.compile(r"hf:([\w.-]+/[\w.-]+)(?:@([\w.-]+(?:/[\w.-]+)*))?", re.ASCII)
@@ -105,7 +106,7 @@ def hub_folder(name: str | Path) -> Path:
             "its place."
         ) from error
     folder = base / f"{place.replace('/', '--')}@{quote(revision, safe='')}"
-    if (folder / "card.json").is_file():
+    if (folder / CARD).is_file():
         return folder
     fetched = fetch(name)
     with tempfile.TemporaryDirectory(prefix=".converting-", dir=base) as aside:
@@ -114,6 +115,6 @@ def hub_folder(name: str | Path) -> Path:
         try:
             (Path(aside) / "prior").rename(folder)
         except OSError:  # another process was here first
-            if not (folder / "card.json").is_file():
+            if not (folder / CARD).is_file():
                 raise
     return folder
