@@ -38,8 +38,8 @@ from jaxrestore.runtime.compiling import outermost
 from jaxrestore.simulate import DEGRADATIONS, gaussian_noise, salt_and_pepper
 
 COUNT, CALIBRATING = 16, 64  # photographs: of each part, and (other ones) for the statistics of flowers
-CUT = (128, 192)
-NOT_FOR_STATISTICS = (  # the test part of photos.tar, and what is Kodak's in it
+CUT, EACH = (128, 192), 5  # of larger photographs; every fifth of photos.tar is tuned on, the others are for statistics
+LEFT_OUT = (  # the test part of photos.tar, and what is Kodak's in it
     *("kingfisher", "macaws", "salad_bowl", "traffic", "girl", "venetian_lagoon", "fruits", "schoolgirls"),
     *("ball_caps", "motocross"),
 )
@@ -74,10 +74,11 @@ class Blindly(NamedTuple):
 
 FLOWERS64 = Blindly("flowers64", (25, 50, 100, 200), 10, 2)  # as it lies beside the prior
 EXACT = Blindly(depths=(25, 50, 100, 160), steps=10, refinements=2)
+DEEPER = Blindly(depths=(80, 100, 160))
 OURS, ESTIMATED, TOLD = "FFDNet's prior", "FFDNet, level estimated", "FFDNet, level told"
 METHODS: dict[str, dict[str, Blindly | None]] = {
     "flowers": {"input": None, "flowers64": FLOWERS64, OURS: Blindly(), ESTIMATED: None, TOLD: None},
-    "kodak": {"input": None, OURS: Blindly(), ESTIMATED: None, TOLD: None},
+    "kodak": {"input": None, OURS: DEEPER, OURS + ", flowers' depths": Blindly(), ESTIMATED: None, TOLD: None},
     "tuning": {
         "input": None,
         "ten steps, two refinements": EXACT,
@@ -89,7 +90,16 @@ METHODS: dict[str, dict[str, Blindly | None]] = {
         "flowers64": FLOWERS64,
         "flowers64, one step": FLOWERS64._replace(steps=1, refinements=0),
     },
+    "photographs": {
+        "input": None,
+        "one step": Blindly(),
+        "one step, from 50": Blindly(depths=(50, 67, 100, 130, 160)),
+        "one step, from 67": Blindly(depths=(67, 100, 160)),
+        "one step, from 80": DEEPER,
+        ESTIMATED: None,
+    },
 }
+TESTS = ("flowers", "kodak")
 PREDICTED = {"FFDNet": Blindly(), "flowers64": FLOWERS64}  # networks at whose noises the tuning looks
 CORRECTIONS = {"rectified": correct, "kept": blind.no_change, "left out": lambda noise, energy, strength: 0 * noise}
 
@@ -111,23 +121,21 @@ def middle(file: Path | io.BytesIO) -> np.ndarray:
 
 
 @cache
-def photographs(part: str, files: Files) -> dict[str, np.ndarray]:
-    """Those that are restored, by name."""
-    if part == "kodak":
-        return {path.name: middle(path) for path in list_images(files.kodak)[:COUNT]}
-    if part == "flowers":
-        return flowers.photographs(files.data, "test", COUNT)
-    return dict(list(flowers.photographs(files.data, "tuning", COUNT + CALIBRATING).items())[:COUNT])
-
-
-@cache
-def others(part: str, files: Files) -> np.ndarray:
-    """Those of whose noise the statistics are."""
-    if part != "kodak":
-        return np.stack(list(flowers.photographs(files.data, "tuning", COUNT + CALIBRATING).values())[COUNT:])
+def photographs(part: str, files: Files) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
+    """Those that are restored, by name; and others, clean ones of the tuning side, of whose noise the statistics are."""
+    if part in ("flowers", "tuning"):
+        both = flowers.photographs(files.data, "tuning", COUNT + CALIBRATING)
+        restored = (
+            flowers.photographs(files.data, "test", COUNT) if part == "flowers" else dict([*both.items()][:COUNT])
+        )
+        return restored, [*both.values()][COUNT:]
     with tarfile.open(files.photos) as archive:
-        names = sorted(name for name in archive.getnames() if Path(name).stem not in NOT_FOR_STATISTICS)
-        return np.stack([middle(io.BytesIO(archive.extractfile(name).read())) for name in names])  # type: ignore[union-attr]
+        names = sorted(name for name in archive.getnames() if Path(name).stem not in LEFT_OUT)
+        cuts = {name: middle(io.BytesIO(archive.extractfile(name).read())) for name in names}  # type: ignore[union-attr]
+    restored = {name: cuts.pop(name) for name in names[::EACH][: COUNT // 2]}
+    if part == "kodak":
+        restored = {path.name: middle(path) for path in list_images(files.kodak)[:COUNT]}
+    return restored, [*cuts.values()]
 
 
 @cache
@@ -138,7 +146,7 @@ def parameters(files: Files) -> Any:
 @cache
 def prior_of(part: str, how: Blindly, files: Files) -> jr.Prior:
     """The prior with its statistics."""
-    clean = jnp.asarray(others(part, files))
+    clean = jnp.asarray(np.stack(photographs(part, files)[1]))
     if how.network == "flowers64":
         prior = flowers.prior()
     else:
@@ -156,14 +164,14 @@ def planned(files: Files) -> list[Row]:
     plan = []
 
     def add(part: str, method: str, settings: dict[str, Any], kinds: tuple[str, ...]) -> None:
-        names = list(photographs(part, files))
+        names = list(photographs(part, files)[0])
         shared = {"part": part, "method": method, "settings": settings, "names": names}
         plan.extend({**shared, "kind": kind} for kind in kinds)
 
     for part, methods in METHODS.items():
         for method, how in methods.items():
             settings = {} if how is None else {**how._asdict(), "depths": list(how.depths), **thresholds}
-            add(part, method, settings, TUNING_KINDS if part == "tuning" else (*KINDS,))
+            add(part, method, settings, (*KINDS,) if part in TESTS else TUNING_KINDS)
     for network in PREDICTED:
         add("tuning", f"noise that {network} predicts", {"times": [*TIMES]}, ("clean", "noise 15", "noise 30"))
     return plan
@@ -204,7 +212,7 @@ def measure(plan: list[Row], files: Files, out: Path, worker: int) -> None:
     compiled = set()
     for entry in workers.unmeasured(plan, out):
         part, kind, method = entry["part"], entry["kind"], entry["method"]
-        clean = np.stack(list(photographs(part, files).values()))
+        clean = np.stack([*photographs(part, files)[0].values()])
         y = np.stack([KINDS[kind](image, seed) for seed, image in enumerate(clean)])
         row = dict(entry)
         if "times" in entry["settings"]:
@@ -225,34 +233,29 @@ def measure(plan: list[Row], files: Files, out: Path, worker: int) -> None:
 
 def compared(rows: list[Row], part: str) -> list[str]:
     """The table of a part: each restoration, and FFDNet's prior over it."""
-    by_name = {(row["kind"], row["method"]): row for row in rows if row["part"] == part}
+    here = {(row["kind"], row["method"]): row for row in rows if row["part"] == part}
+    scores = {key: [np.array(row["psnr"]), np.array(row["gmsd"])] for key, row in here.items()}
     lines = []
-    for kind in KINDS:
-        ours = by_name[kind, OURS]
-        for method in METHODS[part]:
-            row = by_name[kind, method]
-            psnr, gmsd = np.array(row["psnr"]), np.array(row["gmsd"])
-            gain = (
-                [interval(np.array(ours["psnr"]) - psnr, 2), interval(np.array(ours["gmsd"]) - gmsd, 4)]
-                if row is not ours
-                else ["", ""]
-            )
-            cost = [f"{row['evaluations']:.0f}", f"{row['seconds']:.3f}"] if method != "input" else ["", ""]
-            lines.append([kind, method, f"{psnr.mean():.2f}", f"{gmsd.mean():.4f}", *gain, *cost])
+    for (kind, method), (psnr, gmsd) in scores.items():
+        gains = [interval(ours - it, n) for ours, it, n in zip(scores[kind, OURS], (psnr, gmsd), (2, 4), strict=True)]
+        cost = [f"{here[kind, method]['evaluations']:.0f}", f"{here[kind, method]['seconds']:.3f}"]
+        line = [kind, method, f"{psnr.mean():.2f}", f"{gmsd.mean():.4f}"]
+        lines.append([*line, *(["", ""] if method == OURS else gains), *(["", ""] if method == "input" else cost)])
+    lines.sort(key=lambda line: [*KINDS].index(line[0]))
     over = "FFDNet's prior over it, dB"
     head = ["degradation", "restoration", "PSNR", "GMSD", over, "GMSD", "evaluations", "s/image"]
-    return [f"{len(rows[0]['names'])} photographs.", *table(head, lines)]
+    return [f"{len(here['clean', OURS]['names'])} photographs.", *table(head, lines)]
 
 
-def tuned(rows: list[Row]) -> list[str]:
-    """PSNR and GMSD of every reading on the tuning half."""
-    by_name = {(row["kind"], row["method"]): row for row in rows if row["part"] == "tuning"}
+def tuned(rows: list[Row], part: str) -> list[str]:
+    """PSNR and GMSD of what was tried on a part of the tuning side."""
+    by_name = {(row["kind"], row["method"]): row for row in rows if row["part"] == part}
     lines = []
-    for method, how in METHODS["tuning"].items():
+    for method, how in METHODS[part].items():
         here = [by_name[kind, method] for kind in TUNING_KINDS]
         cells = [f"{np.mean(row['psnr']):.2f}, {np.mean(row['gmsd']):.3f}" for row in here]
         lines.append([method, "" if how is None else ", ".join(map(str, how.depths)), *cells])
-    return [f"{len(rows[0]['names'])} photographs.", *table(["reading", "depths", *TUNING_KINDS], lines)]
+    return [f"{len(by_name['clean', 'input']['names'])} photographs.", *table(["", "depths", *TUNING_KINDS], lines)]
 
 
 def told(rows: list[Row]) -> list[str]:
@@ -285,8 +288,8 @@ def main() -> None:
         lambda index: measure(plan[index :: options.workers], files, options.out, index), options.out, options.workers
     )
     rows = workers.complete(plan, options.out)
-    tables = {part: compared(rows, part) for part in ("flowers", "kodak")}
-    for name, lines in {**tables, "tuning": tuned(rows), "predicted": told(rows)}.items():
+    tables = {part: (compared if part in TESTS else tuned)(rows, part) for part in METHODS}
+    for name, lines in {**tables, "predicted": told(rows)}.items():
         insert(options.docs / "ffdnet.md", name, lines)
     write_picture(options.out, options.docs / "ffdnet.png")
 
