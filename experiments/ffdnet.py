@@ -32,7 +32,8 @@ from workers import Row
 import jaxrestore as jr
 from jaxrestore import metrics
 from jaxrestore.density import correct, deviation
-from jaxrestore.files.images import as_stored, jpeg, list_images
+from jaxrestore.files.folders import list_images
+from jaxrestore.files.images import as_stored, jpeg
 from jaxrestore.methods.settings import values_of
 from jaxrestore.runtime.compiling import outermost
 from jaxrestore.simulate import DEGRADATIONS, gaussian_noise, salt_and_pepper

@@ -12,7 +12,6 @@ import pytest
 from torch_writer import torch_file
 
 import jaxrestore as jr
-
 from jaxrestore.diffusion.tuned import read_tuned
 
 SCRIPTS = Path(__file__).parent.parent / "experiments"

@@ -60,7 +60,7 @@ class Prior:
         object.__setattr__(self, "network", of_five(self.network))
         ours = str(getattr(self.network, "__module__", "")).startswith("jaxrestore.")
         foreign = not ours or hasattr(self.network, "takes")  # around a function that was given
-        if foreign and not is_traced(self.parameters, self.schedule):
+        if foreign and self.parameters is not None and not is_traced(self.parameters, self.schedule):
             check_network(self.network, self.parameters, self.noise_shape)
 
     @property

@@ -15,7 +15,6 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array
 
-from jaxrestore._pytree import replaced
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.errors import InputError, memory_advice
 from jaxrestore.runtime.checkpoints import Checkpoints, fingerprint
@@ -125,7 +124,7 @@ class _Loop:
         self.shape = (settings.accumulate, part, *prior.shape)
         # copied: the buffers are given away step by step, and none of the caller's may be among them
         self.state: State = jax.device_put(jax.tree.map(jnp.copy, state), everywhere)
-        self.bare, self.key = jax.device_put((replaced(prior, parameters=None), key), everywhere)
+        self.bare, self.key = jax.device_put((replace(prior, parameters=None), key), everywhere)
 
     def run(self, album: Photographs, start: int, stop: int, end: float, bar: Any) -> tuple[np.ndarray, float]:
         """The steps from number `start` to `stop`, or to the time `end`: the loss of each, and steps a second."""
