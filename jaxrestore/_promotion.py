@@ -22,7 +22,7 @@ def standard_promotion() -> Iterator[None]:
 def against(values: ArrayLike, image: Array | np.ndarray) -> Array:
     """`values` of the type of an image, or of a batch of them, and with as many axes, the first of them one.
 
-    >>> against((0.3, 0.6, 0.1), jnp.zeros((8, 8, 3))).shape
+    >>> against(jnp.array([0.3, 0.6, 0.1]), jnp.zeros((8, 8, 3))).shape
     (1, 1, 3)
     """
     values = jnp.asarray(values, image.dtype)

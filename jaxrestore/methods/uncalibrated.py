@@ -96,7 +96,7 @@ def depth_of(schedule: Schedule, noise_to_signal: Any) -> Array:
 
     >>> import jaxrestore as jr
     >>> int(depth_of(jr.schedule.linear(), 2.0))
-    388
+    396
     """
     ratio = jnp.sqrt((1 - schedule.alpha_bar) / schedule.alpha_bar)
     return jnp.maximum(1, jnp.argmin(jnp.abs(jnp.log(ratio) - jnp.log(noise_to_signal)))).astype(jnp.int32)

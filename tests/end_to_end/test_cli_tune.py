@@ -81,7 +81,7 @@ def test_what_cannot_be_tuned_gets_one_sentence(command, prior, clean, tmp_path)
         "--task operator with --method invert2restore has nothing to tune": (prior, "--operator", chain),
         "Give --task NAME": (prior,),
         "There is no task 'denose'": (prior, "--task", "denose"),
-        "--count must be at least 1": (prior, "--task", "denoise", "--count", 0),
+        "--count must lie between 1 and 10,000": (prior, "--task", "denoise", "--count", 0),
         "5 network evaluations are less than an iteration": (prior, "--task", "denoise", "--evaluations", 5),
         "The task blind is not one of --method bird": (prior, "--task", "blind", "--method", "bird"),
         "other.json holds no settings": (prior, "--task", "denoise", "--out", tmp_path / "other.json"),
