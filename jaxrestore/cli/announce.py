@@ -1,19 +1,21 @@
 """What a run says on standard error: what it will do, and for about how long, before it has done it."""
 
 import sys
+from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxrestore.cli.batches import Batch
 from jaxrestore.cli.plan import Plan
+from jaxrestore.density import NOVEL
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.tiling import tiles_of
 from jaxrestore.methods import Method
 from jaxrestore.runtime.compiling import outermost
 from jaxrestore.runtime.progress import duration
+from jaxrestore.solve.record import Record
 
 LONG = 10  # seconds that are worth a line
 
@@ -32,6 +34,10 @@ class Announcer:
         self.options, self.batches = plan.options, list[Batch]()
         self.begun = self.estimated = plan.run.quiet
         self.compiled = False
+        # elsewhere the score is of the degradation, or of what the prior made of the image (docs/novelty.md)
+        put_back = plan.task.name == "inpaint" and plan.sigma == 0 and plan.keep_known is not False
+        seen = plan.task.name == "denoise" or put_back
+        self.tells_kinds = seen and not plan.run.quiet
 
     def begins(self, method: Method) -> None:
         """A batch is about to be restored."""
@@ -48,6 +54,15 @@ class Announcer:
         if self.compiled:
             self._estimate(seconds * (len(self.batches) - self.batches.index(batch) - 1))
         self.compiled = True
+
+    def written(self, path: Path, record: Record) -> None:
+        """An image has been restored: it is named if it is of another kind than the prior's."""
+        score = record.get("novelty", {}).get("score", 0.0)
+        if self.tells_kinds and score > NOVEL:
+            say(
+                f"{path} is unlike the photographs that {self.options['prior']} knows (novelty {score:.1f}; theirs is below "
+                f"{NOVEL:g}): it may take what they don't have for noise"
+            )
 
     def _estimate(self, seconds: float) -> None:
         if not self.estimated and seconds >= LONG:
@@ -74,7 +89,7 @@ def evaluations(method: Method) -> int:
     return (method.evaluations or 0) * method.iterations * method.restarts
 
 
-def work(options: dict[str, Any], images: int, method: Method) -> str:
+def work(options: Record, images: int, method: Method) -> str:
     """What will be done to so many images, and what it costs.
 
     >>> import jax.numpy as jnp, jaxrestore as jr

@@ -132,6 +132,7 @@ class Job:
             )
         except InputError as error:
             return str(error)
+        self.announcer.written(problem.entry.input, record)
         scores = ""
         if "psnr" in record:
             psnr = record["psnr"] if isinstance(record["psnr"], str) else f"{record['psnr']:.2f}"

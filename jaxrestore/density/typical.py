@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxrestore._dct import block_dct, inverse_block_dct
-from jaxrestore.density.gaussian import rings
+from jaxrestore.density.gaussian import BANDS, rings
 from jaxrestore.diffusion.ddim import ascend
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import noise_part, partial_grid
@@ -74,6 +74,36 @@ def deviation(noise: Float[Array, "h w c"], statistics: NoiseStatistics, index: 
     the lowest frequencies to the highest.
     """
     return (band_levels(noise, statistics.energy[index]) - statistics.level[index]) / statistics.spread[index]
+
+
+NOVEL = 3.2  # of another kind: 19 of 20 photographs have less, with no noise or up to 60 grey levels (docs/novelty.md)
+
+
+def novelty(prior: Prior, image: Float[Array, "h w c"]) -> Float[Array, ""]:
+    """How unlike the photographs that a prior was calibrated with an image is: about 1 for another of them, above `NOVEL`
+    for one of another kind.
+
+    The rms of the z-scores (`deviation`) of its brightness in the coarser half of the bands, at the depth next to t = 50:
+    white noise hardly changes them, but a codec, holes or a blur do. `docs/novelty.md` has what it tells apart. Cost: an
+    inversion. InputError for a prior without statistics.
+
+    >>> import jax, jax.numpy as jnp, jaxrestore as jr
+    >>> from dataclasses import replace
+    >>> prior = jr.gaussian_prior(jnp.zeros((16, 16, 3)), 0.5)
+    >>> photographs = 0.5 * jax.random.normal(jax.random.key(0), (16, 16, 16, 3))
+    >>> prior = replace(prior, statistics=jr.calibrate(prior, photographs, depths=(50,), steps=2))
+    >>> stripes = jnp.tile(jnp.sign(jnp.sin(jnp.arange(16.0)))[:, None, None], (1, 16, 3))
+    >>> bool(novelty(prior, photographs[0]) < NOVEL < novelty(prior, stripes))
+    True
+    """
+    clean = prior.statistics
+    if clean is None:
+        raise InputError(
+            f"The prior {prior.name!r} has not been calibrated: nobody knows what is unlike its photographs."
+        )
+    index = jnp.argmin(jnp.abs(clean.depths - 50))
+    noise = noise_of(prior, image, clean.depths[index], clean.steps, clean.refinements)
+    return jnp.sqrt(jnp.mean(deviation(noise, clean, index)[: BANDS // 2, 0] ** 2))
 
 
 def calibrate(

@@ -58,6 +58,16 @@ def tiles_of(prior: Prior) -> int:
     return len(corners(network.size, network.tile, network.overlap)) if isinstance(network, _Tiled) else 1
 
 
+def of_a_tile(prior: Prior, image: Float[Array, "h w c"]) -> tuple[Prior, Float[Array, "th tw c"]]:
+    """The prior of the tiles, and an image's part in the middle that is as large; both as they are if it isn't `tiled`."""
+    network = prior.network
+    if not isinstance(network, _Tiled):
+        return prior, image
+    (h, w), c = network.tile, prior.shape[2]
+    i, j = (prior.shape[0] - h) // 2, (prior.shape[1] - w) // 2
+    return replace(prior, network=network.network, shape=(h, w, c)), image[i : i + h, j : j + w]
+
+
 def starts(side: int, tile: int, overlap: int) -> list[int]:
     """Where tiles begin along a side: evenly, the first at 0, the last at the end, sharing at least `overlap`."""
     count = 1 if side <= tile else 1 + -(-(side - tile) // (tile - overlap))

@@ -14,11 +14,14 @@ from jaxtyping import Array, Float
 
 from jaxrestore import metrics
 from jaxrestore._files import write_json
+from jaxrestore.density import novelty
 from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.tiling import of_a_tile
 from jaxrestore.errors import ImageError, InputError
 from jaxrestore.files.images import as_stored, enlarge, read_image, strip, write_image
 from jaxrestore.files.metadata import JPEG, Metadata
-from jaxrestore.operators import Operator, described, is_blind, kernels_of, shown
+from jaxrestore.operators import Operator, described, is_blind, kernels_of, kind_of, shown
+from jaxrestore.runtime.compiling import outermost
 from jaxrestore.solve.result import Restoration
 
 PACKAGES = ("jaxrestore", "jax", "flax", "optax", "numpy")
@@ -82,6 +85,9 @@ class Used(Protocol):
     """What the record says of a method, a dataclass: how it was set, and the operator that it started from."""
 
     @property
+    def prior(self) -> Prior: ...
+
+    @property
     def operator(self) -> Operator: ...
 
     @property
@@ -111,7 +117,8 @@ def write_restoration(
     - of an operator with unknowns the kernels that were found, as a picture, and the operator as JSON, which can be read
       again (``jaxrestore restore --operator``);
     - with `uncertainty` a picture of where restarts disagree (white: most);
-    - the record, ``run.json``: the method's settings, how the search ended, the data term, versions, PSNR and SSIM of the
+    - the record, ``run.json``: the method's settings, how the search ended, the data term, how unlike the photographs of a
+      calibrated prior this one is (`density.novelty`), versions, PSNR and SSIM of the
       image as stored against the `reference` ``[h, w, c]``, which is used for nothing else; and what is given as `about`.
       It is the last that is written: an image without one isn't finished. Where run.json is of another image beside this
       one, it is ``x_run.json``.
@@ -154,6 +161,8 @@ def write_restoration(
         "device": str(jax.devices()[0].device_kind),
         "versions": {name: version(name) for name in PACKAGES},
     }
+    if (novel := _novelty_found(method, jnp.asarray(y), jnp.asarray(image))) is not None:
+        record["novelty"] = novel
     write_image(files.image, image, metadata)
     if clean is not None:
         lossy = files.image.suffix.lower() in JPEG
@@ -163,6 +172,19 @@ def write_restoration(
         record |= {"psnr": psnr if math.isfinite(psnr) else "infinite", "ssim": float(metrics.ssim(stored, truth))}
     write_json(files.own_record(), record)
     return record
+
+
+_novelty = outermost(novelty)
+
+
+def _novelty_found(method: Used, y: Array, image: Array) -> Record | None:
+    """How unlike its photographs the prior finds the measurement, where that is the image itself, else what was restored of
+    it, which is drawn to them; of a tiled image its middle. None for a prior that doesn't know its photographs."""
+    if method.prior.statistics is None or method.prior.latent is not None or image.shape != method.prior.shape:
+        return None
+    of = "measurement" if kind_of(method.operator) == "denoise" else "restoration"
+    score = float(_novelty(*of_a_tile(method.prior, y if of == "measurement" else image)))
+    return {"of": of, "score": score} if math.isfinite(score) else None
 
 
 def plain_settings(method: object) -> Record:

@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 import jaxrestore as jr
+from jaxrestore.density import novelty
 from jaxrestore.errors import ImageError, InputError
 from jaxrestore.files.images import read_image
 from jaxrestore.solve.record import Files, plain_settings
-from jaxrestore.solve.result import image_of
+from jaxrestore.solve.result import Restoration, image_of
 
 MASK = jr.Mask(jr.box_mask((8, 8), 3))
 
@@ -41,6 +42,32 @@ def test_of_a_batch_each_image_is_written_with_its_own_restarts(restored, tmp_pa
         np.testing.assert_allclose(read_image(tmp_path / f"{i}" / "x.png"), result.image[i], atol=1 / 255 + 1e-6)
         known = np.asarray(MASK.known[..., 0]) > 0
         np.testing.assert_allclose(read_image(tmp_path / f"{i}" / "x.png")[known], y[i][known], atol=1 / 255 + 1e-6)
+
+
+def test_how_novel_an_image_is_is_recorded_for_priors_that_know_photographs(tmp_path):
+    """Of the measurement where it is the image, else of the restored one; of the middle of a tiled one."""
+    prior = jr.gaussian_prior(jnp.zeros((16, 16, 3)), 0.5)
+    photographs = 0.5 * jax.random.normal(jax.random.key(0), (8, 16, 16, 3))
+    clean = dataclasses.replace(prior, statistics=jr.calibrate(prior, photographs, depths=(50,), steps=2))
+    image = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (16, 24, 3)), jnp.float32)
+    score = jax.jit(novelty)
+    for name, whole, operator, y, wanted in (
+        ("measured", clean, jr.Identity(), image[:, 8:], ("measurement", image[:, 8:])),
+        ("restored", clean, jr.AveragePool(2), image[:8, :8], ("restoration", image[:, :16])),
+        ("tiled", jr.tiled(clean, 16, 24), jr.Identity(), image, ("measurement", image[:, 4:20])),
+        ("unknown", prior, jr.Identity(), image[:, 8:], None),
+    ):
+        method = jr.bird(whole, operator, iterations=1, skip=500)
+        zero = jnp.float32(0)
+        result = Restoration(image[:, : whole.shape[1]], None, operator, zero, zero, 1, 0, jnp.zeros(1))
+        record = jr.write_restoration(tmp_path / f"{name}.png", method, y, result)
+        if wanted is None:
+            assert "novelty" not in record
+        else:
+            assert record["novelty"]["of"] == wanted[0]
+            assert record["novelty"]["score"] == pytest.approx(float(score(clean, wanted[1])), rel=1e-3)
+    with pytest.raises(jr.InputError, match="has not been calibrated"):
+        novelty(prior, photographs[0])
 
 
 def test_files_may_have_names_of_their_own(restored, tmp_path):
