@@ -13,6 +13,7 @@ from jax.scipy.special import gammaincc
 from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
+from jaxrestore._promotion import against
 from jaxrestore.density.typical import PATCH, from_blocks, to_blocks
 
 
@@ -20,10 +21,10 @@ def mean_square_below(p: Any, n: Any) -> Array:
     """What the mean square of n numbers of N(0, 1) exceeds with probability p, by Wilson and Hilferty's cube root (1931):
     within 1 % of the exact quantile of chi-square for n >= 16 and p between 0.001 and 0.95.
 
-    >>> round(float(mean_square_below(0.05, 64)), 3)  # the 95 % point of chi-square with 64 degrees is 83.7
-    1.307
+    >>> round(float(mean_square_below(0.05, 64)), 2)  # the 95 % point of chi-square with 64 degrees is 83.68
+    1.31
     """
-    spread = 2 / (9 * jnp.asarray(n))
+    spread = 2 / (9 * jnp.asarray(n, jnp.float32))
     return (1 - spread - norm.ppf(p) * jnp.sqrt(spread)) ** 3
 
 
@@ -53,7 +54,7 @@ def without_excess(noise: Float[Array, "h w c"], p: Any = 0.5, size: int = PATCH
 def _scaled(noise: Float[Array, "h w c"], p: Any, size: int) -> Float[Array, "h w c"]:
     blocks = to_blocks(noise, size)
     ratio = mean_square_below(p, _count(noise, size)) / jnp.maximum(_energy(blocks), 1e-12)
-    return from_blocks(blocks * jnp.minimum(1.0, jnp.sqrt(ratio))[:, None])
+    return from_blocks(blocks * against(jnp.minimum(1.0, jnp.sqrt(ratio))[:, None], blocks))
 
 
 def _energy(blocks: Float[Array, "y p x p c"]) -> Float[Array, "p p c"]:

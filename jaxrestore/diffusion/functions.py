@@ -59,8 +59,11 @@ def check_network(network: Callable, parameters: Any, shape: tuple[int, int, int
     try:
         try:
             output = jax.eval_shape(network, parameters, x, t, None, None)
-        except Exception:  # one that needs a class
-            output = jax.eval_shape(network, parameters, x, t, jax.ShapeDtypeStruct((2,), jnp.int32), None)
+        except Exception as error:  # perhaps one that needs a class
+            try:
+                output = jax.eval_shape(network, parameters, x, t, jax.ShapeDtypeStruct((2,), jnp.int32), None)
+            except Exception:
+                raise error from None
     except Exception as error:  # whatever a function raises
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200].rstrip('.')}"
         raise InputError(f"The network can't be evaluated on x [{_listed(x.shape)}] ({reason}). {takes}") from error

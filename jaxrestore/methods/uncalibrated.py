@@ -13,12 +13,13 @@ Nothing is drawn at random. `docs/faces.md` has what it reaches.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxrestore._pytree import register
+from jaxrestore._ranges import Range, check_ranges
 from jaxrestore.density.excess import without_excess
 from jaxrestore.density.typical import PATCH, noise_of
 from jaxrestore.diffusion.ddim import descend
@@ -45,12 +46,16 @@ class Rectification(NamedTuple):
 class LiteralSettings:
     """How deep, how finely, and at which level of the test."""
 
-    noise_to_signal: float = 2.0  # sqrt((1 - ab) / ab) at the depth; the schedule's last time where it ends before that
-    p: float = 0.5
-    patch: int = PATCH
-    steps: int = 30
-    refinements: int = 2
-    rounds: int = 3  # at most
+    # sqrt((1 - ab) / ab) at the depth; the schedule's last time where it ends before that
+    noise_to_signal: Annotated[float, Range(0, out=True)] = 2.0
+    p: Annotated[float, Range(0, 1, out=True)] = 0.5
+    patch: Annotated[int, Range(1)] = PATCH
+    steps: Annotated[int, Range(1)] = 30
+    refinements: Annotated[int, Range(0)] = 2
+    rounds: Annotated[int, Range(1)] = 3  # at most
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 @register

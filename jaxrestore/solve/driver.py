@@ -173,7 +173,8 @@ def _search(method: Method, y: Array, keys: Array, loop: _Loop) -> Restoration:
             done, search, history = checkpoints.load(search) or (done, search, history)
             search = loop.place(search)
             loop.pace.skipped(done)
-        if loop.pace.watched:  # compile: what is timed below are iterations
+        left = done < method.iterations and _running(search)
+        if left and loop.pace.watched:  # compile: what is timed below are iterations
             search = loop.place(jax.block_until_ready(_chunk(method, search, y, 0, loop.chunk_size)[0]))
             loop.pace.bar.unpause()
         while done < method.iterations and _running(search):

@@ -78,6 +78,7 @@ def methods(prior):
     yield jr.shred(prior, jr.Blur(jr.SoftmaxKernel(3)), gradient="full", decay="cosine", **small)
     yield jr.invert2restore(prior, jr.AveragePool(2), density=1e-4, density_decay="cosine", rectify_every=2, **small)
     yield jr.invert2restore(dataclasses.replace(prior, statistics=typical))
+    yield jr.invert2restore(prior, settings=jr.published("invert2restore-literal"))
     yield jr.diip(prior, **small)
     yield jr.gen2res(prior, depth=9, steps=2)
     yield jr.bird(jr.tiled(prior, 8, 16), jr.Identity(), **small)
