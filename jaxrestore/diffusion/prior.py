@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jaxrestore._pytree import is_traced, register
@@ -100,9 +101,12 @@ class Prior:
 
         Not checked of traced levels, whose values nobody knows.
         """
-        if is_traced(self.schedule.alpha_bar) or float(self.schedule.alpha_bar[-1]) < 0.06:
+        if is_traced(self.schedule.alpha_bar):
             return
-        sigma = float((1 / self.schedule.alpha_bar[-1] - 1) ** 0.5)
+        last = float(np.asarray(self.schedule.alpha_bar)[-1])  # by NumPy, which a jit around this doesn't trace
+        if last < 0.06:
+            return
+        sigma = (1 / last - 1) ** 0.5
         raise InputError(
             f"The prior {self.name!r} knows noise up to a deviation of {sigma:.3g} alone, and can't generate from pure "
             "noise: take invert2restore(prior), whose depths lie within its range."

@@ -18,11 +18,11 @@ Loss = Literal["mean_square", "norm"]
 Decay = Literal["constant", "cosine"]
 Kernel = Literal["softmax", "gaussian", "generator"]
 Preset = Literal["published", "prior", "general"]
-Rate = Annotated[float, Range(0)]
+Scalar = float | int | Array  # a number, or one that is traced
+Rate = Annotated[Scalar, Range(0)]
 Share = Annotated[float, Range(0, 1)]
 Count = Annotated[int, Range(1)]
 Every = Annotated[int, Range(0)]
-Scalar = float | int | Array  # a number, or one that is traced
 S = TypeVar("S")
 
 
@@ -62,7 +62,7 @@ class Settings:
 class JointSettings(Settings):
     """Of Invert2Restore with an operator: noise and operator found together, the noise kept where its density is high."""
 
-    density: Annotated[float | None, Range(0)] = (
+    density: Annotated[Scalar | None, Range(0)] = (
         None  # weight of the Gaussian-density objective; None: it isn't computed
     )
     density_decay: Decay = "constant"  # of that weight
@@ -70,7 +70,7 @@ class JointSettings(Settings):
     rectify_every: Every = 0  # iterations between two rectifications of the noise's patches; 0: none
     spread: Rate = 0.0  # of the operator's unknown leaves at their start, from one key to another
     origin: Literal["fresh", "rectified"] = "fresh"  # the noise that a search starts from
-    fresh: Share = 0.0  # weight of fresh noise in a rectified one, for restarts to differ
+    fresh: Annotated[Scalar, Range(0, 1)] = 0.0  # weight of fresh noise in a rectified one, for restarts to differ
 
 
 def settings_of(
