@@ -107,16 +107,21 @@ def tried(rows: list[Row]) -> list[str]:
 
 
 def picture(options: argparse.Namespace, rows: list[Row]) -> None:
-    """Faces, what became of them, and what was made of that: a block of columns for each problem."""
+    """Faces, what became of them, and what methods made of that, where of three problems or more: a block of columns each."""
     from faces_problems import SEEDS, problem, shown
 
     faces = np.load(options.out / "test.npy").astype(np.float32) / 127.5 - 1
+
+    def place(name: str, method: str, face: int) -> Path:
+        return options.out / "images" / "test" / name / method / "its_own" / f"{face}.png"
+
+    methods = [method for method in METHODS if sum(place(name, method, 0).exists() for name in PROBLEMS) >= 3]
     blocks = []
     for name in PROBLEMS:
         for face in range(min(options.shown, len(faces))):
             column = [faces[face], shown(problem(name, faces[face], SEEDS["test"] + face))]
-            for method in METHODS:
-                path = options.out / "images" / "test" / name / method / "its_own" / f"{face}.png"
+            for method in methods:
+                path = place(name, method, face)
                 blank = np.ones_like(faces[0])
                 column.append(np.asarray(Image.open(path), np.float32) / 127.5 - 1 if path.exists() else blank)
             blocks.append(column)
