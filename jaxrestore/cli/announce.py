@@ -9,7 +9,6 @@ import jax.numpy as jnp
 
 from jaxrestore.cli.batches import Batch
 from jaxrestore.cli.plan import Plan
-from jaxrestore.density import NOVEL
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.tiling import tiles_of
 from jaxrestore.methods import Method
@@ -57,11 +56,12 @@ class Announcer:
 
     def written(self, path: Path, record: Record) -> None:
         """An image has been restored: it is named if it is of another kind than the prior's."""
-        score = record.get("novelty", {}).get("score", 0.0)
-        if self.tells_kinds and score > NOVEL:
+        novelty = record.get("novelty", {})
+        score, limit = novelty.get("score", 0.0), novelty.get("limit")
+        if self.tells_kinds and limit is not None and score > limit:
             say(
                 f"{path} is unlike the photographs that {self.options['prior']} knows (novelty {score:.1f}; theirs is below "
-                f"{NOVEL:g}): it may take what they don't have for noise"
+                f"{limit:g}): details that those lack may be lost"
             )
 
     def _estimate(self, seconds: float) -> None:

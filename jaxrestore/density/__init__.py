@@ -5,9 +5,10 @@ from jaxrestore.density.excess import excess_p_values, without_excess
 from jaxrestore.density.gaussian import Terms, objective, terms
 from jaxrestore.density.normality import PValues, flagged, patch_tests
 from jaxrestore.density.rectification import Rectified, Strength, correct, descend_objective, rectify
-from jaxrestore.density.typical import NOVEL, calibrate, deviation, noise_of, novelty
+from jaxrestore.density.typical import LOUD, NOVEL, calibrate, deviation, noise_of, novelty
 
 __all__ = [
+    "LOUD",
     "NOVEL",
     "PValues",
     "Rectified",

@@ -76,7 +76,10 @@ def deviation(noise: Float[Array, "h w c"], statistics: NoiseStatistics, index: 
     return (band_levels(noise, statistics.energy[index]) - statistics.level[index]) / statistics.spread[index]
 
 
-NOVEL = 3.2  # of another kind: 19 of 20 photographs have less, with no noise or up to 60 grey levels (docs/novelty.md)
+NOVEL = (
+    2.6  # of another kind: 19 of 20 photographs have less, with white noise of up to 30 grey levels (docs/novelty.md)
+)
+LOUD = 0.267  # the noise, as it is estimated, with which they have more; in units of [-1, 1]
 
 
 def novelty(prior: Prior, image: Float[Array, "h w c"]) -> Float[Array, ""]:
@@ -84,8 +87,8 @@ def novelty(prior: Prior, image: Float[Array, "h w c"]) -> Float[Array, ""]:
     for one of another kind.
 
     The rms of the z-scores (`deviation`) of its brightness in the coarser half of the bands, at the depth next to t = 50:
-    white noise hardly changes them, but a codec, holes or a blur do. `docs/novelty.md` has what it tells apart. Cost: an
-    inversion. InputError for a prior without statistics.
+    white noise below `LOUD` changes them little, but a codec, holes or a blur do. `docs/novelty.md` has what it tells apart.
+    Cost: an inversion. InputError for a prior without statistics.
 
     >>> import jax, jax.numpy as jnp, jaxrestore as jr
     >>> from dataclasses import replace

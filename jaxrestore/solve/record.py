@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from jaxrestore import metrics
 from jaxrestore._files import write_json
-from jaxrestore.density import novelty
+from jaxrestore.density import LOUD, NOVEL, novelty
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.tiling import of_a_tile
 from jaxrestore.errors import ImageError, InputError
@@ -174,17 +174,18 @@ def write_restoration(
     return record
 
 
-_novelty = outermost(novelty)
+_novelty_and_noise = outermost(lambda prior, image: (novelty(prior, image), metrics.estimate_sigma_y(image)))
 
 
 def _novelty_found(method: Used, y: Array, image: Array) -> Record | None:
     """How unlike its photographs the prior finds the measurement, where that is the image itself, else what was restored of
-    it, which is drawn to them; of a tiled image its middle. None for a prior that doesn't know its photographs."""
+    it, which is drawn to them; of a tiled image its middle. And the limit for its photographs, where noise leaves one. None
+    for a prior that doesn't know its photographs."""
     if method.prior.statistics is None or method.prior.latent is not None or image.shape != method.prior.shape:
         return None
     of = "measurement" if kind_of(method.operator) == "denoise" else "restoration"
-    score = float(_novelty(*of_a_tile(method.prior, y if of == "measurement" else image)))
-    return {"of": of, "score": score} if math.isfinite(score) else None
+    score, noise = map(float, _novelty_and_noise(*of_a_tile(method.prior, y if of == "measurement" else image)))
+    return {"of": of, "score": score, "limit": NOVEL if noise < LOUD else None} if math.isfinite(score) else None
 
 
 def plain_settings(method: object) -> Record:

@@ -7,7 +7,6 @@ from jaxrestore.cli.announce import Announcer, work
 from jaxrestore.cli.batches import in_batches
 from jaxrestore.cli.paths import entries_of
 from jaxrestore.cli.plan import RestorationFlags, restoration_plan
-from jaxrestore.density import NOVEL
 
 
 @pytest.fixture
@@ -72,9 +71,10 @@ def test_the_rest_is_estimated_once_over_all_batches(announcer, capsys):
 )
 def test_an_image_of_another_kind_is_named_where_the_score_tells(announcer, capsys, tmp_path, flags, told):
     announcer = announcer(**flags)
-    announcer.written(tmp_path / "street.png", {"novelty": {"of": "measurement", "score": NOVEL + 1}})
+    announcer.written(tmp_path / "street.png", {"novelty": {"of": "measurement", "score": 3.7, "limit": 2.6}})
     said = capsys.readouterr().err
     assert ("street.png is unlike the photographs that " in said) == told
-    announcer.written(tmp_path / "flower.png", {"novelty": {"of": "measurement", "score": NOVEL - 0.1}})
+    announcer.written(tmp_path / "flower.png", {"novelty": {"of": "measurement", "score": 2.5, "limit": 2.6}})
+    announcer.written(tmp_path / "loud.png", {"novelty": {"of": "measurement", "score": 3.7, "limit": None}})
     announcer.written(tmp_path / "any.png", {})  # of a prior without statistics
     assert capsys.readouterr().err == ""
