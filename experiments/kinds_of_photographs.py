@@ -5,8 +5,8 @@
 Scores of the embedded prior: of photographs with white noise of several levels, and of what is restored of a few in some
 tasks. The limit `NOVEL` is that below which 19 of 20 flowers of the tuning half lie, over all levels up to 30; nothing but
 flowers chose it. Above `LOUD` of estimated noise nobody is named: it lies between 30 grey levels and 60, where flowers score
-as others. Ten minutes on two free cores; resumes. Writes the tables of docs/novelty.md. To expect: 19 of 20 flowers of the test
-half below the limit, 9 of 10 others above, but where the image has come out of the prior; half a second a score.
+as others. Ten minutes on two free cores; resumes. Writes the tables of docs/novelty.md. To expect: 19 of 20 flowers of the
+test half below the limit, 9 of 10 others above, but where the image has come out of the prior; half a second a score.
 """
 
 import io
