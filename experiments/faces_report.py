@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import workers
 from PIL import Image
-from report import table, write_rows
+from report import interval, table, write_rows
 from workers import Row
 
 RESULTS = Path(__file__).parent / "results"
@@ -65,13 +65,9 @@ def cells(row: Row, suffix: str = "") -> list[str]:
 
 
 def gain(row: Row) -> str:
-    """Mean gain over the input in dB with its 95 % interval, by a bootstrap over faces; nothing for fewer than eight."""
+    """Mean gain over the input in dB, and its interval where it is of eight faces or more."""
     difference = np.subtract(row["psnr"], row["psnr of the input"])
-    if len(difference) < 8:
-        return f"{difference.mean():+.2f}"
-    draws = np.random.default_rng(0).choice(difference, (2000, len(difference))).mean(1)
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return f"{difference.mean():+.2f} ({low:+.2f} to {high:+.2f})"
+    return f"{difference.mean():+.2f}" if len(difference) < 8 else interval(difference, 2)
 
 
 def restored(rows: list[Row]) -> list[str]:

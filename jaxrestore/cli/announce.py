@@ -1,6 +1,5 @@
 """What a run says on standard error: what it will do, and for about how long, before it has done it."""
 
-import sys
 from pathlib import Path
 from time import perf_counter
 
@@ -8,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxrestore.cli.batches import Batch
+from jaxrestore.cli.console import say
 from jaxrestore.cli.plan import Plan
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.tiling import tiles_of
@@ -17,13 +17,6 @@ from jaxrestore.runtime.progress import duration
 from jaxrestore.solve.record import Record
 
 LONG = 10  # seconds that are worth a line
-
-
-def say(sentence: str) -> None:
-    """A line on standard error, above a bar where there is one."""
-    from tqdm import tqdm
-
-    tqdm.write(f"jaxrestore: {sentence}", file=sys.stderr)
 
 
 class Announcer:

@@ -60,6 +60,13 @@ class Console:
             self.stream = Nowhere()
 
 
+def say(sentence: str) -> None:
+    """A line on standard error, above a bar where there is one."""
+    from tqdm import tqdm
+
+    tqdm.write(f"jaxrestore: {sentence}", file=sys.stderr)
+
+
 @contextlib.contextmanager
 def consoles() -> Iterator[None]:
     """While a command runs: both streams take any text, and a Notice is a line on stderr, said once."""
@@ -72,10 +79,8 @@ def consoles() -> Iterator[None]:
         if not issubclass(category, Notice):
             usual(message, category, *where, **more)
         elif str(message) not in said:
-            from tqdm import tqdm
-
             said.add(str(message))
-            tqdm.write(f"jaxrestore: {message}", file=sys.stderr)  # above a bar where there is one
+            say(str(message))
 
     with warnings.catch_warnings():
         usual, warnings.showwarning = warnings.showwarning, show

@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrestore.cli.album import Priors, priors_for
-from jaxrestore.cli.announce import Announcer, say, seconds_in_tiles
+from jaxrestore.cli.announce import Announcer, seconds_in_tiles
 from jaxrestore.cli.batches import Batch, in_batches, is_finished, pipeline, run_of
+from jaxrestore.cli.console import say
 from jaxrestore.cli.hosts import Hosts
 from jaxrestore.cli.paths import Entry
 from jaxrestore.cli.plan import Plan

@@ -14,7 +14,7 @@ from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
 from jaxrestore._promotion import against
-from jaxrestore.density.typical import PATCH, from_blocks, to_blocks
+from jaxrestore.density.typical import PATCH, from_blocks, on_two_tilings, to_blocks
 
 
 def mean_square_below(p: Any, n: Any) -> Array:
@@ -46,9 +46,7 @@ def without_excess(noise: Float[Array, "h w c"], p: Any = 0.5, size: int = PATCH
     >>> round(float(jnp.sqrt(jnp.mean(calm**2))), 2)
     0.99
     """
-    half = size // 2
-    shifted = _scaled(jnp.roll(noise, (-half, -half), (0, 1)), p, size)
-    return (_scaled(noise, p, size) + jnp.roll(shifted, (half, half), (0, 1))) / 2
+    return on_two_tilings(lambda noise: _scaled(noise, p, size), noise, size)
 
 
 def _scaled(noise: Float[Array, "h w c"], p: Any, size: int) -> Float[Array, "h w c"]:

@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxrestore._promotion import against, standard_promotion
 from jaxrestore.density.gaussian import BANDS, Terms, band_of, objective
-from jaxrestore.density.typical import deviation, from_blocks, from_opponent, to_blocks, to_opponent
+from jaxrestore.density.typical import deviation, from_blocks, from_opponent, on_two_tilings, to_blocks, to_opponent
 from jaxrestore.diffusion.statistics import NoiseStatistics
 
 
@@ -75,11 +75,10 @@ def correct(
     photographs' coefficients (`NoiseStatistics.energy` at a depth).
     """
     strength = strength or Strength()
-    half, lost = energy.shape[0] // 2, has_lost(noise, energy)
+    lost = has_lost(noise, energy)
     strength = raising(strength, lost)._replace(boost=jnp.where(lost, strength.boost, 1.0))
     calm = correct_pixels(noise, energy, strength)
-    shifted = correct_coefficients(jnp.roll(calm, (-half, -half), (0, 1)), energy, strength)
-    return (correct_coefficients(calm, energy, strength) + jnp.roll(shifted, (half, half), (0, 1))) / 2
+    return on_two_tilings(lambda noise: correct_coefficients(noise, energy, strength), calm, energy.shape[0])
 
 
 def has_lost(noise: Float[Array, "h w c"], energy: Float[Array, "p p c"]) -> Bool[Array, ""]:

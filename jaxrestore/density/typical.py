@@ -6,6 +6,7 @@ looked at in opponent colours (brightness, and two differences) and in the DCT o
 again. Everything here is about one noise ``[h, w, c]``, pure, for jit, vmap and grad.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,7 +16,7 @@ from jaxtyping import Array, Float
 
 from jaxrestore._dct import block_dct, inverse_block_dct
 from jaxrestore.density.gaussian import BANDS, rings
-from jaxrestore.diffusion.ddim import ascend
+from jaxrestore.diffusion.ddim import ascend, descend
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import noise_part, partial_grid
 from jaxrestore.diffusion.statistics import NoiseStatistics
@@ -35,6 +36,24 @@ def noise_of(
     """
     x = ascend(prior, image, partial_grid(prior.schedule, depth, steps), refinements=refinements)
     return noise_part(x, image, prior.schedule.alpha_bar[depth])
+
+
+def image_of_noise(
+    prior: Prior, image: Float[Array, "h w c"], noise: Float[Array, "h w c"], depth: Any, steps: int
+) -> Float[Array, "h w c"]:
+    """The image that DDIM makes of the image diffused with the noise to t = depth, on the grid of `noise_of`, unclipped but
+    for the end. Cost: `steps` network evaluations."""
+    x = prior.schedule.diffuse(image, noise, depth)
+    return jnp.clip(descend(prior, x, partial_grid(prior.schedule, depth, steps), clip=False), -1.0, 1.0)
+
+
+def on_two_tilings(
+    function: Callable[[Array], Array], noise: Float[Array, "h w c"], size: int = PATCH
+) -> Float[Array, "h w c"]:
+    """The mean of what a function of patches makes of the noise on two tilings, half a patch apart: no seams."""
+    half = size // 2
+    shifted = function(jnp.roll(noise, (-half, -half), (0, 1)))
+    return (function(noise) + jnp.roll(shifted, (half, half), (0, 1))) / 2
 
 
 def to_opponent(noise: Float[Array, "*b c"]) -> Float[Array, "*b c"]:
@@ -76,9 +95,7 @@ def deviation(noise: Float[Array, "h w c"], statistics: NoiseStatistics, index: 
     return (band_levels(noise, statistics.energy[index]) - statistics.level[index]) / statistics.spread[index]
 
 
-NOVEL = (
-    2.6  # of another kind: 19 of 20 photographs have less, with white noise of up to 30 grey levels (docs/novelty.md)
-)
+NOVEL = 2.6  # of another kind: 19 of 20 photographs have less, with noise of up to 30 grey levels (docs/novelty.md)
 LOUD = 0.267  # the noise, as it is estimated, with which they have more; in units of [-1, 1]
 
 

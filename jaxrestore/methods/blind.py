@@ -25,10 +25,8 @@ from jaxrestore._pytree import register
 from jaxrestore._ranges import Range, check_ranges
 from jaxrestore.density.gaussian import BANDS
 from jaxrestore.density.rectification import Correction, Strength, correct, has_lost, raising, rectify
-from jaxrestore.density.typical import noise_of
-from jaxrestore.diffusion.ddim import descend
+from jaxrestore.density.typical import image_of_noise, noise_of
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.schedule import partial_grid
 from jaxrestore.diffusion.statistics import NoiseStatistics
 from jaxrestore.errors import InputError
 from jaxrestore.methods.contract import Method
@@ -108,11 +106,8 @@ class Invert2Restore(Method):
         return ~state.going
 
     def generate(self, image: Float[Array, "h w c"], noise: Float[Array, "h w c"], depth: Any) -> Float[Array, "h w c"]:
-        """The image that DDIM makes of the image diffused with the noise to t = depth, on the inversion's own grid,
-        unclipped but for the end."""
-        x = self.prior.schedule.diffuse(image, noise, depth)
-        grid = partial_grid(self.prior.schedule, depth, self.statistics.steps)
-        return jnp.clip(descend(self.prior, x, grid, clip=False), -1.0, 1.0)
+        """The image of a noise at t = depth (`density.typical.image_of_noise`), in as many steps as the inversion has."""
+        return image_of_noise(self.prior, image, noise, depth, self.statistics.steps)
 
     def score(self, iterate: Rectification) -> Array:
         """How untypical the noise still was: there is nothing random of which a best could be chosen."""
@@ -139,6 +134,14 @@ class BlindSettings:
         return Strength(self.pixel, self.pixel_power, self.local, self.everywhere, self.boost)
 
 
+def refuse_latents(prior: Prior) -> None:
+    """InputError for a prior of latents, under which an image has no noise of its own."""
+    if prior.latent is not None:
+        raise InputError(
+            f"The prior {prior.name!r} is one of latents: give invert2restore an operator (Identity() for none)."
+        )
+
+
 def blind_rounds(
     prior: Prior,
     strength: Strength,
@@ -147,10 +150,7 @@ def blind_rounds(
     correction: Correction = correct,
 ) -> Invert2Restore:
     """The method over the depths of the prior's statistics; InputError where the prior has none."""
-    if prior.latent is not None:
-        raise InputError(
-            f"The prior {prior.name!r} is one of latents: give invert2restore an operator (Identity() for none)."
-        )
+    refuse_latents(prior)
     if prior.statistics is None:
         raise InputError(
             f"The prior {prior.name!r} has not been calibrated: run `jaxrestore calibrate PRIOR FOLDER` with a few dozen "

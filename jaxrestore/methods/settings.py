@@ -34,9 +34,8 @@ class Settings:
     noise_lr: Rate = 0.003
     iterations: Count = 200
     operator_lr: Rate = 2e-4  # of Adam on what is unknown of the operator
-    operator_every: Every = (
-        0  # 0: Adam on noise and operator together; else a Gauss-Newton step every so many iterations
-    )
+    # 0: Adam on noise and operator together; else a Gauss-Newton step every so many iterations
+    operator_every: Every = 0
     operator_from: Share = 0.0  # the share of the iterations before the first of them
     damping: Rate = 0.0  # of those steps
     skip: Count = 100  # times of the schedule from one step of the unroll to the next (delta_t of the papers)
@@ -62,9 +61,8 @@ class Settings:
 class JointSettings(Settings):
     """Of Invert2Restore with an operator: noise and operator found together, the noise kept where its density is high."""
 
-    density: Annotated[Scalar | None, Range(0)] = (
-        None  # weight of the Gaussian-density objective; None: it isn't computed
-    )
+    # weight of the Gaussian-density objective; None: it isn't computed
+    density: Annotated[Scalar | None, Range(0)] = None
     density_decay: Decay = "constant"  # of that weight
     patch: Count = 8  # of that objective, and of the patches that are rectified
     rectify_every: Every = 0  # iterations between two rectifications of the noise's patches; 0: none

@@ -21,11 +21,10 @@ from jaxtyping import Array, Float
 from jaxrestore._pytree import register
 from jaxrestore._ranges import Range, check_ranges
 from jaxrestore.density.excess import without_excess
-from jaxrestore.density.typical import PATCH, noise_of
-from jaxrestore.diffusion.ddim import descend
+from jaxrestore.density.typical import PATCH, image_of_noise, noise_of
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.schedule import Schedule, partial_grid
-from jaxrestore.errors import InputError
+from jaxrestore.diffusion.schedule import Schedule
+from jaxrestore.methods.blind import refuse_latents
 from jaxrestore.methods.contract import Method
 from jaxrestore.operators import Identity
 
@@ -81,9 +80,7 @@ class LiteralInvert2Restore(Method):
         depth = depth_of(self.prior.schedule, self.noise_to_signal)
         noise = noise_of(self.prior, state.image, depth, self.steps, self.refinements)
         rectified = without_excess(noise, self.p, self.patch)
-        x = self.prior.schedule.diffuse(state.image, rectified, depth)
-        grid = partial_grid(self.prior.schedule, depth, self.steps)
-        image = jnp.clip(descend(self.prior, x, grid, clip=False), -1.0, 1.0)
+        image = image_of_noise(self.prior, state.image, rectified, depth, self.steps)
         norm = jnp.sqrt(jnp.mean(noise**2))
         return Stage(image, norm), Rectification(image, rectified, jnp.mean((image - y) ** 2), norm)
 
@@ -109,10 +106,7 @@ def depth_of(schedule: Schedule, noise_to_signal: Any) -> Array:
 
 def literal(prior: Prior, settings: LiteralSettings) -> LiteralInvert2Restore:
     """The method of those settings; InputError for a prior of latents, whose images can't be inverted."""
-    if prior.latent is not None:
-        raise InputError(
-            f"The prior {prior.name!r} is one of latents: give invert2restore an operator (Identity() for none)."
-        )
+    refuse_latents(prior)
     return LiteralInvert2Restore(
         prior=prior,
         operator=Identity(),
