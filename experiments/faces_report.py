@@ -1,17 +1,16 @@
 """Rows of `faces.py` as JSON lines that are kept, and the document and the picture that are made of them alone."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import workers
+from kept_rows import grouped, kept
 from PIL import Image
 from report import interval, table, write_rows
 from workers import Row
 
-RESULTS = Path(__file__).parent / "results"
 SCORES = ("psnr", "ssim", "deviation", "unlikely")
 HEAD = ["PSNR, dB", "SSIM", "GMSD", "unlikely"]
 FORMS = (".2f", ".3f", ".3f", ".1f")
@@ -30,34 +29,6 @@ METHODS = {
 }
 ABOUT = ("half", "problem", "method", "label", "settings")
 SHOWN = 4  # faces in the picture, and the best settings in a table of what was tried
-
-
-def grouped(rows: list[Row]) -> list[Row]:
-    """One row for all faces that share problem and settings, with a list in the place of each score."""
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(json.dumps([row[key] for key in ABOUT], sort_keys=True), []).append(row)
-    joined = []
-    for group in groups.values():
-        group = list({row["face"]: row for row in group}.values())
-        listed = [name for name in group[0] if name.split(" ")[0] in (*SCORES, "kernel", "seconds", "face")]
-        joined.append({key: group[0][key] for key in (*ABOUT, "evaluations", "batch", "device")})
-        joined[-1] |= {name: [round(row[name], 5) for row in group] for name in listed}
-    return joined
-
-
-def kept(name: str, rows: list[Row], write: bool = True) -> list[Row]:
-    """What the file of results holds, and these rows in the place of those on the same problem with the same settings."""
-    path = RESULTS / f"{name}.jsonl"
-    known = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    by_entry = {json.dumps([row[key] for key in ABOUT], sort_keys=True): row for row in known}
-    for row in rows:
-        entry = json.dumps([row[key] for key in ABOUT], sort_keys=True)
-        if entry not in by_entry or len(by_entry[entry]["face"]) <= len(row["face"]):
-            by_entry[entry] = row
-    if write:
-        path.write_text("".join(json.dumps(row) + "\n" for row in by_entry.values()))
-    return list(by_entry.values())
 
 
 def cells(row: Row, suffix: str = "") -> list[str]:
@@ -128,9 +99,9 @@ def write(options: Any) -> None:
     """The kept rows, `docs/faces.md` between its markers, and the picture."""
     from report import insert
 
-    rows = grouped(workers.read_rows(options.out))
-    test = kept("faces", [row for row in rows if row["half"] == "test"])
-    tuning = kept("faces_tuning", [row for row in rows if row["half"] == "tuning"])
+    rows = grouped(workers.read_rows(options.out), ABOUT, "face", ("evaluations", "batch", "device"))
+    test = kept("faces", [row for row in rows if row["half"] == "test"], ABOUT, "face")
+    tuning = kept("faces_tuning", [row for row in rows if row["half"] == "tuning"], ABOUT, "face")
     insert(options.docs / "faces.md", "restored", restored(test))
     insert(options.docs / "faces.md", "tried", tried(tuning))
     picture(options, test)

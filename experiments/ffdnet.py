@@ -27,13 +27,14 @@ import workers
 from ffdnet_network import HIGHEST, bounded, denoise, ffdnet_prior, weights
 from PIL import Image
 from report import insert, interval, table, write_rows
+from untold_problems import simulated
 from workers import Row
 
 import jaxrestore as jr
 from jaxrestore import metrics
 from jaxrestore.density import correct, deviation
 from jaxrestore.files.folders import list_images
-from jaxrestore.files.images import as_stored, jpeg
+from jaxrestore.files.images import jpeg
 from jaxrestore.methods.settings import values_of
 from jaxrestore.runtime.compiling import outermost
 from jaxrestore.simulate import DEGRADATIONS, gaussian_noise, salt_and_pepper
@@ -45,11 +46,6 @@ LEFT_OUT = (  # the test part of photos.tar, and what is Kodak's in it
     *("ball_caps", "motocross"),
 )
 TIMES = (2, 10, 25, 50, 100)  # at which predicted noises are looked at
-
-
-def simulated(function: Callable) -> Callable[[np.ndarray, int], np.ndarray]:
-    """``(image, key) -> image`` as ``(image, seed) -> image``, as an 8-bit file holds it."""
-    return lambda image, seed: as_stored(function(jnp.asarray(image), jax.random.key(seed)))
 
 
 KINDS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {

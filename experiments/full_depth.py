@@ -4,7 +4,7 @@
 
 Inverts photographs of the tuning half, clean and degraded, to the noise of the whole unroll (30 steps, 2 refinements),
 corrects it in several ways, and generates. Then two other readings: generating through the clipped map, and one stage,
-argmin over z of |G(z) - y|^2 + weight * objective(z). Writes a table into `docs/invert2restore.md`. Ten minutes on two cores;
+argmin over z of |G(z) - y|^2 + weight * objective(z). Writes a table into `docs/rectification.md`. Ten minutes on two cores;
 resumes. To expect: on a codec and on rain no correction but the whole sphere gains over none, by 0.3 and 0.1 dB.
 """
 
@@ -143,7 +143,7 @@ def main() -> None:
 
     workers.in_workers(work, options.out, options.workers)
     insert(
-        options.docs / "invert2restore.md", "full depth", report(workers.complete(planned(KINDS, names), options.out))
+        options.docs / "rectification.md", "full depth", report(workers.complete(planned(KINDS, names), options.out))
     )
 
 

@@ -4,7 +4,7 @@
 
 Noises are inverted once. Corrections are screened without the network: one that leaves the noise farther from clean
 photographs' than it was, on average over the degradations, is not generated from. Writes a table into
-`docs/invert2restore.md`. Twenty minutes on two cores; resumes. To expect of five steps at t = 25: ours gains 0.6 dB for the
+`docs/rectification.md`. Twenty minutes on two cores; resumes. To expect of five steps at t = 25: ours gains 0.6 dB for the
 codec and 1.2 dB for rain, no other correction than ours more than 0.3 and 0.7 dB.
 """
 
@@ -154,9 +154,7 @@ def main() -> None:
         measure(planned(DEPTHS[index :: options.workers], names), images, options, index)
 
     workers.in_workers(work, options.out, options.workers)
-    insert(
-        options.docs / "invert2restore.md", "ablation", report(workers.complete(planned(DEPTHS, names), options.out))
-    )
+    insert(options.docs / "rectification.md", "ablation", report(workers.complete(planned(DEPTHS, names), options.out)))
 
 
 if __name__ == "__main__":

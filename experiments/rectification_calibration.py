@@ -3,7 +3,7 @@
     python experiments/rectification_calibration.py --data eval.tar
 
 Noise of photographs of the tuning half, clean and degraded, at the calibrated depths and at full depth, against the
-statistics of clean training photographs (`typical.json`). Writes a table into `docs/invert2restore.md` and a figure beside
+statistics of clean training photographs (`typical.json`). Writes a table into `docs/rectification.md` and a figure beside
 it. Five minutes on two cores; resumes. To expect: half of a clean photograph's patches flagged at 8 x 8, its largest z-score
 below 2.5 at t = 25, and above that for every degradation.
 """
@@ -110,7 +110,7 @@ def main() -> None:
     workers.in_workers(work, options.out, options.workers)
     rows = workers.complete(planned(prior.statistics, KINDS, names), options.out)
     rows = sorted(rows, key=lambda row: (row["depth"], KINDS.index(row["kind"])))
-    insert(options.docs / "invert2restore.md", "calibration", report(rows))
+    insert(options.docs / "rectification.md", "calibration", report(rows))
     write_figure(rows, options.docs / "rectification_calibration.png")
 
 

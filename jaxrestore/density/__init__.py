@@ -3,6 +3,7 @@
 from jaxrestore.density.corrections import mean_and_norm, mix, mix_until, rank_gaussian, sphere, whiten_bands
 from jaxrestore.density.excess import excess_p_values, without_excess
 from jaxrestore.density.gaussian import Terms, objective, terms
+from jaxrestore.density.likelihood import Likelihood, log_likelihood
 from jaxrestore.density.normality import PValues, flagged, patch_tests
 from jaxrestore.density.rectification import Rectified, Strength, correct, descend_objective, rectify
 from jaxrestore.density.typical import LOUD, NOVEL, calibrate, deviation, noise_of, novelty
@@ -10,6 +11,7 @@ from jaxrestore.density.typical import LOUD, NOVEL, calibrate, deviation, noise_
 __all__ = [
     "LOUD",
     "NOVEL",
+    "Likelihood",
     "PValues",
     "Rectified",
     "Strength",
@@ -20,6 +22,7 @@ __all__ = [
     "deviation",
     "excess_p_values",
     "flagged",
+    "log_likelihood",
     "mean_and_norm",
     "mix",
     "mix_until",

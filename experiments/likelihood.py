@@ -1,0 +1,99 @@
+"""Are ruined images unlikely? What a diffusion model says of clean and of ruined ones: the premise of Invert2Restore's paper.
+
+    python experiments/likelihood.py --prior faces64
+    python experiments/likelihood.py --prior flowers64 --data eval.tar
+
+Of 16 images each (with `--data` photographs of the test half, else the prior's samples of the seeds of `faces.py`): log
+density by the flow's change of variables (`jaxrestore.density.log_likelihood`), in bits a number, against the clean image's,
+and the norm of the noise that the flow ends at. Writes a table into `docs/invert2restore.md`. Ten minutes for faces64 on two
+cores; resumes. To expect: a blurred image is more likely than the clean one, a noisy one far less; norms on both sides of 1.
+"""
+
+import argparse
+from pathlib import Path
+
+import flowers
+import jax
+import jax.numpy as jnp
+import numpy as np
+import workers
+from faces_problems import faces
+from kept_rows import grouped, kept
+from report import insert, interval, table
+from untold_problems import codec, noise
+from workers import Row
+
+import jaxrestore as jr
+from jaxrestore.density import log_likelihood
+from jaxrestore.files.images import as_stored
+
+COUNT, STEPS = 16, 40
+ABOUT = ("prior", "kind", "settings")
+
+
+def blurred(image: np.ndarray, seed: int) -> np.ndarray:
+    return as_stored(np.asarray(jr.Blur(jr.GaussianKernel(11, (1.2, 1.2)))(jnp.asarray(image))))
+
+
+def reduced(image: np.ndarray, seed: int) -> np.ndarray:
+    """Blocks of 4 x 4 at their mean."""
+    return as_stored(np.repeat(np.repeat(np.asarray(jr.AveragePool(4)(jnp.asarray(image))), 4, 0), 4, 1))
+
+
+KINDS = {"clean": lambda image, seed: image, "blur": blurred, "blocks of 4": reduced, "JPEG 10": codec(10)}
+KINDS |= {"noise 5": noise(5), "noise 30": noise(30)}
+
+
+def measure(name: str, prior: jr.Prior, images: list[np.ndarray], out: Path) -> None:
+    """The rows that `out` doesn't hold: the same probes for every kind of an image, so that differences are of it."""
+    asked = jax.jit(lambda prior, image, key: log_likelihood(prior, image, key, STEPS))
+    for entry in workers.unmeasured(planned(name, len(images)), out):
+        image = jnp.asarray(KINDS[entry["kind"]](images[entry["image"]], entry["image"]))
+        found = jax.tree.map(float, asked(prior, image, jax.random.key(entry["image"])))
+        rms = (-2 * found.noise / image.size - np.log(2 * np.pi)) ** 0.5
+        bits = {key: getattr(found, key) / image.size / np.log(2) for key in ("total", "noise", "volume")}
+        workers.append(out / "results-0.jsonl", {**entry, **bits, "norm": rms})
+
+
+def planned(name: str, count: int) -> list[Row]:
+    shared = {"prior": name, "settings": {"steps": STEPS}}
+    return [{**shared, "kind": kind, "image": index} for index in range(count) for kind in KINDS]
+
+
+def lines(rows: list[Row]) -> list[str]:
+    """A table a prior."""
+    made: list[str] = []
+    for name in dict.fromkeys(row["prior"] for row in rows):
+        by_kind = {row["kind"]: row for row in rows if row["prior"] == name}
+        clean, body = by_kind["clean"], []
+        for kind, row in by_kind.items():
+            change = np.subtract(row["total"], clean["total"])
+            part = np.subtract(row["noise"], clean["noise"])
+            told = [interval(change, 2), f"{np.sum(change > 0)} of {len(change)}", interval(part, 2)]
+            body.append([kind, f"{np.mean(row['norm']):.3f}", *(told if kind != "clean" else [""] * 3)])
+        head = ["", "norm of its noise", "log density against clean's, bits a number", "likelier than clean"]
+        head += ["of that, N(0, I)'s part"]
+        made += ["", f"{name}, {len(clean['image'])} images:", *table(head, body)]
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--prior", required=True, help="a name or a folder")
+    parser.add_argument("--data", type=Path, help="eval.tar of the flower photographs; without: the prior's samples")
+    parser.add_argument("--out", type=Path, default=Path("out/likelihood"))
+    parser.add_argument("--docs", type=Path, default=Path("docs"))
+    options = parser.parse_args()
+    workers.keep_programs(options.out)
+    prior = jr.load_prior(options.prior)
+    if options.data is None:
+        images = list(faces(prior, "test", COUNT))
+    else:
+        images = list(flowers.photographs(options.data, "test", COUNT).values())
+    measure(Path(options.prior).name, prior, images, options.out)
+    rows = kept("likelihood", grouped(workers.read_rows(options.out), ABOUT, "image"), ABOUT, "image")
+    insert(options.docs / "invert2restore.md", "likelihood", lines(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Rows of `untold.py` as they are kept, and tables, pictures and a blind choice that are made of them."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import workers
+from kept_rows import RESULTS, grouped, kept
+from PIL import Image
+from report import insert, interval, table, write_rows
+from untold_problems import KEPT_OUT, KINDS, SEEN, TRIED
+from workers import Row
+
+ABOUT = ("half", "kind", "method", "settings")
+LITERAL, FACES_SHOWN = "literal", (0, 1)
+BETTER = {"psnr": 1, "ssim": 1, "deviation": -1, "features": -1}  # the direction of each
+FORMS = {"psnr": ".2f", "ssim": ".3f", "deviation": ".3f", "features": ".2f", "unlikely": ".1f", "sharp": ".3f"}
+FORMS |= {"blocks": ".2f"}
+NAMES = {"psnr": "PSNR, dB", "ssim": "SSIM", "deviation": "GMSD", "features": "distance of features"}
+NAMES |= {"unlikely": "unlikely", "sharp": "sharpness", "blocks": "blockiness"}
+CHOICE = ("noise 30", "noise 60", "JPEG 5", "JPEG 10", "rain", "raindrops", "speckle", "palette")
+
+
+def change(row: Row, score: str) -> str:
+    """Means before and after."""
+    return f"{np.mean(row[score + ' of the input']):{FORMS[score]}} → {np.mean(row[score]):{FORMS[score]}}"
+
+
+def gains(row: Row, score: str) -> np.ndarray:
+    return BETTER[score] * np.subtract(row[score], row[f"{score} of the input"])
+
+
+def literally(rows: list[Row]) -> list[str]:
+    """The method against its input, a line a kind; and of how many kinds it is better."""
+    head = ["", "faces", *(NAMES[score] for score in FORMS), "gain, dB", "again, dB", "evaluations"]
+    by_kind = {row["kind"]: row for row in rows if row["method"] == LITERAL}
+    body = []
+    for kind in (kind for kind in KINDS if kind in by_kind):
+        row = by_kind[kind]
+        clean = kind == "clean"
+        scores = [f"{np.mean(row[score]):{FORMS[score]}}" if clean else change(row, score) for score in FORMS]
+        again = f"{np.mean(row['again']):.1f}" if row.get("again") else ""
+        about = ["" if clean else interval(gains(row, "psnr"), 2), again, f"{np.mean(row['evaluations']):.0f}"]
+        body.append([kind + " (kept out)" * (kind in KEPT_OUT), str(len(row["face"])), *scores, *about])
+    lines = table(head, body)
+    for name, kinds in (("looked at while the method was made", SEEN), ("kept out", KEPT_OUT)):
+        here = [by_kind[kind] for kind in kinds if kind in by_kind and kind != "clean"]
+        counts = [f"{NAMES[score]} of {sum(gains(row, score).mean() > 0 for row in here)}" for score in BETTER]
+        lines += ["", f"Of {len(here)} kinds {name}, better on average than the input: {', '.join(counts)}."]
+    return lines
+
+
+def compared(rows: list[Row]) -> list[str]:
+    """Methods side by side, a table a score; the best of each line in bold."""
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    found = {(row["kind"], row["method"]): row for row in rows}
+    lines = []
+    for score, direction in BETTER.items():
+        body = []
+        for kind in (kind for kind in KINDS if (kind, LITERAL) in found and kind != "clean"):
+            values = {"input": np.mean(found[kind, LITERAL][f"{score} of the input"])}
+            values |= {name: np.mean(found[kind, name][score]) for name in methods if (kind, name) in found}
+            best = max(values, key=lambda name: direction * values[name])
+            cells = []
+            for name in ("input", *methods):
+                text = f"{values[name]:{FORMS[score]}}" if name in values else ""
+                text = f"**{text}**" if name == best else text
+                few = name in values and name != "input" and len(found[kind, name]["face"]) < 16
+                cells.append(f"{text} ({len(found[kind, name]['face'])})" if few else text)
+            body.append([kind, *cells])
+        lines += ["", f"{NAMES[score]}:", *table(["", "input", *methods], body)]
+    costs = []
+    for name in methods:
+        here = [row for row in rows if row["method"] == name]
+        seconds = np.mean([np.mean(row["seconds"]) for row in here])
+        mean = np.mean([np.mean(row["evaluations"]) for row in here])
+        costs.append([name, f"{mean:.0f}", f"{seconds:.1f} ({here[0]['device']})"])
+    return [*lines, "", "What a face costs:", *table(["", "evaluations", "seconds"], costs)]
+
+
+def tried(rows: list[Row]) -> list[str]:
+    """Variants, a line each: PSNR of every kind, and means over the kinds but "clean"."""
+    order = list(dict.fromkeys(row["method"] for row in rows))
+    found = {(row["kind"], row["method"]): row for row in rows}
+    ruined = [kind for kind in TRIED if kind != "clean"]
+
+    def cells(value: Callable[[Row, str], float], name: str) -> list[str]:
+        every = [f"{value(found[kind, name], 'psnr'):.2f}" if (kind, name) in found else "" for kind in TRIED]
+        here = [found[kind, name] for kind in ruined if (kind, name) in found]
+        means = [
+            f"{np.mean([value(row, score) for row in here]):{FORMS[score]}}" for score in ("deviation", "features")
+        ]
+        return [*every, *means]
+
+    first = order[0]
+    body = [["input", *cells(lambda row, score: float(np.mean(row[f"{score} of the input"])), first), ""]]
+    body[0][1 + TRIED.index("clean")] = ""
+    for name in order:
+        evaluations = np.mean([np.mean(row["evaluations"]) for row in rows if row["method"] == name])
+        body.append([name, *cells(lambda row, score: float(np.mean(row[score])), name), f"{evaluations:.0f}"])
+    count = len(found[TRIED[0], first]["face"])
+    return [
+        *table(["", *TRIED, "GMSD", "distance of features", "evaluations"], body),
+        "",
+        f"Of {count} faces each.",
+    ]
+
+
+def place(options: argparse.Namespace, kind: str, method: str, face: int) -> Path:
+    return options.out / "images" / "test" / kind.replace(" ", "_") / method.replace(" ", "_") / f"{face}.png"
+
+
+def opened(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB"), np.float32) / 127.5 - 1
+
+
+def column(options: argparse.Namespace, kind: str, methods: list[str], face: int) -> list[np.ndarray]:
+    """The face, ruined, and restored by each method; white where there is no picture."""
+    paths = [place(options, kind, name, face) for name in ("input", *methods)]
+    clean = np.load(options.out / "test.npy")[face].astype(np.float32) / 127.5 - 1
+    return [clean, *(opened(path) if path.exists() else np.ones_like(clean) for path in paths)]
+
+
+def choice(options: argparse.Namespace) -> None:
+    """Pictures laid out without their makers, two faces a kind: `docs/untold_choice.png`, and who is who beside the rows."""
+    draw, rows, key = np.random.default_rng(0), [], []
+    for kind in CHOICE:
+        for face in FACES_SHOWN:
+            there = [name for name in options.laid_out if place(options, kind, name, face).exists()]
+            order = [there[index] for index in draw.permutation(len(there))]
+            rows.append([opened(place(options, kind, name, face)) for name in order])
+            key.append({"kind": kind, "face": face, "order": order})
+    write_rows(options.docs / "untold_choice.png", rows)
+    (RESULTS / "untold_choice.json").write_text(json.dumps(key, indent=1) + "\n")
+
+
+def chosen(key: list[Row]) -> list[str]:
+    """How often each was called the best and the worst, of the lines on which its maker looked at it without a name."""
+    names = list(dict.fromkeys(name for line in key for name in line["order"]))
+    body = [
+        [name, *(str(sum(line["order"][line[which] - 1] == name for line in key)) for which in ("best", "worst"))]
+        for name in names
+    ]
+    return [*table(["", "best", "worst"], body), "", f"Of {len(key)} lines."]
+
+
+def report(options: argparse.Namespace) -> None:
+    """The kept rows, the document between its markers, and the picture."""
+    rows = grouped(workers.read_rows(options.out), ABOUT, "face", ("device",))
+    test = kept("untold", [row for row in rows if row["half"] == "test"], ABOUT, "face")
+    tuning = kept("untold_tuning", [row for row in rows if row["half"] == "tuning"], ABOUT, "face")
+    write(options.docs / "invert2restore.md", test, tuning)
+    methods = list(dict.fromkeys(row["method"] for row in test))
+    blocks = [column(options, kind, methods, face) for kind in KINDS for face in FACES_SHOWN[:1]]
+    write_rows(options.docs / "untold.png", [list(row) for row in zip(*blocks, strict=True)])
+
+
+def write(document: Path, test: list[Row], tuning: list[Row]) -> None:
+    """What the document has of the rows."""
+    insert(document, "literally", literally(test))
+    insert(document, "compared", compared(test))
+    insert(document, "tried", tried(tuning))
+    key = json.loads((RESULTS / "untold_choice.json").read_text()) if (RESULTS / "untold_choice.json").exists() else []
+    if key and all("best" in line for line in key):
+        insert(document, "chosen", chosen(key))
