@@ -35,7 +35,9 @@ DEEPEST = 400  # log densities below this are of no interest
 
 
 def clean_images(prior: jr.Prior, folder: Path | None, count: int) -> np.ndarray:
-    """``[count, h, w, 3]`` in [-1, 1], as 8-bit files hold them: of the folder, or samples of seeds 0, 1, ..."""
+    """Images ``[count, h, w, 3]`` in [-1, 1], as 8-bit files hold them: of the folder, or samples of seeds 0, 1, ..."""
+    if not count:
+        return np.zeros((0, *prior.shape), np.float32)
     if folder is None:
         noise = jnp.stack([jax.random.normal(jax.random.key(seed), prior.noise_shape) for seed in range(count)])
         return as_stored(jr.unroll(prior, noise, skip=max(1, len(prior.schedule) // STEPS), grid="linspace"))
@@ -130,7 +132,7 @@ def main() -> None:
     parser.add_argument("--docs", type=Path, default=Path("docs"))
     options = parser.parse_args()
     prior = jr.load_prior(options.prior)
-    clean = None if options.figure == ["3"] else clean_images(prior, options.images, options.count)
+    clean = clean_images(prior, options.images, 0 if options.figure == ["3"] else options.count)
     for figure in options.figure:
         path = options.docs / f"figure_{figure}_{Path(options.prior).name}.png"
         if figure == "3":

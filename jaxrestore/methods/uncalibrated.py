@@ -38,6 +38,7 @@ Rectify = Callable[[Array, Any, int], Array]  # noise [h, w, c], level of the te
 
 class Stage(NamedTuple):
     image: Float[Array, "h w c"]
+    round: Array  # [] int32, from 0
     norm: Array  # [] of the noise that was rectified last, over sqrt(d); infinite before the first round
 
 
@@ -52,14 +53,13 @@ class Rectification(NamedTuple):
 class LiteralSettings:
     """How deep, how finely, and at which level of the test."""
 
-    # sqrt((1 - ab) / ab) at the depth; the schedule's last time where it ends before that
-    noise_to_signal: Annotated[float, Range(0, out=True)] = 2.0
+    # sqrt((1 - ab) / ab) at the depth of each round; the schedule's last time where it ends before that
+    noise_to_signal: Annotated[tuple[float, ...], Range(0, out=True)] = (1.0, 2.0, 2.0)
     p: Annotated[float, Range(0, 1, out=True)] = 0.5
     patch: Annotated[int, Range(1)] = PATCH
     steps: Annotated[int, Range(1)] = 30
     refinements: Annotated[int, Range(0)] = 2
     polish: Annotated[int, Range(0)] = 0  # iterations of Adam for a noise that generates the image more exactly
-    rounds: Annotated[int, Range(1)] = 3  # at most
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -73,7 +73,7 @@ class LiteralInvert2Restore(Method):
     Another rectification is a pure function ``(noise, p, patch) -> noise`` in the place of `rectify`.
     """
 
-    noise_to_signal: Any
+    noise_to_signal: Any  # [rounds]
     p: Any
     patch: int = field(default=PATCH, metadata={"static": True})
     steps: int = field(default=30, metadata={"static": True})
@@ -88,17 +88,17 @@ class LiteralInvert2Restore(Method):
 
     def init(self, y: Array, key: Array) -> Stage:
         """From y alone: the key is of no use to it."""
-        return Stage(y, jnp.float32(jnp.inf))
+        return Stage(y, jnp.int32(0), jnp.float32(jnp.inf))
 
     def step(self, state: Stage, y: Array) -> tuple[Stage, Rectification]:
         """A round."""
-        depth = depth_of(self.prior.schedule, self.noise_to_signal)
+        depth = depth_of(self.prior.schedule, self.noise_to_signal[state.round])
         noise = noise_of(self.prior, state.image, depth, self.steps, self.refinements)
         noise = polished(self.prior, state.image, noise, depth, self.steps, self.polish)
         rectified = self.rectify(noise, self.p, self.patch)
         image = image_of_noise(self.prior, state.image, rectified, depth, self.steps)
         norm = jnp.sqrt(jnp.mean(noise**2))
-        return Stage(image, norm), Rectification(image, rectified, jnp.mean((image - y) ** 2), norm)
+        return Stage(image, state.round + 1, norm), Rectification(image, rectified, jnp.mean((image - y) ** 2), norm)
 
     def finished(self, state: Stage) -> Array:
         """Whether the noise lay within the shell: its norm is that of N(0, I) within three deviations, or less."""
@@ -138,7 +138,7 @@ def polished(
 
     def step(state: tuple[Array, Any], _: None) -> tuple[tuple[Array, Any], None]:
         update, memory = optimizer.update(jax.grad(error)(state[0]), state[1])
-        return (state[0] + update, memory), None
+        return (jnp.asarray(optax.apply_updates(state[0], update)), memory), None
 
     return jax.lax.scan(step, (noise, optimizer.init(noise)), length=iterations)[0][0]
 
@@ -155,5 +155,5 @@ def literal(prior: Prior, settings: LiteralSettings) -> LiteralInvert2Restore:
         steps=settings.steps,
         refinements=settings.refinements,
         polish=settings.polish,
-        iterations=settings.rounds,
+        iterations=len(settings.noise_to_signal),
     )
