@@ -71,7 +71,17 @@ from jaxrestore.runtime.compiling import compiler_options
 from jaxrestore.simulate import box_mask, measure, motion_kernel, random_mask, text_mask
 from jaxrestore.solve import Restoration, best, constrain, finetune, init, mean_image, restore, run, step
 from jaxrestore.solve.record import write_restoration
-from jaxrestore.stopping import Rule, Status, any_of, discrepancy, flat_variance, less_sharp, never, plateau
+from jaxrestore.stopping import (
+    Rule,
+    Status,
+    any_of,
+    discrepancy,
+    flat_variance,
+    less_sharp,
+    never,
+    plateau,
+    small_slope,
+)
 
 __version__: str
 
@@ -166,6 +176,7 @@ __all__ = [
     "shred",
     "sigma_of",
     "simulate",
+    "small_slope",
     "step",
     "text_mask",
     "tiled",

@@ -75,7 +75,7 @@ def test_rules_are_said_by_flags_or_are_the_settings_own(plan):
     assert [type(one) for one in rule.rules] == [Discrepancy, Plateau, FlatVariance]
     assert (rule.rules[0].factor, rule.rules[1].patience, rule.rules[2].window) == (1.1, 20, 10)
     own = plan(task="blind", method="diip").method
-    assert [one["rule"] for one in own.settings.stop] == ["plateau", "less_sharp"]
+    assert [one["rule"] for one in own.settings.stop] == ["small_slope", "less_sharp"]
     for wrong in ({"window": 1}, {"slope": -1.0}, {"discrepancy": float("nan")}):
         with pytest.raises(InputError, match=f"--{next(iter(wrong))} must "):
             stopping_rule(MethodFlags(**wrong))
