@@ -102,6 +102,20 @@ def test_gen2res_draws_from_a_depth_in_so_many_steps(plan):
         constrained(album, MethodFlags(iterations=11), AlbumFlags(depth=9), 1000)
 
 
+def test_dreamclean_takes_steps_and_restarts(plan):
+    settled = plan(task="blind", method="dreamclean", iterations=4, restarts=3).method
+    assert (settled.settings, settled.restarts, settled.combine) == (jr.DreamCleanSettings(steps=4), 3, "mean")
+    with pytest.raises(InputError, match="--method dreamclean draws at random, and no draw is best"):
+        plan(task="blind", method="dreamclean", combine="best")
+    for wrong, flag in (({"noise_lr": 0.1}, "--noise-lr"), ({"discrepancy": 1.0}, "--discrepancy")):
+        with pytest.raises(InputError, match=f"--method dreamclean has no use for {flag}"):
+            plan(task="blind", method="dreamclean", **wrong)
+    with pytest.raises(InputError, match="--depth is for --method gen2res"):
+        plan(task="blind", method="dreamclean", depth=3)
+    with pytest.raises(InputError, match="not one of --method dreamclean"):
+        plan(task="denoise", method="dreamclean")
+
+
 def test_flags_that_a_method_has_no_use_for(plan):
     with pytest.raises(InputError, match="--task blind has no use for --noise-lr unless --method is diip"):
         plan(task="blind", noise_lr=0.1)
