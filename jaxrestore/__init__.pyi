@@ -28,6 +28,7 @@ from jaxrestore.files.metadata import Metadata, read_metadata
 from jaxrestore.methods import (
     BlindSettings,
     Constraint,
+    DreamCleanSettings,
     Guidance,
     JointSettings,
     LiteralSettings,
@@ -35,6 +36,7 @@ from jaxrestore.methods import (
     Settings,
     bird,
     diip,
+    dreamclean,
     gen2res,
     invert2restore,
     published,
@@ -71,7 +73,17 @@ from jaxrestore.runtime.compiling import compiler_options
 from jaxrestore.simulate import box_mask, measure, motion_kernel, random_mask, text_mask
 from jaxrestore.solve import Restoration, best, constrain, finetune, init, mean_image, restore, run, step
 from jaxrestore.solve.record import write_restoration
-from jaxrestore.stopping import Rule, Status, any_of, discrepancy, flat_variance, less_sharp, never, plateau
+from jaxrestore.stopping import (
+    Rule,
+    Status,
+    any_of,
+    discrepancy,
+    flat_variance,
+    less_sharp,
+    never,
+    plateau,
+    small_slope,
+)
 
 __version__: str
 
@@ -83,6 +95,7 @@ __all__ = [
     "CheckpointError",
     "Compose",
     "Constraint",
+    "DreamCleanSettings",
     "GaussianKernel",
     "GeneratedKernel",
     "Grayscale",
@@ -126,6 +139,7 @@ __all__ = [
     "diffusion",
     "diip",
     "discrepancy",
+    "dreamclean",
     "finetune",
     "flat_variance",
     "flow_prior",
@@ -166,6 +180,7 @@ __all__ = [
     "shred",
     "sigma_of",
     "simulate",
+    "small_slope",
     "step",
     "text_mask",
     "tiled",

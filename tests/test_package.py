@@ -24,9 +24,21 @@ ARROWS = {
     "files": {"operators", "diffusion"},
     "metrics": {"operators"},
     "runtime": set(),
+    "stopping": set(),
     "training": {"diffusion", "runtime", "files"},
-    "methods": {"density", "operators", "diffusion", "training"},
-    "solve": {"methods", "operators", "diffusion", "density", "metrics", "runtime", "training", "simulate", "files"},
+    "methods": {"density", "operators", "diffusion", "training", "stopping"},
+    "solve": {
+        "methods",
+        "stopping",
+        "operators",
+        "diffusion",
+        "density",
+        "metrics",
+        "runtime",
+        "training",
+        "simulate",
+        "files",
+    },
 }
 
 

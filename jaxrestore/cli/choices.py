@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 from jaxrestore._ranges import check_ranges
 from jaxrestore.cli.flags import AlbumFlags, MethodFlags, as_flag, given
-from jaxrestore.cli.settled import BlindlyDescending, Constructor, Descending, Drawing, Rounds, Settled
+from jaxrestore.cli.settled import BlindlyDescending, Cleaning, Constructor, Descending, Drawing, Rounds, Settled
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.errors import InputError
 from jaxrestore.methods import (
     Constraint,
+    DreamCleanSettings,
     Settings,
     bird,
     blind_settings,
@@ -84,13 +85,27 @@ class BlindRounds(Choice):
 
 
 @dataclass(frozen=True)
-class Regeneration(Choice):
-    """Gen2Res."""
+class Random(Choice):
+    """One that draws at random, so that of its restarts there is a mean alone."""
 
     def check(self, method: MethodFlags, album: AlbumFlags) -> None:
         super().check(method, album)
         if method.combine == "best":
             raise InputError(f"--method {self.name} draws at random, and no draw is best: give --combine mean.")
+
+
+@dataclass(frozen=True)
+class Corrections(Random):
+    """DreamClean."""
+
+    def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Cleaning:
+        preset: DreamCleanSettings = settings_for(self.settings, "any", prior, method.preset)
+        return Cleaning(changed(preset, steps=method.iterations), method.restarts or 1)
+
+
+@dataclass(frozen=True)
+class Regeneration(Random):
+    """Gen2Res."""
 
     def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Drawing:
         preset: Constraint = settings_for(self.settings, "any", prior, method.preset)
@@ -150,4 +165,11 @@ LITERAL = replace(ROUNDS, name="invert2restore-literal", settings="invert2restor
 GEN2RES = Regeneration(
     "gen2res", "gen2res", blind=True, unused=DESCENT, complaint="--method gen2res has no use for {}."
 )
-CHOICES: tuple[Choice, ...] = (BIRD, SHRED, JOINT, ROUNDS, LITERAL, DIIP, GEN2RES)
+DREAMCLEAN = Corrections(
+    "dreamclean",
+    "dreamclean",
+    blind=True,
+    unused=(*ALBUM, *DESCENT),
+    complaint="--method dreamclean has no use for {}.",
+)
+CHOICES: tuple[Choice, ...] = (BIRD, SHRED, JOINT, ROUNDS, LITERAL, DIIP, GEN2RES, DREAMCLEAN)

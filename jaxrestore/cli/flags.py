@@ -89,10 +89,13 @@ class MeasurementFlags(DegradationFlags):
 class MethodFlags:
     """How `restore` uses a method."""
 
-    method: Literal["bird", "shred", "diip", "invert2restore", "invert2restore-literal", "gen2res"] | None = None
+    method: (
+        Literal["bird", "shred", "diip", "invert2restore", "invert2restore-literal", "gen2res", "dreamclean"] | None
+    ) = None
     """The method; `bird` keeps the noise on its sphere, invert2restore its patches near theirs. Default: the task's. For the
-    task blind there are invert2restore (calibrated where the prior has been, else literal), invert2restore-literal, diip, and
-    gen2res, which fine-tunes the prior and draws the image anew."""
+    task blind there are invert2restore (calibrated where the prior has been, else literal), invert2restore-literal, diip,
+    gen2res, which fine-tunes the prior and draws the image anew, and dreamclean, which corrects the inverted image's noise on
+    the way down."""
     preset: str | None = None
     """Settings: "published" for the papers', "prior" for those that lie beside the prior, "general" for the same on any task.
     Default: the prior's, where it has any for the method, else the published ones."""
@@ -103,7 +106,7 @@ class MethodFlags:
     """Put what was measured of the image back: known pixels (inpaint, compressed-sensing), the luma (colorize). Default:
     where --noise-level is 0."""
     iterations: Annotated[int | None, Range(1, 1_000_000)] = None
-    """Default: the preset's. Of gen2res the steps of its sampler."""
+    """Default: the preset's. Of gen2res and dreamclean the steps of their samplers."""
     noise_lr: Rate = None
     """Step size on the noise. Default: the preset's."""
     operator_lr: Rate = None

@@ -7,7 +7,17 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Array
 
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.methods import BlindSettings, Constraint, LiteralSettings, Method, Settings, gen2res, invert2restore
+from jaxrestore.methods import (
+    BlindSettings,
+    Constraint,
+    DreamCleanSettings,
+    LiteralSettings,
+    Method,
+    Settings,
+    dreamclean,
+    gen2res,
+    invert2restore,
+)
 from jaxrestore.methods.contract import Combine
 from jaxrestore.methods.settings import values_of
 from jaxrestore.operators import Operator
@@ -110,3 +120,20 @@ class Drawing:
 
     def method(self, prior: Prior, operator: Operator, sigma_y: float | Array) -> Method:
         return gen2res(prior, settings=self.constraint, restarts=self.restarts)
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """DreamClean: each restart has fresh noise of its own."""
+
+    settings: DreamCleanSettings
+    restarts: int
+    combine: Combine = "mean"
+    operator_settings: Settings = TOLD_NOTHING
+
+    @property
+    def about(self) -> Record:
+        return {}
+
+    def method(self, prior: Prior, operator: Operator, sigma_y: float | Array) -> Method:
+        return dreamclean(prior, settings=self.settings, restarts=self.restarts)

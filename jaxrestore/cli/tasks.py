@@ -239,7 +239,7 @@ _TASKS = (
         restore=starts.always(ops.Identity()),
         degrade=truths.always(ops.Identity()),
         known="nothing",
-        papers="Invert2Restore, DIIP, Gen2Res",
+        papers="Invert2Restore, DIIP, Gen2Res, DreamClean",
         method=choices.ROUNDS,
         blind=True,
     ),

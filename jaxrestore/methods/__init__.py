@@ -4,9 +4,10 @@ from typing import Any
 
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.errors import InputError
-from jaxrestore.methods import _bird, _diip, _gen2res, _invert2restore, _shred
+from jaxrestore.methods import _bird, _diip, _dreamclean, _gen2res, _invert2restore, _shred
 from jaxrestore.methods._bird import Bird, bird
 from jaxrestore.methods._diip import Diip, diip
+from jaxrestore.methods._dreamclean import DreamClean, DreamCleanSettings, dreamclean
 from jaxrestore.methods._gen2res import Constraint, Gen2Res, Guidance, gen2res
 from jaxrestore.methods._invert2restore import PartiallyBlind, blind_settings, invert2restore
 from jaxrestore.methods._shred import Shred, shred
@@ -23,6 +24,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "invert2restore-blind": _invert2restore.PUBLISHED_BLIND,
     "invert2restore-literal": _invert2restore.PUBLISHED_LITERAL,
     "gen2res": _gen2res.PUBLISHED,
+    "dreamclean": _dreamclean.PUBLISHED,
 }
 
 
@@ -54,6 +56,8 @@ __all__ = [
     "BlindSettings",
     "Constraint",
     "Diip",
+    "DreamClean",
+    "DreamCleanSettings",
     "Gen2Res",
     "Guidance",
     "Invert2Restore",
@@ -67,6 +71,7 @@ __all__ = [
     "bird",
     "blind_settings",
     "diip",
+    "dreamclean",
     "gen2res",
     "invert2restore",
     "published",

@@ -138,7 +138,8 @@ def refuse_latents(prior: Prior) -> None:
     """InputError for a prior of latents, under which an image has no noise of its own."""
     if prior.latent is not None:
         raise InputError(
-            f"The prior {prior.name!r} is one of latents: give invert2restore an operator (Identity() for none)."
+            f"The prior {prior.name!r} is one of latents, under which images have no noise of their own: take "
+            "invert2restore with an operator (Identity() for none)."
         )
 
 

@@ -75,7 +75,7 @@ def test_rules_are_said_by_flags_or_are_the_settings_own(plan):
     assert [type(one) for one in rule.rules] == [Discrepancy, Plateau, FlatVariance]
     assert (rule.rules[0].factor, rule.rules[1].patience, rule.rules[2].window) == (1.1, 20, 10)
     own = plan(task="blind", method="diip").method
-    assert [one["rule"] for one in own.settings.stop] == ["plateau", "less_sharp"]
+    assert [one["rule"] for one in own.settings.stop] == ["small_slope", "less_sharp"]
     for wrong in ({"window": 1}, {"slope": -1.0}, {"discrepancy": float("nan")}):
         with pytest.raises(InputError, match=f"--{next(iter(wrong))} must "):
             stopping_rule(MethodFlags(**wrong))
@@ -100,6 +100,20 @@ def test_gen2res_draws_from_a_depth_in_so_many_steps(plan):
         constrained(album, MethodFlags(), AlbumFlags(depth=1000), 1000)
     with pytest.raises(InputError, match="--iterations of gen2res must lie between 2 and 10"):
         constrained(album, MethodFlags(iterations=11), AlbumFlags(depth=9), 1000)
+
+
+def test_dreamclean_takes_steps_and_restarts(plan):
+    settled = plan(task="blind", method="dreamclean", iterations=4, restarts=3).method
+    assert (settled.settings, settled.restarts, settled.combine) == (jr.DreamCleanSettings(steps=4), 3, "mean")
+    with pytest.raises(InputError, match="--method dreamclean draws at random, and no draw is best"):
+        plan(task="blind", method="dreamclean", combine="best")
+    for wrong, flag in (({"noise_lr": 0.1}, "--noise-lr"), ({"discrepancy": 1.0}, "--discrepancy")):
+        with pytest.raises(InputError, match=f"--method dreamclean has no use for {flag}"):
+            plan(task="blind", method="dreamclean", **wrong)
+    with pytest.raises(InputError, match="--depth is for --method gen2res"):
+        plan(task="blind", method="dreamclean", depth=3)
+    with pytest.raises(InputError, match="not one of --method dreamclean"):
+        plan(task="denoise", method="dreamclean")
 
 
 def test_flags_that_a_method_has_no_use_for(plan):

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import tensorstore
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tfjs_writer import encoded, model_of, write_tfjs
@@ -392,6 +393,15 @@ def test_equations_are_the_same_but_for_their_letters():
     assert not same_equation("bhwc,bijc->bhwji", "bhwc,bijc->bhwij")
 
 
+def bytes_of_numbers(folder):
+    """Of the arrays' chunks that a prior's checkpoint holds: Orbax writes descriptions and trees of keys beside them, of a
+    size that depends on how busy the machine is."""
+    base = {"driver": "ocdbt", "base": f"{(folder / 'parameters' / 'state').resolve().as_uri()}/"}
+    store = tensorstore.KvStore.open(base).result()
+    chunks = [key for key in store.list().result() if not key.endswith((b"zarr.json", b".zarray"))]
+    return sum(len(store.read(key).result().value) for key in chunks)
+
+
 @pytest.mark.parametrize("how", ["uint8", "uint16", "float16"])
 def test_a_folder_keeps_weights_as_they_are_read(how, tmp_path):
     """As small as the source, and bit by bit the numbers that conversion to float32 gives."""
@@ -408,8 +418,8 @@ def test_a_folder_keeps_weights_as_they_are_read(how, tmp_path):
     for found, number in zip(jax.tree.leaves(kept.parameters), jax.tree.leaves(wanted.parameters), strict=True):
         assert found.dtype == jnp.float32
         np.testing.assert_array_equal(found, number)
-    data = [sum(path.stat().st_size for path in (tmp_path / name).rglob("d/*")) for name in ("kept", "float32")]
-    assert data[0] < (0.4 if how == "uint8" else 0.7) * data[1]  # what Orbax writes beside the numbers included
+    stored = [bytes_of_numbers(tmp_path / name) for name in ("kept", "float32")]
+    assert 0 < stored[0] < (0.3 if how == "uint8" else 0.55) * stored[1]
     assert verify_prior(tmp_path / "kept") == len(card["sha256"])
 
 

@@ -70,6 +70,7 @@ def test_what_latents_are_not_for_is_said(linear):
     for call in (
         lambda: jr.invert2restore(prior),
         lambda: jr.gen2res(prior),
+        lambda: jr.dreamclean(prior),
         lambda: jr.tiled(prior, 16, 16),
     ):
         with pytest.raises(jr.InputError, match="'linear' is one of latents"):

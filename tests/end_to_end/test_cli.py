@@ -234,6 +234,15 @@ def test_blind_restoration_is_told_nothing(command, prior, photograph, tmp_path)
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["options"]["method"] == "invert2restore"
     assert 1 <= record["iterations_run"] <= 4
+    random = ("--method", "dreamclean", "--iterations", 2, "--restarts", 2, "--uncertainty")
+    code, _, said = command("restore", y, tmp_path / "d.png", "--task", "blind", "--prior", folder, *random)
+    assert code == 0
+    assert "blind by dreamclean" in said
+    assert "2 iterations x 2 restarts, 12 network evaluations an image" in said
+    assert (tmp_path / "d_uncertainty.png").is_file()
+    record = json.loads((tmp_path / "d_run.json").read_text())
+    assert record["options"]["method"] == "dreamclean"
+    assert record["method"]["gamma"] == pytest.approx(0.05)
     for wrong, sentence in (
         (("--iterations", 3), "no use for --iterations"),
         (("--method", "bird"), "give invert2restore or invert2restore-literal or diip"),

@@ -10,7 +10,7 @@ import pytest
 import jaxrestore as jr
 from jaxrestore.density.rectification import Strength
 from jaxrestore.diffusion.statistics import read_statistics, write_statistics
-from jaxrestore.stopping import Status, sharpness
+from jaxrestore.stopping import LessSharp, SmallSlope, Status, sharpness
 
 KEY = jax.random.key(0)
 
@@ -113,14 +113,41 @@ def test_a_keyword_of_the_other_case_is_refused(method):
 def test_diip_stops_by_its_rules(gaussian):
     y = 0.3 * np.random.default_rng(1).standard_normal((8, 8, 3), np.float32)
     method = jr.diip(gaussian, iterations=60, noise_lr=0.05)
-    plateau, less_sharp = method.stop.rules
+    slope, less_sharp = method.stop.rules
     assert isinstance(method.operator, jr.Identity)
-    assert (plateau.fraction, plateau.patience, less_sharp.after) == (0.001, 1, 100)
-    flat = jr.restore(dataclasses.replace(method, stop=jr.plateau(0.5, patience=1)), y, KEY)
-    assert flat.status == Status.FLAT
+    assert (type(slope), type(less_sharp)) == (SmallSlope, LessSharp)
+    assert (slope.fraction, slope.after, less_sharp.after) == (0.001, 100, 100)
+    flat = jr.restore(dataclasses.replace(method, stop=jr.small_slope(0.5, after=3)), y, KEY)
+    assert (flat.status, flat.iterations) == (Status.FLAT, 4)
     softer = jr.restore(dataclasses.replace(method, stop=jr.less_sharp(3)), y, KEY)
     assert softer.status == Status.SOFTER
     assert 3 < softer.iterations <= 60
+
+
+def test_diip_ends_near_the_best_image_of_its_path():
+    """Half of the pixels hardly vary in the data: on the way to y what they have of noise comes last."""
+    wide = np.indices((8, 8)).sum(0)[..., None] % 2 == 0
+    std = np.broadcast_to(np.where(wide, 0.3, 0.01), (8, 8, 3)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    clean = 1.5 * std * rng.choice(np.float32([-1, 1]), (3, 8, 8, 3))
+    y = jnp.asarray(clean + 0.2 * rng.standard_normal(clean.shape, np.float32))
+    method = jr.diip(jr.gaussian_prior(jnp.zeros((8, 8, 3)), jnp.asarray(std)), noise_lr=0.01, skip=250)
+
+    @jax.jit
+    def path(method, y):
+        def forward(state, _):
+            state, iterate = jr.step(method, state, y)
+            return state, jnp.mean((iterate.image - clean) ** 2, axis=(1, 2, 3))
+
+        return jax.lax.scan(forward, jr.init(method, y, KEY), length=method.iterations)[1]
+
+    errors, result = np.asarray(path(method, y)), jr.restore(method, y, KEY, chunk_size=100)
+    stopped = errors[np.asarray(result.iterations) - 1, range(3)]
+    np.testing.assert_allclose(stopped, np.mean((result.image - clean) ** 2, axis=(1, 2, 3)), rtol=1e-3)
+    assert result.status.tolist() == [Status.FLAT] * 3
+    assert np.all(stopped < 1.4 * errors.min(0))
+    assert np.all(errors[-1] > 1.5 * errors.min(0))  # it isn't only that all of them are good
+    assert np.all(errors[4] > 5 * errors.min(0))
 
 
 def test_sharpness_is_that_of_the_image():

@@ -81,6 +81,7 @@ def methods(prior):
     yield jr.invert2restore(prior, settings=jr.published("invert2restore-literal"))
     yield jr.diip(prior, **small)
     yield jr.gen2res(prior, depth=9, steps=2)
+    yield jr.dreamclean(prior, steps=2)
     yield jr.bird(jr.tiled(prior, 8, 16), jr.Identity(), **small)
 
 
