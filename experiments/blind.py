@@ -65,7 +65,7 @@ def settings(name: str, prior: jr.Prior) -> dict[str, Any]:
     clean = prior.statistics
     assert clean is not None
     grid = {"depths": clean.depths.tolist(), "steps": clean.steps, "refinements": clean.refinements}
-    return values_of(jr.settings_for("invert2restore-blind", "any", prior)) | grid
+    return values_of(jr.settings_for("invert2restore-calibrated", "any", prior)) | grid
 
 
 def restored(name: str, prior: jr.Prior, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

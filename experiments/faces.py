@@ -123,7 +123,7 @@ def picture(entry: Row) -> Path:
 def cost(settings: Any, prior: jr.Prior) -> int:
     """Network evaluations of one face, at most."""
     if isinstance(settings, jr.LiteralSettings):
-        return settings.rounds * settings.steps * (2 + settings.refinements)
+        return len(settings.noise_to_signal) * settings.steps * (2 + settings.refinements)
     return evaluations(settings, len(prior.schedule))
 
 

@@ -159,7 +159,7 @@ def prior_of(part: str, how: Blindly, files: Files) -> jr.Prior:
 
 def planned(files: Files) -> list[Row]:
     """Every restoration of every part, and the noises that both networks predict."""
-    thresholds = values_of(jr.settings_for("invert2restore-blind", "any", flowers.prior()))
+    thresholds = values_of(jr.settings_for("invert2restore-calibrated", "any", flowers.prior()))
     plan = []
 
     def add(part: str, method: str, settings: dict[str, Any], kinds: tuple[str, ...]) -> None:

@@ -110,7 +110,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "shred": SHRED,
     "diip": DIIP,
     "invert2restore": JOINT,
-    "invert2restore-blind": {"any": jr.BlindSettings(untypical=2.5, noisy=4.2)},
+    "invert2restore-calibrated": {"any": jr.CalibratedSettings(untypical=2.5, noisy=4.2)},
     "gen2res": ALBUM,
 }
 TUNED_ON = {

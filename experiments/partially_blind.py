@@ -71,7 +71,7 @@ def budget(task: str, prior: jr.Prior) -> int:
 def settings_of(task: str, method: str, weight: Any, prior: jr.Prior) -> Any:
     """With which a variant is run: the prior's, and as many iterations as the budget allows."""
     if method == "fully blind":
-        return jr.settings_for("invert2restore-blind", "any", prior)
+        return jr.settings_for("invert2restore-calibrated", "any", prior)
     if method.startswith("BIRD"):
         bird = jr.settings_for("bird", TASKS[task], prior)
         restarts = bird.restarts * (2 if method == "BIRD, restarts" else 1)

@@ -38,6 +38,7 @@ from jaxrestore.methods.settings import values_of
 
 LITERAL, FFDNET = "literal", "FFDNet"
 RIVALS = ("BIRD, 30 iterations", "DreamClean")
+DREAMCLEAN = jr.DreamCleanSettings(gamma=0.1, noise_to_signal=1.0)
 SEARCH = jr.Settings(noise_lr=0.05, iterations=30, skip=60, grid="linspace", gradient="frozen_v", identity=True)
 
 
@@ -48,14 +49,16 @@ def whole_sphere(noise: Any, p: Any, size: int) -> Any:
 def methods() -> dict[str, tuple[Any, Callable[[jr.Prior], Any] | None]]:
     """Settings by which a row is known, and the method of a prior; None: no prior is asked."""
     literal = jr.LiteralSettings()
+    once = replace(literal, noise_to_signal=(2.0,))
 
     def rectified(prior: jr.Prior, rectify: Any) -> Any:
-        return replace(jr.invert2restore(prior, settings=literal), rectify=rectify, iterations=1)
+        return replace(jr.invert2restore(prior, settings=once), rectify=rectify)
 
     return {
         LITERAL: (literal, lambda prior: jr.invert2restore(prior, settings=literal)),
-        "nothing rectified": (literal, partial(rectified, rectify=none)),
-        "whole sphere": (literal, partial(rectified, rectify=whole_sphere)),
+        "nothing rectified": (once, partial(rectified, rectify=none)),
+        "whole sphere": (once, partial(rectified, rectify=whole_sphere)),
+        "DreamClean": (DREAMCLEAN, lambda prior: jr.dreamclean(prior, settings=DREAMCLEAN)),
         "BIRD, 30 iterations": (SEARCH, lambda prior: jr.bird(prior, jr.Identity(), settings=SEARCH)),
         FFDNET: ({"level": "estimated"}, None),
     }

@@ -13,7 +13,7 @@ import jaxrestore as jr
 from jaxrestore.density.corrections import sphere, whiten_bands
 from jaxrestore.density.excess import mean_square_below, without_excess
 from jaxrestore.density.typical import from_blocks, noise_of, on_two_tilings, to_blocks
-from jaxrestore.methods.uncalibrated import depth_of
+from jaxrestore.methods.literal import depth_of
 
 SAMPLES = 8  # of the prior, whose noise says what is typical
 Rectify = Callable[[Any, Any, int], Any]
@@ -26,23 +26,25 @@ class Variant(NamedTuple):
     rectify: str = "excess"
 
 
-ONCE = jr.LiteralSettings(rounds=1)
+ONCE = jr.LiteralSettings(noise_to_signal=(2.0,), steps=30, refinements=2)
 VARIANTS = {
-    "shipped, one round": Variant(ONCE),
-    "15 steps, one refinement": Variant(replace(ONCE, steps=15, refinements=1)),
-    "no refinement": Variant(replace(ONCE, refinements=0)),
-    "nothing rectified": Variant(ONCE, "none"),
-    "noise as strong as the picture": Variant(replace(ONCE, noise_to_signal=1.0)),
-    "4 times as strong": Variant(replace(ONCE, noise_to_signal=4.0)),
-    "10 times as strong": Variant(replace(ONCE, noise_to_signal=10.0)),
-    "p = 0.05": Variant(replace(ONCE, p=0.05)),
-    "patches of 16": Variant(replace(ONCE, patch=16)),
-    "whole sphere": Variant(ONCE, "sphere"),
-    "each patch on its sphere": Variant(ONCE, "patch spheres"),
-    "bands to N(0, I), raised too": Variant(ONCE, "whitened"),
-    "bands to own samples, raised too": Variant(ONCE, "matched"),
-    "excess over own samples": Variant(ONCE, "excess over samples"),
-    "excess, then loud patches": Variant(ONCE, "excess and patches"),
+    "shipped": Variant(jr.LiteralSettings()),
+    "2": Variant(ONCE),
+    "1, 15 steps, one refinement": Variant(jr.LiteralSettings(noise_to_signal=(1.0,))),
+    "2, 15 steps, one refinement": Variant(replace(ONCE, steps=15, refinements=1)),
+    "2, no refinement": Variant(replace(ONCE, refinements=0)),
+    "2, nothing rectified": Variant(ONCE, "none"),
+    "1": Variant(replace(ONCE, noise_to_signal=(1.0,))),
+    "4": Variant(replace(ONCE, noise_to_signal=(4.0,))),
+    "10": Variant(replace(ONCE, noise_to_signal=(10.0,))),
+    "2, p = 0.05": Variant(replace(ONCE, p=0.05)),
+    "2, patches of 16": Variant(replace(ONCE, patch=16)),
+    "2, whole sphere": Variant(ONCE, "sphere"),
+    "2, each patch on its sphere": Variant(ONCE, "patch spheres"),
+    "2, bands to N(0, I), raised too": Variant(ONCE, "whitened"),
+    "2, bands to own samples', raised too": Variant(ONCE, "matched"),
+    "2, excess over own samples": Variant(ONCE, "excess over samples"),
+    "2, excess, then loud patches": Variant(ONCE, "excess and patches"),
 }
 
 

@@ -26,7 +26,7 @@ from jaxrestore.files.kernels import read_kernel
 from jaxrestore.files.masks import read_mask
 from jaxrestore.files.metadata import Metadata, read_metadata
 from jaxrestore.methods import (
-    BlindSettings,
+    CalibratedSettings,
     Constraint,
     DreamCleanSettings,
     Guidance,
@@ -90,8 +90,8 @@ __version__: str
 __all__ = [
     "AveragePool",
     "Bicubic",
-    "BlindSettings",
     "Blur",
+    "CalibratedSettings",
     "CheckpointError",
     "Compose",
     "Constraint",

@@ -156,12 +156,13 @@ JOINT = Descent("invert2restore", "invert2restore", constructor=invert2restore)
 DIIP = Descent("diip", "diip", blind=True, constructor=diip, settled=BlindlyDescending)
 ROUNDS = BlindRounds(
     "invert2restore",
-    "invert2restore-blind",
+    "invert2restore-calibrated",
     blind=True,
     unused=(*ALBUM, "preset", "iterations", "restarts", "combine", "uncertainty", "checkpoint", *DESCENT),
     complaint="--task blind has no use for {} unless --method is diip.",
 )
 LITERAL = replace(ROUNDS, name="invert2restore-literal", settings="invert2restore-literal", named=True)
+CALIBRATED = replace(ROUNDS, name="invert2restore-calibrated", named=True)
 GEN2RES = Regeneration(
     "gen2res", "gen2res", blind=True, unused=DESCENT, complaint="--method gen2res has no use for {}."
 )
@@ -172,4 +173,4 @@ DREAMCLEAN = Corrections(
     unused=(*ALBUM, *DESCENT),
     complaint="--method dreamclean has no use for {}.",
 )
-CHOICES: tuple[Choice, ...] = (BIRD, SHRED, JOINT, ROUNDS, LITERAL, DIIP, GEN2RES, DREAMCLEAN)
+CHOICES: tuple[Choice, ...] = (BIRD, SHRED, JOINT, ROUNDS, LITERAL, CALIBRATED, DIIP, GEN2RES, DREAMCLEAN)

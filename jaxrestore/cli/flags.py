@@ -90,10 +90,20 @@ class MethodFlags:
     """How `restore` uses a method."""
 
     method: (
-        Literal["bird", "shred", "diip", "invert2restore", "invert2restore-literal", "gen2res", "dreamclean"] | None
+        Literal[
+            "bird",
+            "shred",
+            "diip",
+            "invert2restore",
+            "invert2restore-literal",
+            "invert2restore-calibrated",
+            "gen2res",
+            "dreamclean",
+        ]
+        | None
     ) = None
     """The method; `bird` keeps the noise on its sphere, invert2restore its patches near theirs. Default: the task's. For the
-    task blind there are invert2restore (calibrated where the prior has been, else literal), invert2restore-literal, diip,
+    task blind there are invert2restore (-calibrated where the prior has statistics of photographs, else -literal), diip,
     gen2res, which fine-tunes the prior and draws the image anew, and dreamclean, which corrects the inverted image's noise on
     the way down."""
     preset: str | None = None

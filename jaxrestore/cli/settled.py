@@ -8,7 +8,7 @@ from jaxtyping import Array
 
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.methods import (
-    BlindSettings,
+    CalibratedSettings,
     Constraint,
     DreamCleanSettings,
     LiteralSettings,
@@ -92,7 +92,7 @@ class BlindlyDescending(Descending):
 class Rounds:
     """Invert2Restore without an operator: it searches nothing, and has one answer."""
 
-    settings: BlindSettings | LiteralSettings
+    settings: CalibratedSettings | LiteralSettings
     restarts: int = 1
     combine: Combine = "best"
     operator_settings: Settings = TOLD_NOTHING

@@ -11,17 +11,17 @@ from jaxrestore.methods._dreamclean import DreamClean, DreamCleanSettings, dream
 from jaxrestore.methods._gen2res import Constraint, Gen2Res, Guidance, gen2res
 from jaxrestore.methods._invert2restore import PartiallyBlind, blind_settings, invert2restore
 from jaxrestore.methods._shred import Shred, shred
-from jaxrestore.methods.blind import BlindSettings, Invert2Restore
+from jaxrestore.methods.calibrated import CalibratedInvert2Restore, CalibratedSettings
 from jaxrestore.methods.contract import Method
+from jaxrestore.methods.literal import LiteralInvert2Restore, LiteralSettings
 from jaxrestore.methods.settings import JointSettings, Settings, settings_of
-from jaxrestore.methods.uncalibrated import LiteralInvert2Restore, LiteralSettings
 
 PUBLISHED: dict[str, dict[str, Any]] = {
     "bird": _bird.PUBLISHED,
     "shred": _shred.PUBLISHED,
     "diip": _diip.PUBLISHED,
     "invert2restore": _invert2restore.PUBLISHED,
-    "invert2restore-blind": _invert2restore.PUBLISHED_BLIND,
+    "invert2restore-calibrated": _invert2restore.PUBLISHED_BLIND,
     "invert2restore-literal": _invert2restore.PUBLISHED_LITERAL,
     "gen2res": _gen2res.PUBLISHED,
     "dreamclean": _dreamclean.PUBLISHED,
@@ -53,14 +53,14 @@ def _table(method: str) -> dict[str, Any]:
 
 __all__ = [
     "Bird",
-    "BlindSettings",
+    "CalibratedInvert2Restore",
+    "CalibratedSettings",
     "Constraint",
     "Diip",
     "DreamClean",
     "DreamCleanSettings",
     "Gen2Res",
     "Guidance",
-    "Invert2Restore",
     "JointSettings",
     "LiteralInvert2Restore",
     "LiteralSettings",

@@ -21,18 +21,18 @@ from jaxrestore.diffusion.ddim import GradientMode
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import GridName, time_grid
 from jaxrestore.errors import InputError
-from jaxrestore.methods.blind import BlindSettings, Invert2Restore, blind_rounds
+from jaxrestore.methods.calibrated import CalibratedInvert2Restore, CalibratedSettings, calibrated_rounds
 from jaxrestore.methods.contract import Answer, Combine
 from jaxrestore.methods.descent import Descent, DescentIterate, DescentState, parts_of
+from jaxrestore.methods.literal import LiteralInvert2Restore, LiteralSettings, literal_rounds
 from jaxrestore.methods.origins import Origin
 from jaxrestore.methods.settings import Decay, JointSettings, Loss, Scalar, changed, settings_of
-from jaxrestore.methods.uncalibrated import LiteralInvert2Restore, LiteralSettings, literal
 from jaxrestore.operators import Operator, begin, kind_of, partition
 from jaxrestore.stopping import Rule
 
 # The published rate and steps of its sibling BIRD, and our reading's density objective.
 PUBLISHED = {"any": JointSettings(noise_lr=0.003, iterations=200, density=1e-5)}
-PUBLISHED_BLIND = {"any": BlindSettings()}  # our reading's
+PUBLISHED_BLIND = {"any": CalibratedSettings()}  # our reading's
 PUBLISHED_LITERAL = {"any": LiteralSettings()}
 
 
@@ -97,7 +97,7 @@ def invert2restore(
     prior: Prior,
     operator: Operator | None = None,
     *,
-    settings: JointSettings | BlindSettings | LiteralSettings | None = None,
+    settings: JointSettings | CalibratedSettings | LiteralSettings | None = None,
     kind: str | None = None,
     sigma_y: Scalar = 0.0,
     noise_lr: Scalar | None = None,
@@ -128,12 +128,12 @@ def invert2restore(
     noisy: Scalar | None = None,
     strength: Strength | None = None,
     correction: Correction = correct,
-) -> LiteralInvert2Restore | Invert2Restore | PartiallyBlind:
+) -> LiteralInvert2Restore | CalibratedInvert2Restore | PartiallyBlind:
     """Restoration told nothing, or with an `operator` whose unknown leaves are found together with the noise.
 
     Fully blind (no operator), in two variants. The literal one (``settings=LiteralSettings()``; the default of a prior
-    without statistics) runs on any prior that draws well: 120 evaluations a round, one to three rounds. The calibrated one
-    (`BlindSettings`; the default of a prior with statistics) goes to small depths and compares with clean photographs, as a
+    without statistics) runs on any prior that draws well: 45 evaluations a round, one to three rounds. The calibrated one
+    (`CalibratedSettings`; the default of a prior with statistics) goes to small depths and compares with clean photographs, as a
     weaker prior needs it: at most steps (2 + refinements) evaluations a depth of the statistics, 160 in all for the embedded
     prior. `untypical`: the largest z-score of a noise that is left alone; `noisy`: the excess of fine frequencies that calls
     for a third round; `strength` and `correction`: of its rectification (`density.rectify`).
@@ -145,7 +145,7 @@ def invert2restore(
     `spread` lets the operator's start differ between keys. All other keywords are those of `shred`. An operator without
     unknown leaves makes it non-blind.
 
-    InputError for BlindSettings with a prior that has no statistics (`calibrate`), or a keyword of another case.
+    InputError for CalibratedSettings with a prior that has no statistics (`calibrate`), or a keyword of another case.
 
     >>> import jax, jax.numpy as jnp, jaxrestore as jr
     >>> prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.5)
@@ -182,15 +182,15 @@ def invert2restore(
         _refuse("is for an operator, and there is none", **joint, optimizer=optimizer, stop=stop)
         choice = settings or blind_settings(prior)
         if isinstance(choice, LiteralSettings):
-            _refuse("is for the calibrated variant, of BlindSettings", **rounds, strength=strength)
-            return literal(prior, choice)
-        if not isinstance(choice, BlindSettings):
+            _refuse("is for the calibrated variant, of CalibratedSettings", **rounds, strength=strength)
+            return literal_rounds(prior, choice)
+        if not isinstance(choice, CalibratedSettings):
             raise InputError(
-                "Without an operator invert2restore takes LiteralSettings or BlindSettings, "
-                "published('invert2restore-literal') or published('invert2restore-blind')."
+                "Without an operator invert2restore takes LiteralSettings or CalibratedSettings, "
+                "published('invert2restore-literal') or published('invert2restore-calibrated')."
             )
         choice = changed(choice, **rounds)
-        return blind_rounds(prior, strength or choice.strength, choice.untypical, choice.noisy, correction)
+        return calibrated_rounds(prior, strength or choice.strength, choice.untypical, choice.noisy, correction)
     _refuse("is for the fully blind method, and there is an operator", **rounds, strength=strength)
     chosen = settings or settings_of("invert2restore", PUBLISHED, prior, kind or kind_of(operator))
     if not isinstance(chosen, JointSettings):
@@ -200,8 +200,8 @@ def invert2restore(
     chosen = changed(chosen, **joint)
     start = None
     if chosen.origin == "rectified":
-        blind = settings_of("invert2restore-blind", PUBLISHED_BLIND, prior, "any")
-        blind_rounds(prior, blind.strength, blind.untypical, blind.noisy)  # raises where it can't be
+        blind = settings_of("invert2restore-calibrated", PUBLISHED_BLIND, prior, "any")
+        calibrated_rounds(prior, blind.strength, blind.untypical, blind.noisy)  # raises where it can't be
         start = Origin(jnp.float32(chosen.fresh), blind)
     return PartiallyBlind(
         operator=operator,
@@ -216,10 +216,10 @@ def invert2restore(
     )
 
 
-def blind_settings(prior: Prior) -> BlindSettings | LiteralSettings:
+def blind_settings(prior: Prior) -> CalibratedSettings | LiteralSettings:
     """Those of the variant that serves the prior: the calibrated one where it has statistics, else the literal one."""
     if prior.statistics is not None:
-        return settings_of("invert2restore-blind", PUBLISHED_BLIND, prior, "any")
+        return settings_of("invert2restore-calibrated", PUBLISHED_BLIND, prior, "any")
     return settings_of("invert2restore-literal", PUBLISHED_LITERAL, prior, "any")
 
 

@@ -12,7 +12,7 @@ from jaxrestore.density.corrections import mix
 from jaxrestore.diffusion.ddim import ascend
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import TimeGrid
-from jaxrestore.methods.blind import BlindSettings, blind_rounds
+from jaxrestore.methods.calibrated import CalibratedSettings, calibrated_rounds
 
 
 @register
@@ -25,13 +25,13 @@ class Origin:
     """
 
     fresh: Any = 0.0
-    settings: BlindSettings = field(default=BlindSettings(), metadata={"static": True})
+    settings: CalibratedSettings = field(default=CalibratedSettings(), metadata={"static": True})
     refinements: int = field(default=4, metadata={"static": True})
 
     def __call__(self, prior: Prior, y: Array, fresh: Float[Array, "h w c"], times: TimeGrid) -> Float[Array, "h w c"]:
         picture = jax.image.resize(y, (*prior.shape[:2], y.shape[-1]), "linear")
         picture = jnp.broadcast_to(picture, prior.shape) if y.shape[-1] == 1 else picture
-        blind = blind_rounds(prior, self.settings.strength, self.settings.untypical, self.settings.noisy)
+        blind = calibrated_rounds(prior, self.settings.strength, self.settings.untypical, self.settings.noisy)
 
         def deeper(_: Any, state: Any) -> Any:
             return blind.step(state, picture)[0]

@@ -60,10 +60,17 @@ def test_every_method_serves_a_task_and_every_task_has_its_method():
     for task in TASKS.values():
         assert task.choice(None) is task.method
     blind = {choice.name for choice in CHOICES if choice.blind}
-    assert blind == {"invert2restore", "invert2restore-literal", "diip", "gen2res", "dreamclean"}
+    assert blind == {
+        "invert2restore",
+        "invert2restore-literal",
+        "invert2restore-calibrated",
+        "diip",
+        "gen2res",
+        "dreamclean",
+    }
     with pytest.raises(
         InputError,
-        match="not one of --method bird: give invert2restore or invert2restore-literal or diip",
+        match="not one of --method bird: give invert2restore or invert2restore-literal or invert2restore-calibrated or diip",
     ):
         TASKS["blind"].choice("bird")
     with pytest.raises(InputError, match="give bird or shred or invert2restore"):

@@ -245,7 +245,7 @@ def test_blind_restoration_is_told_nothing(command, prior, photograph, tmp_path)
     assert record["method"]["gamma"] == pytest.approx(0.05)
     for wrong, sentence in (
         (("--iterations", 3), "no use for --iterations"),
-        (("--method", "bird"), "give invert2restore or invert2restore-literal or diip"),
+        (("--method", "bird"), "give invert2restore or invert2restore-literal or invert2restore-calibrated or diip"),
     ):
         code, _, said = command("restore", y, out, "--task", "blind", "--prior", folder, *wrong)
         assert code == 2

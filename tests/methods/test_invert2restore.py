@@ -79,7 +79,7 @@ def test_the_statistics_are_kept_with_the_prior(method, tmp_path, tiny):
     jr.save_prior(tiny, folder)
     assert jr.load_prior(folder).statistics is None
     with pytest.raises(jr.InputError, match=r"'tiny' has not been calibrated.*jaxrestore calibrate"):
-        jr.invert2restore(tiny, settings=jr.BlindSettings())
+        jr.invert2restore(tiny, settings=jr.CalibratedSettings())
     path = write_statistics(statistics, folder, photographs=24)
     again = jr.load_prior(folder).statistics
     assert (again.steps, again.refinements) == (statistics.steps, statistics.refinements)

@@ -35,7 +35,7 @@ def test_rates_of_one_method_alone(gaussian):
         with pytest.raises(jr.InputError, match=f"{next(iter(given))} must"):
             jr.invert2restore(gaussian, jr.AveragePool(2), **given)
     with pytest.raises(jr.InputError, match="untypical must be a number from 0 on, not nan"):
-        jr.BlindSettings(untypical=math.nan)
+        jr.CalibratedSettings(untypical=math.nan)
     with pytest.raises(jr.InputError, match="noise_to_signal must be a number above 0, not 0"):
         jr.LiteralSettings(noise_to_signal=0.0)
 

@@ -56,7 +56,7 @@ class Rectification(NamedTuple):
 
 @register
 @dataclass(frozen=True, kw_only=True)
-class Invert2Restore(Method):
+class CalibratedInvert2Restore(Method):
     """The three stages, again at the next depth in each step; `invert2restore` makes it. Its operator is the identity."""
 
     strength: Strength
@@ -93,7 +93,7 @@ class Invert2Restore(Method):
     @property
     def statistics(self) -> NoiseStatistics:
         """The prior's, of clean photographs' noise."""
-        assert self.prior.statistics is not None  # `blind_rounds` has seen to it
+        assert self.prior.statistics is not None  # `calibrated_rounds` has seen to it
         return self.prior.statistics
 
     @property
@@ -115,7 +115,7 @@ class Invert2Restore(Method):
 
 
 @dataclass(frozen=True)
-class BlindSettings:
+class CalibratedSettings:
     """When a noise is left alone, and how the others are corrected (`density.Strength`)."""
 
     untypical: Positive = 2.5
@@ -143,13 +143,13 @@ def refuse_latents(prior: Prior) -> None:
         )
 
 
-def blind_rounds(
+def calibrated_rounds(
     prior: Prior,
     strength: Strength,
     untypical: Any,
     noisy: Any,
     correction: Correction = correct,
-) -> Invert2Restore:
+) -> CalibratedInvert2Restore:
     """The method over the depths of the prior's statistics; InputError where the prior has none."""
     refuse_latents(prior)
     if prior.statistics is None:
@@ -158,7 +158,7 @@ def blind_rounds(
             "clean photographs of its kind, or give it the statistics of jaxrestore.calibrate (dataclasses.replace)."
         )
     strength, untypical, noisy = jax.tree.map(jnp.float32, (strength, untypical, noisy))
-    return Invert2Restore(
+    return CalibratedInvert2Restore(
         prior=prior,
         operator=Identity(),
         strength=strength,

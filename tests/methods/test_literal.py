@@ -9,7 +9,7 @@ import pytest
 
 import jaxrestore as jr
 from jaxrestore.density.typical import image_of_noise, noise_of
-from jaxrestore.methods.uncalibrated import depth_of, polished
+from jaxrestore.methods.literal import depth_of, polished
 
 KEY = jax.random.key(0)
 CLEAN = 0.2 * np.random.default_rng(7).standard_normal((4, 16, 16, 3), np.float32)
@@ -48,12 +48,14 @@ def test_a_round_is_pure_and_the_same_in_any_batch(method, restored):
 
 def test_the_variant_follows_the_prior_and_the_settings(method, tiny):
     assert type(method).__name__ == "LiteralInvert2Restore"
-    assert type(jr.invert2restore(jr.load_prior("flowers64"))).__name__ == "Invert2Restore"
-    literal = jr.invert2restore(jr.load_prior("flowers64"), settings=jr.LiteralSettings(rounds=2, p=0.1))
+    assert type(jr.invert2restore(jr.load_prior("flowers64"))).__name__ == "CalibratedInvert2Restore"
+    literal = jr.invert2restore(
+        jr.load_prior("flowers64"), settings=jr.LiteralSettings(noise_to_signal=(1.0, 2.0), p=0.1)
+    )
     assert (literal.iterations, round(float(literal.p), 3)) == (2, 0.1)
     with pytest.raises(jr.InputError, match="untypical is for the calibrated variant"):
         jr.invert2restore(tiny, untypical=1.0)
-    with pytest.raises(jr.InputError, match="takes LiteralSettings or BlindSettings"):
+    with pytest.raises(jr.InputError, match="takes LiteralSettings or CalibratedSettings"):
         jr.invert2restore(tiny, settings=jr.JointSettings())
 
 
@@ -78,4 +80,4 @@ def test_a_polished_noise_generates_the_image_more_exactly(method):
 
     before, after = errors()
     assert after < 0.5 * before
-    assert jr.invert2restore(method.prior, settings=jr.LiteralSettings(polish=3)).evaluations == 30 * (2 + 2 + 3)
+    assert jr.invert2restore(method.prior, settings=jr.LiteralSettings(polish=3)).evaluations == 15 * (2 + 1 + 3)

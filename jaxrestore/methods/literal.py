@@ -3,13 +3,14 @@
 The image is inverted to its noise, the part of the noise that fails a test of normality is replaced by the nearest that
 passes (`density.without_excess`), and the image is generated from it. What the paper leaves open is our reading:
 
-- how deep: to where the noise is twice as strong as the picture. There a picture that is not a clean one can still become
-  one; nearer to T it becomes another, and at small t what was added stays.
 - which failures: too much energy alone, since clean pictures' own noise has too little in places.
-- how often: again while the noise as a whole lies outside the shell on which N(0, I) has its mass. White noise is too loud
-  to be gone at once; a codec, rain and a clean picture never come to a second round.
+- how deep: to where noise and picture are equally strong. Deeper, a picture comes back that is a little another one; nearer to
+  t = 0 what was added stays.
+- how often: again, and where the noise is twice as strong, while the noise as a whole lies outside the shell on which N(0, I)
+  has its mass. Only grain is that loud, and it is too much to be gone at once; a codec, rain and a clean picture have one
+  round.
 
-Nothing is drawn at random. `docs/faces.md` has what it reaches.
+Nothing is drawn at random. `docs/invert2restore.md` has what was tried and what it reaches.
 """
 
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from jaxrestore.density.typical import PATCH, image_of_noise, noise_of
 from jaxrestore.diffusion.ddim import descend
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import Schedule, partial_grid
-from jaxrestore.methods.blind import refuse_latents
+from jaxrestore.methods.calibrated import refuse_latents
 from jaxrestore.methods.contract import Method
 from jaxrestore.operators import Identity
 
@@ -57,8 +58,8 @@ class LiteralSettings:
     noise_to_signal: Annotated[tuple[float, ...], Range(0, out=True)] = (1.0, 2.0, 2.0)
     p: Annotated[float, Range(0, 1, out=True)] = 0.5
     patch: Annotated[int, Range(1)] = PATCH
-    steps: Annotated[int, Range(1)] = 30
-    refinements: Annotated[int, Range(0)] = 2
+    steps: Annotated[int, Range(1)] = 15
+    refinements: Annotated[int, Range(0)] = 1
     polish: Annotated[int, Range(0)] = 0  # iterations of Adam for a noise that generates the image more exactly
 
     def __post_init__(self) -> None:
@@ -76,8 +77,8 @@ class LiteralInvert2Restore(Method):
     noise_to_signal: Any  # [rounds]
     p: Any
     patch: int = field(default=PATCH, metadata={"static": True})
-    steps: int = field(default=30, metadata={"static": True})
-    refinements: int = field(default=2, metadata={"static": True})
+    steps: int = field(default=15, metadata={"static": True})
+    refinements: int = field(default=1, metadata={"static": True})
     polish: int = field(default=0, metadata={"static": True})
     rectify: Rectify = field(default=without_excess, metadata={"static": True})
 
@@ -143,7 +144,7 @@ def polished(
     return jax.lax.scan(step, (noise, optimizer.init(noise)), length=iterations)[0][0]
 
 
-def literal(prior: Prior, settings: LiteralSettings) -> LiteralInvert2Restore:
+def literal_rounds(prior: Prior, settings: LiteralSettings) -> LiteralInvert2Restore:
     """The method of those settings; InputError for a prior of latents, whose images can't be inverted."""
     refuse_latents(prior)
     return LiteralInvert2Restore(
