@@ -4,8 +4,8 @@ The image is inverted to its noise, the part of the noise that fails a test of n
 passes (`density.without_excess`), and the image is generated from it. What the paper leaves open is our reading:
 
 - which failures: too much energy alone, since clean pictures' own noise has too little in places.
-- how deep: to where noise and picture are equally strong. Deeper, a picture comes back that is a little another one; nearer to
-  t = 0 what was added stays.
+- how deep: to where noise and picture are equally strong. Deeper, a picture comes back that is a little another one; nearer
+  to t = 0 what was added stays.
 - how often: again, and where the noise is twice as strong, while the noise as a whole lies outside the shell on which N(0, I)
   has its mass. Only grain is that loud, and it is too much to be gone at once; a codec, rain and a clean picture have one
   round.
@@ -29,6 +29,7 @@ from jaxrestore.density.typical import PATCH, image_of_noise, noise_of
 from jaxrestore.diffusion.ddim import descend
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import Schedule, partial_grid
+from jaxrestore.errors import InputError
 from jaxrestore.methods.calibrated import refuse_latents
 from jaxrestore.methods.contract import Method
 from jaxrestore.operators import Identity
@@ -64,6 +65,8 @@ class LiteralSettings:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        if not self.noise_to_signal:
+            raise InputError("noise_to_signal must hold a number for each round, and holds none.")
 
 
 @register

@@ -151,7 +151,10 @@ def _fits(value: Any, hint: Any) -> bool:
     if get_origin(hint) is Literal:
         return value in get_args(hint) and type(value) in map(type, get_args(hint))
     if get_origin(hint) is tuple:
-        return isinstance(value, tuple) and all(isinstance(part, dict) for part in value)
+        of = get_args(hint)[0]
+        return isinstance(value, tuple) and all(
+            isinstance(part, dict) if get_origin(of) is dict else _fits(part, of) for part in value
+        )
     if isinstance(hint, UnionType):
         return any(_fits(value, part) for part in get_args(hint))
     if hint is NoneType:

@@ -37,7 +37,11 @@ def test_rates_of_one_method_alone(gaussian):
     with pytest.raises(jr.InputError, match="untypical must be a number from 0 on, not nan"):
         jr.CalibratedSettings(untypical=math.nan)
     with pytest.raises(jr.InputError, match="noise_to_signal must be a number above 0, not 0"):
-        jr.LiteralSettings(noise_to_signal=0.0)
+        jr.LiteralSettings(noise_to_signal=(1.0, 0.0))
+    with pytest.raises(jr.InputError, match="noise_to_signal must hold a number for each round"):
+        jr.LiteralSettings(noise_to_signal=())
+    with pytest.raises(jr.InputError, match=r"faces: noise_to_signal can't be \('deep',\)"):
+        read_settings(jr.LiteralSettings, {"noise_to_signal": ["deep"]}, "The settings of faces")
 
 
 def test_a_traced_rate_is_taken_as_it_is(gaussian):
