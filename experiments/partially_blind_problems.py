@@ -20,8 +20,9 @@ TASKS = {
     "noisy reduction": "blind-super-resolution",
     "jpeg": "jpeg",
     "mixture": "operator",
+    "exposure": "exposure",
 }
-NOISES = {"motion": "bird", "reduction": "none", "noisy reduction": "bird"}
+NOISES = {"motion": "bird", "reduction": "none", "noisy reduction": "bird", "exposure": "none"}
 SHIFTED = ("motion", "reduction", "noisy reduction", "mixture")  # an unknown kernel's centre is the image's
 
 
@@ -55,11 +56,13 @@ def posed(task: str, name: str, image: np.ndarray, prior: jr.Prior, folder: Path
 
 
 def errors(estimate: Any, truth: Any) -> dict[str, float]:
-    """Kernel similarity, and the codec's |log step / true step|: what there is of them."""
+    """Kernel similarity, the codec's |log step / true step|, the stops that an exposure is off: what there is of them."""
     measured = {}
     for one, other in zip(getattr(estimate, "parts", (estimate,)), getattr(truth, "parts", (truth,)), strict=True):
         if isinstance(one, jr.Blur):
             measured["kernel"] = float(metrics.kernel_similarity(kernels_of(one)[0], kernels_of(other)[0]))
         if isinstance(one, jr.Jpeg):
             measured["quality"] = abs(float(one.log_scale - other.log_scale))
+        if isinstance(one, jr.Tone):
+            measured["stops"] = abs(float(one.stops - other.stops))
     return measured

@@ -1,72 +1,211 @@
-"""Tables, figure and picture of `partially_blind.py`, from its rows."""
+"""Rows of `partially_blind.py` as JSON lines that are kept, and the tables, figure and picture that are made of them."""
 
+import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from report import table, write_rows
+import workers
+from report import insert, interval, table, write_rows
 from workers import Row
 
-BRIEF = ("BIRD", "fully blind", "partially blind", "operator known")  # in the README and the picture
+RESULTS = Path(__file__).parent / "results" / "partially_blind.jsonl"
+ABOUT = ("task", "method", "density", "settings")
+ENOUGH = 8  # photographs for an interval
+# In the README and the picture.
+BRIEF = {
+    "BIRD": ("BIRD", ""),
+    "fully blind": ("fully blind", ""),
+    "operator fixed": ("operator fixed", "hinge"),
+    "partially blind": ("partially blind", "hinge"),
+    "without the density": ("partially blind", "off"),
+    "operator known": ("operator known", "hinge"),
+}
+PARAMETERS = ("kernel", "quality", "stops")  # as `partially_blind_problems.errors` names them
 
 
-def report(rows: list[Row], methods: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """The whole table, and the README's few lines of it."""
-    cells, brief = [], []
-    for task in dict.fromkeys(row["task"] for row in rows):
-        here = {method: [row for row in rows if (row["task"], row["method"]) == (task, method)] for method in methods}
-        cells += [line(task, method, group) for method, group in here.items() if group]
-        values = [f"{np.mean([row['psnr'] for row in here[method]]):.2f}" for method in BRIEF]
-        brief.append([task, f"{np.mean([row['input'] for row in here['BIRD']]):.2f}", *values])
-    head = ["task", "method", "input", "PSNR", "gain", "SSIM"]
-    head += ["kernel similarity", "codec's error", "rank", "evaluations"]
-    return table(head, cells), table(["task", "input", *BRIEF], brief)
+def identity(row: Row) -> str:
+    return json.dumps([row[key] for key in ABOUT], sort_keys=True)
 
 
-def line(task: str, method: str, rows: list[Row]) -> list[str]:
-    """Means over the photographs."""
-
-    def mean(key: str, form: str = ".2f", within: str = "") -> str:
-        parts = [row.get(within, {}) if within else row for row in rows]
-        values = [part[key] for part in parts if key in part]
-        return format(np.mean(values), form) if values else ""
-
-    def parameter(key: str) -> str:
-        first, last = mean(key, ".3f", "start"), mean(key, ".3f", "found")
-        return f"{first} → {last}" if first else ""
-
-    gains = np.array([row["psnr"] - row["input"] for row in rows])
-    cells = [task, method, mean("input"), mean("psnr"), f"{gains.mean():+.2f} ± {gains.std() / len(gains) ** 0.5:.2f}"]
-    cells += [mean("ssim", ".3f"), parameter("kernel"), parameter("quality"), mean("rank")]
-    return [*cells, mean("evaluations", ".0f")]
+def grouped(rows: list[Row]) -> list[Row]:
+    """One row for all photographs of the same settings, with a list in the place of each score."""
+    groups: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        groups.setdefault(identity(row), {})[row["name"]] = row
+    lines = []
+    for group in groups.values():
+        first, *_ = group.values()
+        lines.append({key: first[key] for key in ABOUT})
+        for key in first.keys() - set(ABOUT):
+            values = [row[key] for row in group.values()]
+            lines[-1][key] = [round(value, 5) if isinstance(value, float) else value for value in values]
+    return [dict(sorted(line.items(), key=lambda item: (item[0] not in ABOUT, item[0]))) for line in lines]
 
 
-def write_figure(rows: list[Row], weights: tuple[Any, ...], path: Path) -> None:
-    """PSNR and the density objective over its weight."""
+def ungrouped(lines: list[Row]) -> list[Row]:
+    """A row for each photograph again."""
+    rows = []
+    for line in lines:
+        about = {key: line[key] for key in ABOUT}
+        scores = [key for key in line if key not in ABOUT]
+        for values in zip(*(line[key] for key in scores), strict=True):
+            rows.append(about | dict(zip(scores, values, strict=True)))
+    return rows
+
+
+def kept() -> list[Row]:
+    """What the file of results holds, one row for all photographs of the same settings."""
+    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+
+
+def missing(plan: list[Row]) -> list[Row]:
+    """The entries that the file of results doesn't hold."""
+    names = {identity(line): line["name"] for line in kept()}
+    return [entry for entry in plan if entry["name"] not in names.get(identity(entry), ())]
+
+
+def write(out: Path, docs: Path, methods: tuple[str, ...], tasks: list[str]) -> None:
+    """The kept rows with those in `out`, and what is made of them."""
+    lines = grouped(ungrouped(kept()) + workers.read_rows(out))
+    RESULTS.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    insert(docs / "invert2restore.md", "partially blind", whole(lines, methods, tasks))
+    insert(docs.parent / "README.md", "partially blind", brief(lines, tasks))
+    write_figure(lines, docs / "density_weight.png")
+    write_picture(out, tasks, docs / "partially_blind.png")
+
+
+def ordered(lines: list[Row], methods: tuple[str, ...], tasks: list[str]) -> list[Row]:
+    forms = ("", "hinge", "no hinge", "off")
+    places = [(tasks.index(row["task"]), methods.index(row["method"]), forms.index(row["density"])) for row in lines]
+    return [
+        lines[i]
+        for i in sorted(range(len(lines)), key=lambda i: (*places[i], lines[i]["settings"].get("density") or 0))
+    ]
+
+
+def paired(row: Row, other: Row) -> np.ndarray:
+    """Differences in PSNR on the photographs that both have."""
+    first, second = (dict(zip(one["name"], one["psnr"], strict=True)) for one in (row, other))
+    return np.array([first[name] - second[name] for name in first if name in second])
+
+
+def compared(differences: np.ndarray) -> str:
+    """Their mean, and its interval where there are enough of them."""
+    return interval(differences, 2) if len(differences) >= ENOUGH else f"{differences.mean():+.2f}"
+
+
+def whole(lines: list[Row], methods: tuple[str, ...], tasks: list[str]) -> list[str]:
+    """What operator and density are worth, and a line for each row."""
+    cells = []
+    for row in ordered(lines, methods, tasks):
+        weight = row["settings"].get("density")
+        density = "" if not row["density"] else "off" if weight is None else f"{weight:.0e}, {row['density']}"
+        twin = default(lines, row["task"], row["method"], "off") if weight is not None else None
+        cells.append([row["task"], row["method"], density, str(len(row["name"])), mean(row, "input", ".2f")])
+        cells[-1] += [mean(row, "psnr", ".2f"), compared(np.subtract(row["psnr"], row["input"])), difference(row, twin)]
+        parameters = [f"{name} {parameter(row, name)}" for name in PARAMETERS if name in row]
+        cells[-1] += [mean(row, "ssim", ".3f"), ", ".join(parameters), mean(row, "untypical", ".1f")]
+        cells[-1] += [mean(row, "rank", ".2f"), mean(row, "evaluations", ".0f")]
+    head = ["task", "method", "density", "photographs", "input", "PSNR", "gain", "of which by the density", "SSIM"]
+    return [*worth(lines, tasks), *table([*head, "operator", "untypical", "rank", "evaluations"], cells)]
+
+
+def worth(lines: list[Row], tasks: list[str]) -> list[str]:
+    """Paired differences of the default from its twins."""
+    cells = []
+    for task in tasks:
+        ours = default(lines, task, "partially blind", "hinge")
+        if ours is not None:
+            twins = {
+                name: default(lines, task, *about)
+                for name, about in (("fixed", BRIEF["operator fixed"]), ("known", BRIEF["operator known"]))
+            }
+            twins |= {form: default(lines, task, "partially blind", form) for form in ("off", "no hinge")}
+            known = twins["known"] and difference(twins["known"], ours)
+            others = [difference(ours, twins[name]) for name in ("fixed", "off", "no hinge")]
+            cells.append([task, str(len(ours["name"])), others[0], known or "", *others[1:]])
+    head = ["task", "photographs", "operator found, over fixed", "known, over found", "density, over none"]
+    return table([*head, "hinge, over none"], cells)
+
+
+def difference(row: Row, other: Row | None) -> str:
+    """Of their PSNR, paired; empty where there is no other."""
+    return "" if other is None else compared(paired(row, other))
+
+
+def mean(row: Row, key: str, form: str) -> str:
+    return format(np.mean(row[key]), form) if key in row else ""
+
+
+def parameter(row: Row, name: str) -> str:
+    """From where it started to what was found."""
+    return f"{mean(row, f'{name} at the start', '.3f')} → {mean(row, name, '.3f')}"
+
+
+def default(lines: list[Row], task: str, method: str, density: str) -> Row | None:
+    """The line of a method; of those that differ in their weight alone, the prior's own, which has most photographs."""
+    group = [row for row in lines if (row["task"], row["method"], row["density"]) == (task, method, density)]
+    return max(group, key=lambda row: len(row["name"]), default=None)
+
+
+def brief(lines: list[Row], tasks: list[str]) -> list[str]:
+    """The README's few columns, of photographs that all of them have."""
+    cells = []
+    for task in tasks:
+        rows = [default(lines, task, *about) for about in BRIEF.values()]
+        measured = [row for row in rows if row is not None]
+        if not measured:
+            continue
+        common = [name for name in measured[0]["name"] if all(name in row["name"] for row in measured)]
+        cells.append([task, str(len(common)), on(measured[0], "input", common)])
+        cells[-1] += ["" if row is None else on(row, "psnr", common) for row in rows]
+    return table(["task", "photographs", "input", *BRIEF], cells)
+
+
+def on(row: Row, key: str, names: list[str]) -> str:
+    """The mean of a score over some photographs."""
+    return f"{np.mean([row[key][row['name'].index(name)] for name in names]):.2f}"
+
+
+def write_figure(lines: list[Row], path: Path) -> None:
+    """What the density objective changes, and the terms of the noise that is found, over its weight."""
     from matplotlib.figure import Figure
 
+    swept = [row for row in lines if (row["task"], row["method"]) == ("motion", "partially blind")]
+    without = next((row for row in swept if row["density"] == "off"), None)
+    if without is None:
+        return
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
     right = axes.twinx()
-    places = [1e-8 if weight is None else weight for weight in weights]
-    tasks = dict.fromkeys(row["task"] for row in rows)
-    for task, colour in zip(tasks, ("tab:blue", "tab:orange"), strict=False):
-        groups = [[row for row in rows if (row["task"], row["weight"]) == (task, weight)] for weight in weights]
-        gains = [np.mean([row["psnr"] - row["input"] for row in group]) for group in groups]
-        axes.plot(places, gains, "o-", color=colour, label=task)
-        densities = [np.mean([row["density"] for row in group]) for group in groups]
-        right.plot(places, densities, "x--", color=colour)
-    axes.set(xscale="log", xlabel="weight of the density objective (leftmost: none)", ylabel="gain in PSNR (dB), solid")
-    right.set(yscale="log", ylabel="density objective of the noise (dashed)")
+    names = min((row["name"] for row in swept), key=len)  # those that all weights have
+    for form, colour in (("hinge", "tab:blue"), ("no hinge", "tab:orange")):
+        rows = sorted((row for row in swept if row["density"] == form), key=lambda row: row["settings"]["density"])
+        weights = [row["settings"]["density"] for row in rows]
+        gains = [float(on(row, "psnr", names)) - float(on(without, "psnr", names)) for row in rows]
+        axes.plot(weights, gains, "o-", color=colour, label=form)
+        right.plot(weights, [float(on(row, "untypical", names)) for row in rows], "x--", color=colour)
+    axes.axhline(0, color="black", linewidth=0.5)
+    axes.set(xscale="log", xlabel="weight of the density objective", ylabel="PSNR over that without it (dB), solid")
+    right.set(yscale="log", ylabel="terms of the noise, their sum (dashed)")
     right.axhline(5, color="grey", linewidth=0.5)
     axes.legend()
     figure.savefig(path, dpi=100)
 
 
+def picture_name(task: str, method: str, density: str) -> str:
+    return f"{task}-{method}-{density or 'none'}.npy"
+
+
 def write_picture(out: Path, tasks: list[str], path: Path) -> None:
-    """A row a task: degraded, by the methods of the brief table, the photograph."""
+    """A row a task whose images are in `out`: degraded, by the methods of the brief table, the photograph."""
     rows = []
     for task in tasks:
-        triples = [np.load(out / f"{task}-{method}.npy") for method in BRIEF]
-        rows.append([triples[0][0], *(restored for _, restored, _ in triples), triples[0][2]])
-    write_rows(path, rows)
+        files = [out / picture_name(task, *about) for about in BRIEF.values()]
+        present = [np.load(file) if file.exists() else None for file in files]
+        triple = next((one for one in present if one is not None), None)
+        if triple is not None:
+            columns = [np.ones_like(triple[0]) if one is None else one[1] for one in present]
+            rows.append([triple[0], *columns, triple[2]])
+    if rows:
+        write_rows(path, rows)

@@ -38,7 +38,7 @@ def measure(plan: list[Row], images: np.ndarray, prior: Any, out: Path, worker: 
     import jax
     import jax.numpy as jnp
 
-    from jaxrestore.density import deviation, flagged, objective, patch_tests
+    from jaxrestore.density import deviation, flagged, patch_tests, terms
 
     workers.keep_programs(out)
     clean = prior.statistics
@@ -46,7 +46,7 @@ def measure(plan: list[Row], images: np.ndarray, prior: Any, out: Path, worker: 
     def statistics(noise: Any) -> dict[str, Any]:
         measured = {"rms": jnp.sqrt(jnp.mean(noise**2, axis=(1, 2, 3)))}
         for size in SIZES:
-            measured[f"objective {size}"] = objective(noise, size)
+            measured[f"objective {size}"] = jnp.asarray(sum(terms(noise, size)))
             measured[f"flagged {size}"] = flagged(patch_tests(noise, size), 0.05).mean((1, 2))
         return measured
 

@@ -184,3 +184,51 @@ def test_the_document_on_faces_is_that_of_its_rows(experiment):
         made = "\n".join(lines(rows.read(name)))
         assert made.count("|") > 50
         assert made in text
+
+
+def test_the_document_on_partially_blind_is_that_of_its_rows(experiment):
+    report, methods = experiment("partially_blind_report"), experiment("partially_blind").METHODS
+    tasks, root = list(experiment("partially_blind_problems").TASKS), SCRIPTS.parent
+    lines = report.kept()
+    made_of_them = {
+        "docs/invert2restore.md": report.whole(lines, methods, tasks),
+        "README.md": report.brief(lines, tasks),
+    }
+    for path, text in made_of_them.items():
+        made = "\n".join(text)
+        assert made.count("|") > 30
+        assert made in (root / path).read_text()
+
+
+def test_rows_of_photographs_are_joined_and_measured_once(experiment, monkeypatch, tmp_path):
+    report = experiment("partially_blind_report")
+    monkeypatch.setattr(report, "RESULTS", tmp_path / "rows.jsonl")
+    entries = [
+        {"task": "motion", "method": "BIRD", "density": "", "settings": {"rate": rate}, "name": name}
+        for rate in (0.1, 0.2)
+        for name in "abc"
+    ]
+    rows = [{**entry, "psnr": float(number)} for number, entry in enumerate(entries)]
+    lines = report.grouped(rows[:4])
+    assert [line["psnr"] for line in lines] == [[0.0, 1.0, 2.0], [3.0]]
+    assert report.ungrouped(lines) == rows[:4]
+    assert report.grouped([*rows[:4], {**rows[0], "psnr": 9.0}])[0]["psnr"] == [9.0, 1.0, 2.0]  # the newer one
+    assert report.missing(entries) == entries
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert report.missing(entries) == entries[4:]
+    np.testing.assert_array_equal(report.paired(*lines), [-3.0])  # on the one that both have
+
+
+def test_what_uses_the_density_has_a_twin_without_it(experiment):
+    module, prior = experiment("partially_blind"), experiment("flowers").prior()
+    jobs = module.jobs_of(list(module.TASKS), prior)
+    for job in jobs:
+        settings = module.settings_of(job, prior)
+        if job.method in module.ALONE:
+            assert job.density == ""
+        else:
+            assert (settings.density is None) == (job.density == "off")
+            assert job._replace(density="off", weight=module.TUNED) in jobs
+    fixed = module.settings_of(module.Job("motion", "operator fixed", "hinge"), prior)
+    assert fixed.operator_lr == fixed.operator_every == 0
+    assert {job.task for job in jobs if job.method == "operator fixed"} == set(module.FIXED)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.ndimage
+import scipy.special
 import scipy.stats
 
 from jaxrestore.density import gaussian as density
@@ -24,11 +25,38 @@ def described(noise, size):
     return density.terms(noise, size), density.statistics(noise, size), density.objective(noise, size)
 
 
+@functools.partial(jax.jit, static_argnums=1)
+def sloped(noise, size):
+    """The objective and the norm of its gradient, and that of the terms without their hinge, of each noise."""
+
+    def norm(function):
+        return jnp.sqrt(jnp.sum(jax.grad(lambda noise: function(noise).sum())(noise) ** 2, (-3, -2, -1)))
+
+    hinged, bare = (lambda noise: density.objective(noise, size)), (lambda noise: sum(density.terms(noise, size)))
+    return hinged(noise), norm(hinged), norm(bare)
+
+
 @pytest.mark.parametrize("size", [4, 8, 16, 32])
-def test_fresh_noise_has_mean_0_and_deviation_1_in_every_term(size):
+def test_fresh_noise_has_mean_1_and_deviation_1_in_every_term(size):
     for values in described(FRESH, size)[0]:
-        assert abs(float(values.mean())) < 4 / 200**0.5
+        assert abs(float(values.mean()) - 1) < 4 / 200**0.5
         assert 0.75 < float(values.std()) < (1.6 if size < 32 else 2.2)  # of three patches, squares have heavier tails
+
+
+@pytest.mark.parametrize(("size", "shape"), [(8, (32, 32, 3)), (4, (16, 16, 3)), (4, (16, 16, 1))])
+def test_fresh_noise_is_hardly_pulled_and_within_the_typical_set_not_at_all(size, shape):
+    """Two normal statistics are outside their disc by 3 / e - 2 Gamma(3/2, 1) on average, half the squared distance."""
+    value, slope, bare = map(np.asarray, sloped(FRESH[:, : shape[0], : shape[1], : shape[2]], size))
+    outside = 3 / np.e - 2 * scipy.special.gamma(1.5) * scipy.special.gammaincc(1.5, 1)
+    terms = 5 if shape[2] > 1 else 4  # one channel has no correlations
+    assert 0.6 < value.mean() / (terms * outside) < 2
+    assert np.median(value) < 0.3
+    assert slope.mean() < bare.mean() / 3
+    within = value == 0
+    assert 0.1 < within.mean() < 0.5
+    assert np.all(slope[within] == 0)
+    assert np.all(slope[~within] > 0)
+    assert np.all(bare > 0)
 
 
 @pytest.mark.parametrize("size", [4, 8])
@@ -40,21 +68,20 @@ def test_every_statistic_is_standard(size):
 
 
 @pytest.mark.parametrize(
-    ("noise", "names"),
+    ("noise", "name"),
     [
-        (0.9 * FRESH, ("radial",)),
-        (1.1 * FRESH, ("radial",)),
-        (FRESH + 0.3, ("mean",)),
-        (SMOOTH, ("whiteness",)),
-        (ONE_CHANNEL, ("channels",)),
-        (np.sign(FRESH), ("shape",)),
+        (0.9 * FRESH, "radial"),
+        (1.1 * FRESH, "radial"),
+        (FRESH + 0.3, "mean"),
+        (SMOOTH, "whiteness"),
+        (ONE_CHANNEL, "channels"),
+        (np.sign(FRESH), "shape"),
     ],
 )
-def test_each_fault_shows_in_its_term(noise, names):
+def test_each_fault_shows_in_its_term(noise, name):
     found, _, objective = described(noise, 8)
-    for name in names:
-        assert float(getattr(found, name).min()) > 5
-    assert float(objective.min()) > float(described(FRESH, 8)[2].mean())
+    assert float(getattr(found, name).min()) > 6
+    assert float(objective.min()) > (6**0.5 - 1) ** 2 > 4 * float(described(FRESH, 8)[2].mean())
 
 
 def test_scaling_to_zero_is_no_improvement_though_the_density_rises():
@@ -64,8 +91,46 @@ def test_scaling_to_zero_is_no_improvement_though_the_density_rises():
     assert scipy.stats.norm.logpdf(0.5 * z).sum() > scipy.stats.norm.logpdf(z).sum()
 
 
+def test_descending_ends_at_what_fresh_noise_has_and_not_below_it():
+    """Four untypical noises come to the edge of the typical set, and one that is within it stays."""
+    within = FRESH[np.argmax(np.asarray(described(FRESH[:, :16, :16], 4)[2]) == 0)]
+    faulty = [array[0] for array in (1.3 * FRESH, 0.8 * FRESH, FRESH + 0.3, SMOOTH)]
+    start = jnp.stack([jnp.asarray(array[:16, :16], jnp.float32) for array in (*faulty, within)])
+
+    @jax.jit
+    def descended(noise):
+        """By steps that shorten as slopes add up."""
+
+        def step(carry, _):
+            noise, squares = carry
+            slope = jax.grad(lambda noise: density.objective(noise, 4).sum())(noise)
+            squares = squares + jnp.mean(slope**2, (-3, -2, -1), keepdims=True)
+            return (noise - 0.1 * slope / jnp.sqrt(squares + 1e-12), squares), None
+
+        end = jax.lax.scan(step, (noise, jnp.zeros((len(noise), 1, 1, 1))), None, 300)[0][0]
+        return end, jnp.stack(density.terms(noise, 4)), jnp.stack(density.terms(end, 4))
+
+    end, before, after = map(np.asarray, descended(start))
+    assert np.all(before.max(0)[:4] > 6)
+    np.testing.assert_allclose(after.max(0)[:4], 1, atol=0.1)
+    assert 2 < after[:, :4].sum(0).mean() <= 5
+    np.testing.assert_array_equal(end[4], start[4])
+
+
+def test_the_gradient_goes_on_without_a_jump_where_the_typical_set_ends():
+    z, weights = (
+        jnp.asarray(FRESH[0, :8, :8]),
+        density.Terms(radial=1.0, mean=0.0, whiteness=0.0, channels=0.0, shape=0.0),
+    )
+    slope = jax.jit(jax.vmap(jax.grad(lambda factor: density.objective(factor * z, 4, weights))))
+    slopes = np.asarray(slope(jnp.linspace(0.7, 1.3, 401)))
+    assert 0.05 < np.mean(slopes == 0) < 0.5
+    assert slopes[0] < 0 < slopes[-1]
+    assert np.abs(np.diff(slopes)).max() < 0.03 * np.ptp(slopes)
+
+
 def test_the_objective_is_a_function_for_jit_vmap_and_grad():
-    z, weights = jnp.asarray(FRESH[:3]), density.Terms(radial=2.0, shape=0.0)
+    z, weights = jnp.asarray(FRESH[:3] * 1.1), density.Terms(radial=2.0, shape=0.0)
     wanted = density.objective(z, 8, weights)
     np.testing.assert_allclose(jax.jit(density.objective, static_argnums=1)(z, 8, weights), wanted, rtol=1e-5)
     each = jax.jit(jax.vmap(lambda one: density.objective(one, 8, weights)))
