@@ -27,7 +27,7 @@ import jaxrestore as jr
 from jaxrestore.density import log_likelihood
 from jaxrestore.files.images import as_stored
 
-COUNT, STEPS = 16, 40
+COUNT, STEPS = 16, 25
 ABOUT = ("prior", "kind", "settings")
 
 

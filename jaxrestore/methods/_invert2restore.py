@@ -135,8 +135,8 @@ def invert2restore(
     without statistics) runs on any prior that draws well: 45 evaluations a round, one to three rounds. The calibrated one
     (`CalibratedSettings`; the default of a prior with statistics) goes to small depths and compares with clean photographs,
     as a weaker prior needs it: at most steps (2 + refinements) evaluations a depth of the statistics, 160 in all for the
-    embedded prior. `untypical`: the largest z-score of a noise that is left alone; `noisy`: the excess of fine frequencies that
-    calls for another round; `strength` and `correction`: of its rectification (`density.rectify`).
+    embedded prior. `untypical`: the largest z-score of a noise that is left alone; `noisy`: the excess of fine frequencies
+    that calls for another round; `strength` and `correction`: of its rectification (`density.rectify`).
 
     With an operator: argmin over z and its unknown leaves of ``|H(G(z)) - y|^2 + density * objective(z)``. As `bird`, with
     the Gaussian density of patches in the place of the sphere around the whole: as a term of the objective (`density`, its
