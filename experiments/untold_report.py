@@ -52,6 +52,17 @@ def literally(rows: list[Row]) -> list[str]:
     return lines
 
 
+def brief(rows: list[Row]) -> list[str]:
+    """The README's lines of it."""
+    by_kind = {row["kind"]: row for row in rows if row["method"] == LITERAL}
+    body = [
+        [kind, *(change(by_kind[kind], score) for score in ("psnr", "deviation", "features"))]
+        for kind in KINDS
+        if kind in by_kind and kind != "clean"
+    ]
+    return table(["", *(NAMES[score] for score in ("psnr", "deviation", "features"))], body)
+
+
 def compared(rows: list[Row]) -> list[str]:
     """Methods side by side, a table a score; the best of each line in bold."""
     methods = list(dict.fromkeys(row["method"] for row in rows))
@@ -152,6 +163,7 @@ def report(options: argparse.Namespace) -> None:
     test = kept("untold", [row for row in rows if row["half"] == "test"], ABOUT, "face")
     tuning = kept("untold_tuning", [row for row in rows if row["half"] == "tuning"], ABOUT, "face")
     write(options.docs / "invert2restore.md", test, tuning)
+    insert(options.docs.parent / "README.md", "told nothing", brief(test))
     methods = list(dict.fromkeys(row["method"] for row in test))
     blocks = [column(options, kind, methods, face) for kind in KINDS for face in FACES_SHOWN[:1]]
     write_rows(options.docs / "untold.png", [list(row) for row in zip(*blocks, strict=True)])

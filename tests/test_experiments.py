@@ -232,3 +232,61 @@ def test_what_uses_the_density_has_a_twin_without_it(experiment):
     fixed = module.settings_of(module.Job("motion", "operator fixed", "hinge"), prior)
     assert fixed.operator_lr == fixed.operator_every == 0
     assert {job.task for job in jobs if job.method == "operator fixed"} == set(module.FIXED)
+
+
+def test_the_document_on_invert2restore_is_that_of_its_rows(experiment):
+    rows, text = experiment("kept_rows"), (SCRIPTS.parent / "docs" / "invert2restore.md").read_text()
+    test, report = rows.read("untold"), experiment("untold_report")
+    made = [report.literally(test), report.compared(test), report.tried(rows.read("untold_tuning"))]
+    made += [experiment("likelihood").lines(rows.read("likelihood"))]
+    for lines in made:
+        assert "\n".join(lines).count("|") > 50
+        assert "\n".join(lines) in text
+
+
+def test_a_table_says_how_many_faces_and_on_how_many_kinds_it_is_better(experiment):
+    report = experiment("untold_report")
+    better, worse = {"psnr": 30.0, "features": 1.0}, {"psnr": 10.0, "features": 9.0}
+
+    def row(kind, method, scores, faces):
+        values = {name: {"ssim": 0.5, "deviation": 0.2, **scores}.get(name, 1.0) for name in report.FORMS}
+        both = values | {f"{name} of the input": {"psnr": 20.0, "features": 5.0}.get(name, 0.5) for name in values}
+        listed = {name: [value] * faces for name, value in both.items()}
+        about = {"half": "test", "kind": kind, "method": method, "settings": {}, "face": list(range(faces))}
+        return about | listed | {"evaluations": [45] * faces, "seconds": [1.0] * faces, "device": "cpu"}
+
+    rows = [
+        row("rain", "literal", better, 16),
+        row("JPEG 10", "literal", worse, 16),
+        row("palette", "literal", better, 16),
+    ]
+    said = report.literally(rows)
+    assert any("Of 2 kinds looked at" in line and "PSNR, dB of 1" in line for line in said)
+    assert any("Of 1 kinds kept out" in line and "distance of features of 1" in line for line in said)
+    assert any("palette (kept out)" in line and "+10.00 [+10.00, +10.00]" in line for line in said)
+    side = report.compared([*rows, row("rain", "FFDNet", better | {"psnr": 31.0}, 2)])
+    assert any(line.startswith("| rain | 20.00 | 30.00 | **31.00** (2) |") for line in side)
+
+
+def test_what_faces_are_ruined_with_is_repeatable_and_within_range(experiment):
+    problems = experiment("untold_problems")
+    image = np.random.default_rng(0).uniform(-1, 1, (64, 64, 3)).astype(np.float32)
+    assert not problems.SEEN.keys() & problems.KEPT_OUT.keys()
+    for kind in ("noise 30", "JPEG 10", *problems.KEPT_OUT):
+        once, again = (problems.KINDS[kind](image, 7) for _ in range(2))
+        np.testing.assert_array_equal(once, again)
+        assert once.shape == image.shape
+        assert -1 <= once.min() < once.max() <= 1
+        assert np.abs(once - image).max() > 0.05
+    assert len(np.unique(problems.palette(image, 0).reshape(-1, 3), axis=0)) <= problems.COLOURS
+
+
+def test_a_blind_choice_is_counted_by_who_made_the_pictures(experiment):
+    order = [["input", "literal", "DreamClean"], ["literal", "DreamClean", "input"]]
+    key = [
+        {"order": names, "best": best, "worst": worst} for names, best, worst in zip(order, (2, 1), (1, 2), strict=True)
+    ]
+    said = experiment("untold_report").chosen(key)
+    assert "| literal | 2 | 0 |" in said
+    assert "| DreamClean | 0 | 1 |" in said
+    assert "| input | 0 | 1 |" in said
