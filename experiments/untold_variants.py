@@ -15,6 +15,7 @@ from jaxrestore.density.excess import mean_square_below, without_excess
 from jaxrestore.density.typical import from_blocks, noise_of, on_two_tilings, to_blocks
 from jaxrestore.methods.literal import depth_of
 
+BY_SAMPLES = ("matched", "excess over samples")  # rectifications that ask for them
 SAMPLES = 8  # of the prior, whose noise says what is typical
 Rectify = Callable[[Any, Any, int], Any]
 
@@ -109,7 +110,7 @@ def rectifications(energy: Any) -> dict[str, Rectify]:
 def typical_energy(prior: jr.Prior, settings: jr.LiteralSettings) -> Any:
     """Mean square of each coefficient of the DCT of patches of the noise of samples of seeds of their own."""
     images = jnp.asarray(faces(prior, "typical", SAMPLES))
-    depth = depth_of(prior.schedule, settings.noise_to_signal)
+    depth = depth_of(prior.schedule, settings.noise_to_signal[0])
     found = jax.jit(lambda image: noise_of(prior, image, depth, settings.steps, settings.refinements))
     noises = [found(image) for image in images]
     return jnp.mean(jnp.stack([jnp.mean(to_blocks(noise) ** 2, axis=(0, 2)) for noise in noises]), axis=0)
