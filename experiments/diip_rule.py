@@ -4,7 +4,8 @@
 
 Every iterate of an inversion of degraded photographs is scored, so that each rule can be tried on the same paths; the best
 iterate beside it is what no rule can know. Writes a table into `docs/rectification.md`. Fifteen minutes on two cores;
-resumes. To expect: rules that end within a decibel of the best iterate, at rates below those of a search for a known operator.
+resumes. To expect: rules that end within a decibel of the best iterate, at rates below those of a search for a known
+operator.
 """
 
 from itertools import product

@@ -46,6 +46,7 @@ def planned(options: argparse.Namespace, prior: jr.Prior) -> list[tuple[Row, Any
             tried = {} if tuning or name not in TOLD_NOTHING else {"its own": jr.settings_for(BLIND, "any", prior)}
         elif tuning:
             tried = candidates(method, KINDS[name])
+            tried = {label: one for label, one in tried.items() if label in (options.label or tried)}
         else:
             tried = {"its own": jr.settings_for(method, KINDS[name], prior, "prior")}
         for label, settings in tried.items():
@@ -148,6 +149,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--method", nargs="+", default=[*METHODS, BLIND], choices=[*METHODS, BLIND])
     parser.add_argument("--count", type=int, default=16, help="faces of the tables")
     parser.add_argument("--tuning", type=int, default=8, help="faces on which settings are compared")
+    parser.add_argument("--label", nargs="+", help="settings that `tune` compares; without: all that it knows")
     parser.add_argument("--batch", type=int, default=1, help="faces at once: 16 on a GPU")
     parser.add_argument("--shown", type=int, default=2, help="faces of each problem in the picture")
     parser.add_argument("--out", type=Path, default=Path("out/faces"))

@@ -157,14 +157,14 @@ def brief(lines: list[Row], tasks: list[str]) -> list[str]:
         if not measured:
             continue
         common = [name for name in measured[0]["name"] if all(name in row["name"] for row in measured)]
-        cells.append([task, str(len(common)), on(measured[0], "input", common)])
-        cells[-1] += ["" if row is None else on(row, "psnr", common) for row in rows]
+        cells.append([task, str(len(common)), f"{on(measured[0], 'input', common):.2f}"])
+        cells[-1] += ["" if row is None else f"{on(row, 'psnr', common):.2f}" for row in rows]
     return table(["task", "photographs", "input", *BRIEF], cells)
 
 
-def on(row: Row, key: str, names: list[str]) -> str:
+def on(row: Row, key: str, names: list[str]) -> float:
     """The mean of a score over some photographs."""
-    return f"{np.mean([row[key][row['name'].index(name)] for name in names]):.2f}"
+    return float(np.mean([row[key][row["name"].index(name)] for name in names]))
 
 
 def write_figure(lines: list[Row], path: Path) -> None:
@@ -182,9 +182,9 @@ def write_figure(lines: list[Row], path: Path) -> None:
     for form, colour in (("hinge", "tab:blue"), ("no hinge", "tab:orange")):
         rows = sorted((row for row in swept if row["density"] == form), key=lambda row: row["settings"]["density"])
         weights = [row["settings"]["density"] for row in rows]
-        gains = [float(on(row, "psnr", names)) - float(on(without, "psnr", names)) for row in rows]
+        gains = [on(row, "psnr", names) - on(without, "psnr", names) for row in rows]
         axes.plot(weights, gains, "o-", color=colour, label=form)
-        right.plot(weights, [float(on(row, "untypical", names)) for row in rows], "x--", color=colour)
+        right.plot(weights, [on(row, "untypical", names) for row in rows], "x--", color=colour)
     axes.axhline(0, color="black", linewidth=0.5)
     axes.set(xscale="log", xlabel="weight of the density objective", ylabel="PSNR over that without it (dB), solid")
     right.set(yscale="log", ylabel="terms of the noise, their sum (dashed)")

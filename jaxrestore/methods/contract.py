@@ -88,7 +88,7 @@ class Method:
         raise NotImplementedError
 
     def finished(self, state: PyTree) -> Array:
-        """Whether another step would change nothing."""
+        """Whether there is nothing more to do: another step would change nothing, or isn't called for."""
         return jnp.bool_(False)
 
     @property

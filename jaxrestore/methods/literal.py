@@ -64,9 +64,11 @@ class LiteralSettings:
     polish: Annotated[int, Range(0)] = 0  # iterations of Adam for a noise that generates the image more exactly
 
     def __post_init__(self) -> None:
+        if not isinstance(self.noise_to_signal, tuple) or not self.noise_to_signal:
+            raise InputError(
+                f"noise_to_signal must be a tuple with a number for each round, as (1.0, 2.0), not {self.noise_to_signal!r}."
+            )
         check_ranges(self)
-        if not self.noise_to_signal:
-            raise InputError("noise_to_signal must hold a number for each round, and holds none.")
 
 
 @register

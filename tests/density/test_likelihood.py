@@ -42,6 +42,16 @@ def test_one_alone_is_as_in_a_batch_and_eagerly(gaussian, found):
     np.testing.assert_allclose(alone.total, likelihood.total[0], rtol=1e-4)
 
 
+def test_it_holds_on_a_schedule_that_ends_in_nothing_but_noise():
+    prior = jr.gaussian_prior(jnp.zeros((4, 4, 3)), 0.5, jr.schedule.cosine(300, max_beta=0.9999))
+    image = 0.5 * np.random.default_rng(3).standard_normal(prior.shape, np.float32)
+    level = 1 / prior.schedule.alpha_bar[1] - 1
+    exact = scipy.stats.norm.logpdf(image, 0, np.sqrt(0.25 + level)).sum()
+    found = jax.jit(log_likelihood, static_argnames="steps")(prior, jnp.asarray(image), KEY, steps=40)
+    assert abs(float(found.total) - exact) < 0.05 * image.size  # nats
+
+
 def test_what_has_no_likelihood_is_refused(gaussian):
-    with pytest.raises(jr.InputError, match="at least 2 steps"):
-        log_likelihood(gaussian, jnp.zeros(gaussian.shape), KEY, 1)
+    for steps, probes in ((1, 1), (9, 0)):
+        with pytest.raises(jr.InputError, match="at least 2 steps and a probe"):
+            log_likelihood(gaussian, jnp.zeros(gaussian.shape), KEY, steps, probes)

@@ -38,7 +38,7 @@ def test_rates_of_one_method_alone(gaussian):
         jr.CalibratedSettings(untypical=math.nan)
     with pytest.raises(jr.InputError, match="noise_to_signal must be a number above 0, not 0"):
         jr.LiteralSettings(noise_to_signal=(1.0, 0.0))
-    with pytest.raises(jr.InputError, match="noise_to_signal must hold a number for each round"):
+    with pytest.raises(jr.InputError, match="noise_to_signal must be a tuple with a number for each round"):
         jr.LiteralSettings(noise_to_signal=())
     with pytest.raises(jr.InputError, match=r"faces: noise_to_signal can't be \('deep',\)"):
         read_settings(jr.LiteralSettings, {"noise_to_signal": ["deep"]}, "The settings of faces")
