@@ -4,23 +4,45 @@ import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import untold
 import workers
 from kept_rows import RESULTS, grouped, kept
 from PIL import Image
 from report import insert, interval, table, write_rows
+from untold import LITERAL
 from untold_problems import KEPT_OUT, KINDS, SEEN, TRIED
+from untold_variants import VARIANTS
 from workers import Row
 
+from jaxrestore.methods.settings import values_of
+
 ABOUT = ("half", "kind", "method", "settings")
-LITERAL, FACES_SHOWN = "literal", (0, 1)
+FACES_SHOWN = (0, 1)
 BETTER = {"psnr": 1, "ssim": 1, "deviation": -1, "features": -1}  # the direction of each
 FORMS = {"psnr": ".2f", "ssim": ".3f", "deviation": ".3f", "features": ".2f", "unlikely": ".1f", "sharp": ".3f"}
 FORMS |= {"blocks": ".2f"}
 NAMES = {"psnr": "PSNR, dB", "ssim": "SSIM", "deviation": "GMSD", "features": "distance of features"}
 NAMES |= {"unlikely": "unlikely", "sharp": "sharpness", "blocks": "blockiness"}
 CHOICE = ("noise 30", "noise 60", "JPEG 5", "JPEG 10", "rain", "raindrops", "speckle", "palette")
+
+
+def current(rows: list[Row], settings: dict[str, Any]) -> list[Row]:
+    """Those that were measured with the settings that `untold.py` has now, a method or variant each."""
+    now = json.loads(json.dumps(settings))
+    return [row for row in rows if row["method"] in now and row["settings"] == now[row["method"]]]
+
+
+def methods_now() -> dict[str, Any]:
+    """Settings of each method."""
+    return {name: one if isinstance(one, dict) else values_of(one) for name, (one, _) in untold.methods().items()}
+
+
+def variants_now() -> dict[str, Any]:
+    """Settings of each variant."""
+    return {name: values_of(variant.settings) for name, variant in VARIANTS.items()}
 
 
 def change(row: Row, score: str) -> str:
@@ -35,7 +57,7 @@ def gains(row: Row, score: str) -> np.ndarray:
 def literally(rows: list[Row]) -> list[str]:
     """The method against its input, a line a kind; and of how many kinds it is better."""
     head = ["", "faces", *(NAMES[score] for score in FORMS), "gain, dB", "again, dB", "evaluations"]
-    by_kind = {row["kind"]: row for row in rows if row["method"] == LITERAL}
+    by_kind = {row["kind"]: row for row in current(rows, methods_now()) if row["method"] == LITERAL}
     body = []
     for kind in (kind for kind in KINDS if kind in by_kind):
         row = by_kind[kind]
@@ -54,7 +76,7 @@ def literally(rows: list[Row]) -> list[str]:
 
 def brief(rows: list[Row]) -> list[str]:
     """The README's lines of it."""
-    by_kind = {row["kind"]: row for row in rows if row["method"] == LITERAL}
+    by_kind = {row["kind"]: row for row in current(rows, methods_now()) if row["method"] == LITERAL}
     body = [
         [kind, *(change(by_kind[kind], score) for score in ("psnr", "deviation", "features"))]
         for kind in KINDS
@@ -65,7 +87,8 @@ def brief(rows: list[Row]) -> list[str]:
 
 def compared(rows: list[Row]) -> list[str]:
     """Methods side by side, a table a score; the best of each line in bold."""
-    methods = list(dict.fromkeys(row["method"] for row in rows))
+    rows = current(rows, methods_now())
+    methods = [name for name in methods_now() if any(row["method"] == name for row in rows)]
     found = {(row["kind"], row["method"]): row for row in rows}
     lines = []
     for score, direction in BETTER.items():
@@ -93,7 +116,8 @@ def compared(rows: list[Row]) -> list[str]:
 
 def tried(rows: list[Row]) -> list[str]:
     """Variants, a line each: PSNR of every kind, and means over the kinds but "clean"."""
-    order = list(dict.fromkeys(row["method"] for row in rows))
+    rows = current(rows, variants_now())
+    order = [name for name in VARIANTS if any(row["method"] == name for row in rows)]
     found = {(row["kind"], row["method"]): row for row in rows}
     ruined = [kind for kind in TRIED if kind != "clean"]
 
@@ -120,7 +144,7 @@ def tried(rows: list[Row]) -> list[str]:
 
 
 def place(options: argparse.Namespace, kind: str, method: str, face: int) -> Path:
-    return options.out / "images" / "test" / kind.replace(" ", "_") / method.replace(" ", "_") / f"{face}.png"
+    return options.out / untold.picture({"half": "test", "kind": kind, "method": method, "face": face})
 
 
 def opened(path: Path) -> np.ndarray:
@@ -164,7 +188,7 @@ def report(options: argparse.Namespace) -> None:
     tuning = kept("untold_tuning", [row for row in rows if row["half"] == "tuning"], ABOUT, "face")
     write(options.docs / "invert2restore.md", test, tuning)
     insert(options.docs.parent / "README.md", "told nothing", brief(test))
-    methods = list(dict.fromkeys(row["method"] for row in test))
+    methods = [name for name in methods_now() if any(row["method"] == name for row in test)]
     blocks = [column(options, kind, methods, face) for kind in KINDS for face in FACES_SHOWN[:1]]
     write_rows(options.docs / "untold.png", [list(row) for row in zip(*blocks, strict=True)])
 

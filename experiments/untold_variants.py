@@ -13,7 +13,7 @@ import jaxrestore as jr
 from jaxrestore.density.corrections import sphere, whiten_bands
 from jaxrestore.density.excess import mean_square_below, without_excess
 from jaxrestore.density.typical import from_blocks, noise_of, on_two_tilings, to_blocks
-from jaxrestore.methods.literal import depth_of
+from jaxrestore.diffusion.schedule import depth_of
 
 BY_SAMPLES = ("matched", "excess over samples")  # rectifications that ask for them
 SAMPLES = 8  # of the prior, whose noise says what is typical

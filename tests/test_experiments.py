@@ -252,7 +252,8 @@ def test_a_table_says_how_many_faces_and_on_how_many_kinds_it_is_better(experime
         values = {name: {"ssim": 0.5, "deviation": 0.2, **scores}.get(name, 1.0) for name in report.FORMS}
         both = values | {f"{name} of the input": {"psnr": 20.0, "features": 5.0}.get(name, 0.5) for name in values}
         listed = {name: [value] * faces for name, value in both.items()}
-        about = {"half": "test", "kind": kind, "method": method, "settings": {}, "face": list(range(faces))}
+        about = {"half": "test", "kind": kind, "method": method, "face": list(range(faces))}
+        about["settings"] = json.loads(json.dumps(report.methods_now()[method]))
         return about | listed | {"evaluations": [45] * faces, "seconds": [1.0] * faces, "device": "cpu"}
 
     rows = [
@@ -264,7 +265,8 @@ def test_a_table_says_how_many_faces_and_on_how_many_kinds_it_is_better(experime
     assert any("Of 2 kinds looked at" in line and "PSNR, dB of 1" in line for line in said)
     assert any("Of 1 kinds kept out" in line and "distance of features of 1" in line for line in said)
     assert any("palette (kept out)" in line and "+10.00 [+10.00, +10.00]" in line for line in said)
-    side = report.compared([*rows, row("rain", "FFDNet", better | {"psnr": 31.0}, 2)])
+    old = row("rain", "literal", worse, 16) | {"settings": {"steps": 9}}  # of settings that the method no longer has
+    side = report.compared([*rows, row("rain", "FFDNet", better | {"psnr": 31.0}, 2), old])
     assert any(line.startswith("| rain | 20.00 | 30.00 | **31.00** (2) |") for line in side)
 
 

@@ -162,3 +162,13 @@ def partial_grid(schedule: Schedule, depth: Any, steps: int) -> TimeGrid:
 def _visiting(schedule: Schedule, t: Int[Array, " steps"]) -> TimeGrid:
     alpha_bar = schedule.alpha_bar[t]
     return TimeGrid(t, alpha_bar, jnp.append(alpha_bar[1:], jnp.ones((), alpha_bar.dtype)))
+
+
+def depth_of(schedule: Schedule, noise_to_signal: Any) -> Array:
+    """The time, from 1 on, at which the noise is so many times as strong as the picture.
+
+    >>> int(depth_of(linear(), 2.0))
+    396
+    """
+    ratio = jnp.sqrt((1 - schedule.alpha_bar) / schedule.alpha_bar)
+    return jnp.maximum(1, jnp.argmin(jnp.abs(jnp.log(ratio) - jnp.log(noise_to_signal)))).astype(jnp.int32)

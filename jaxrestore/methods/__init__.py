@@ -21,7 +21,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "shred": _shred.PUBLISHED,
     "diip": _diip.PUBLISHED,
     "invert2restore": _invert2restore.PUBLISHED,
-    "invert2restore-calibrated": _invert2restore.PUBLISHED_BLIND,
+    "invert2restore-calibrated": _invert2restore.PUBLISHED_CALIBRATED,
     "invert2restore-literal": _invert2restore.PUBLISHED_LITERAL,
     "gen2res": _gen2res.PUBLISHED,
     "dreamclean": _dreamclean.PUBLISHED,

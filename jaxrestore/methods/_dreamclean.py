@@ -25,10 +25,8 @@ from jaxrestore._pytree import register
 from jaxrestore._ranges import Range, check_ranges
 from jaxrestore.diffusion.ddim import ascend
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.schedule import TimeGrid, clean_part, partial_grid
-from jaxrestore.methods.calibrated import refuse_latents
-from jaxrestore.methods.contract import Combine, Method
-from jaxrestore.methods.literal import depth_of
+from jaxrestore.diffusion.schedule import TimeGrid, clean_part, depth_of, partial_grid
+from jaxrestore.methods.contract import Combine, Method, refuse_latents
 from jaxrestore.methods.settings import Count, Every, Scalar, changed, settings_of
 from jaxrestore.operators import Identity
 

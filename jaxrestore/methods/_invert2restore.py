@@ -1,8 +1,9 @@
 """Invert2Restore: zero-shot restoration by rectified noise (Chihaoui, Favaro, arXiv 2503.21486, 2025).
 
 Fully blind, the degraded image is inverted to its noise, the noise rectified toward the high-density region of N(0, I), and
-the clean image generated from it (`blind.py`). Partially blind, noise and operator are found together, the noise kept where
-its density is high. No more of the paper is known to us: the formulas are our reading, which `docs/invert2restore.md` argues.
+the clean image generated from it (`literal.py`, `calibrated.py`). Partially blind, noise and operator are found together, the
+noise kept where its density is high. No more of the paper is known to us: the formulas are our reading, which
+`docs/invert2restore.md` argues.
 """
 
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ from jaxrestore.stopping import Rule
 
 # The published rate and steps of its sibling BIRD, and our reading's density objective.
 PUBLISHED = {"any": JointSettings(noise_lr=0.003, iterations=200, density=1e-5)}
-PUBLISHED_BLIND = {"any": CalibratedSettings()}  # our reading's
+PUBLISHED_CALIBRATED = {"any": CalibratedSettings()}  # our reading's
 PUBLISHED_LITERAL = {"any": LiteralSettings()}
 
 
@@ -200,7 +201,7 @@ def invert2restore(
     chosen = changed(chosen, **joint)
     start = None
     if chosen.origin == "rectified":
-        blind = settings_of("invert2restore-calibrated", PUBLISHED_BLIND, prior, "any")
+        blind = settings_of("invert2restore-calibrated", PUBLISHED_CALIBRATED, prior, "any")
         calibrated_rounds(prior, blind.strength, blind.untypical, blind.noisy)  # raises where it can't be
         start = Origin(jnp.float32(chosen.fresh), blind)
     return PartiallyBlind(
@@ -219,7 +220,7 @@ def invert2restore(
 def blind_settings(prior: Prior) -> CalibratedSettings | LiteralSettings:
     """Those of the variant that serves the prior: the calibrated one where it has statistics, else the literal one."""
     if prior.statistics is not None:
-        return settings_of("invert2restore-calibrated", PUBLISHED_BLIND, prior, "any")
+        return settings_of("invert2restore-calibrated", PUBLISHED_CALIBRATED, prior, "any")
     return settings_of("invert2restore-literal", PUBLISHED_LITERAL, prior, "any")
 
 

@@ -29,7 +29,7 @@ from jaxrestore.density.typical import image_of_noise, noise_of
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.statistics import NoiseStatistics
 from jaxrestore.errors import InputError
-from jaxrestore.methods.contract import Method
+from jaxrestore.methods.contract import Method, refuse_latents
 from jaxrestore.operators import Identity
 
 Positive = Annotated[float, Range(0)]
@@ -132,15 +132,6 @@ class CalibratedSettings:
     @property
     def strength(self) -> Strength:
         return Strength(self.pixel, self.pixel_power, self.local, self.everywhere, self.boost)
-
-
-def refuse_latents(prior: Prior) -> None:
-    """InputError for a prior of latents, under which an image has no noise of its own."""
-    if prior.latent is not None:
-        raise InputError(
-            f"The prior {prior.name!r} is one of latents, under which images have no noise of their own: take "
-            "invert2restore with an operator (Identity() for none)."
-        )
 
 
 def calibrated_rounds(

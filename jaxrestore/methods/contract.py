@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from jaxrestore.diffusion.prior import Prior
+from jaxrestore.errors import InputError
 from jaxrestore.operators.contract import Operator
 from jaxrestore.stopping import Rule, never
 
@@ -108,3 +109,12 @@ class Method:
     def operator_at(self, iterate: Any) -> Operator:
         """The whole operator that belongs to an iterate."""
         return self.operator
+
+
+def refuse_latents(prior: Prior) -> None:
+    """InputError for a prior of latents, under which an image has no noise of its own."""
+    if prior.latent is not None:
+        raise InputError(
+            f"The prior {prior.name!r} is one of latents, under which images have no noise of their own: take bird or "
+            "invert2restore with an operator (Identity() for none)."
+        )

@@ -28,10 +28,9 @@ from jaxrestore.density.excess import without_excess
 from jaxrestore.density.typical import PATCH, image_of_noise, noise_of
 from jaxrestore.diffusion.ddim import descend
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.schedule import Schedule, partial_grid
+from jaxrestore.diffusion.schedule import depth_of, partial_grid
 from jaxrestore.errors import InputError
-from jaxrestore.methods.calibrated import refuse_latents
-from jaxrestore.methods.contract import Method
+from jaxrestore.methods.contract import Method, refuse_latents
 from jaxrestore.operators import Identity
 
 POLISH_LR = 0.02  # falls to zero
@@ -113,17 +112,6 @@ class LiteralInvert2Restore(Method):
     def score(self, iterate: Rectification) -> Array:
         """How loud the noise still was: there is nothing random of which a best could be chosen."""
         return iterate.norm
-
-
-def depth_of(schedule: Schedule, noise_to_signal: Any) -> Array:
-    """The time, from 1 on, at which the noise is so many times as strong as the picture.
-
-    >>> import jaxrestore as jr
-    >>> int(depth_of(jr.schedule.linear(), 2.0))
-    396
-    """
-    ratio = jnp.sqrt((1 - schedule.alpha_bar) / schedule.alpha_bar)
-    return jnp.maximum(1, jnp.argmin(jnp.abs(jnp.log(ratio) - jnp.log(noise_to_signal)))).astype(jnp.int32)
 
 
 def polished(

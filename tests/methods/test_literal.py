@@ -9,7 +9,8 @@ import pytest
 
 import jaxrestore as jr
 from jaxrestore.density.typical import image_of_noise, noise_of
-from jaxrestore.methods.literal import depth_of, polished
+from jaxrestore.diffusion.schedule import depth_of
+from jaxrestore.methods.literal import polished
 
 KEY = jax.random.key(0)
 CLEAN = 0.2 * np.random.default_rng(7).standard_normal((4, 16, 16, 3), np.float32)
