@@ -65,11 +65,11 @@ def tried(rows: list[Row]) -> list[str]:
         for method, name in METHODS.items():
             group = [row for row in rows if (row["problem"], row["method"]) == (problem, method)]
             best = sorted(group, key=lambda row: -np.mean(row["psnr"]))[:SHOWN]
-            body += [[name, row["label"], *cells(row), str(row["evaluations"])] for row in best]
+            body += [[name, row["label"], str(len(row["face"])), *cells(row), str(row["evaluations"])] for row in best]
         if body:
             first = next(row for row in rows if row["problem"] == problem)
-            body = [["", "input", *cells(first, " of the input"), ""], *body]
-            lines += ["", f"### {words}: tried", *table(["", "settings", *HEAD, "evaluations"], body)]
+            body = [["", "input", str(len(first["face"])), *cells(first, " of the input"), ""], *body]
+            lines += ["", f"### {words}: tried", *table(["", "settings", "faces", *HEAD, "evaluations"], body)]
     return lines
 
 
