@@ -46,7 +46,7 @@ def log_likelihood(
     In u = x / sqrt(ab) and sigma = sqrt((1 - ab) / ab) the flow is du = eps dsigma, so that log p changes by minus the trace
     of d eps / d u, which `probes` random signs estimate without bias (Hutchinson). `steps` times lie evenly in log sigma from
     1 to the last with a signal above a thousandth of the noise (ab > 1e-6). Adams and Bashforth's second order for the flow,
-    trapezoids in log sigma for the trace. Cost: steps + 1 evaluations with a forward derivative each. The error of one
+    trapezoids in log sigma for the trace. Cost: steps + 1 evaluations, with a derivative a probe each. The error of one
     probe is about sqrt(2) times the norm of the derivative's part off the diagonal: compare images under the same key,
     which is not one that an image was drawn with. InputError for a prior of latents, fewer than two steps, or no probe.
 
@@ -69,8 +69,8 @@ def log_likelihood(
     def flow(u: Array, index: Any) -> tuple[Array, Array]:
         """eps, and the trace of its derivative by u."""
         scale = jnp.sqrt(alpha_bar[index])
-        eps, along = jax.linearize(lambda u: prior.predict_noise(scale * u, times[index]), u)
-        return eps, jnp.mean(jnp.sum(signs * jax.vmap(along)(signs), axis=(1, 2, 3)))
+        eps, back = jax.vjp(lambda u: prior.predict_noise(scale * u, times[index]), u)
+        return eps, jnp.mean(jnp.stack([jnp.sum(sign * back(sign)[0]) for sign in signs]))
 
     def step(state: _Walk, index: Any) -> tuple[_Walk, None]:
         width = sigma[index + 1] - sigma[index]
