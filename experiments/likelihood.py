@@ -58,19 +58,27 @@ def planned(name: str, source: str, count: int) -> list[Row]:
 
 def lines(rows: list[Row]) -> list[str]:
     """A table a prior."""
-    made: list[str] = []
-    for name in dict.fromkeys(row["prior"] for row in rows):
-        by_kind = {row["kind"]: row for row in rows if row["prior"] == name}
-        clean, body = by_kind["clean"], []
-        for kind, row in by_kind.items():
-            change = np.subtract(row["total"], clean["total"])
-            part = np.subtract(row["noise"], clean["noise"])
-            told = [interval(change, 2), f"{np.sum(change > 0)} of {len(change)}", interval(part, 2)]
-            body.append([kind, f"{np.mean(row['norm']):.3f}", *(told if kind != "clean" else [""] * 3)])
-        head = ["", "norm of its noise", "log density against clean's, bits a number", "likelier than clean"]
-        head += ["of that, N(0, I)'s part"]
-        made += ["", f"{name}, {len(clean['image'])} images:", *table(head, body)]
-    return made
+    names = dict.fromkeys(row["prior"] for row in rows)
+    return [
+        line for name in names for line in table_of(name, {row["kind"]: row for row in rows if row["prior"] == name})
+    ]
+
+
+def table_of(name: str, by_kind: dict[str, Row]) -> list[str]:
+    """Each kind against clean, over the images of which every kind was asked about."""
+    images = [image for image in by_kind["clean"]["image"] if all(image in row["image"] for row in by_kind.values())]
+
+    def of(kind: str, part: str) -> np.ndarray:
+        row = by_kind[kind]
+        return np.array([row[part][row["image"].index(image)] for image in images])
+
+    body = []
+    for kind in by_kind:
+        change, part = (of(kind, name) - of("clean", name) for name in ("total", "noise"))
+        told = [interval(change, 2), f"{np.sum(change > 0)} of {len(change)}", interval(part, 2)]
+        body.append([kind, f"{np.mean(of(kind, 'norm')):.3f}", *(told if kind != "clean" else [""] * 3)])
+    head = ["", "norm of its noise", "log density against clean's, bits a number", "likelier than clean"]
+    return ["", f"{name}, {len(images)} images:", *table([*head, "of that, N(0, I)'s part"], body)]
 
 
 def main() -> None:
