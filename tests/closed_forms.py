@@ -1,4 +1,6 @@
-"""Priors of which everything is known, for tests and the processes that they start."""
+"""Priors of which everything is known, and what follows from them, for tests and the processes that they start."""
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -52,3 +54,52 @@ def posterior(mean, covariance, matrix, y, sigma):
     left = matrix @ covariance @ matrix.T + sigma**2 * np.eye(len(matrix))
     gain = covariance @ matrix.T @ np.linalg.pinv(left, rcond=1e-10, hermitian=True)
     return mean + gain @ (y - matrix @ mean), covariance - gain @ matrix @ covariance
+
+
+SIDE = 4
+PLACES = np.stack(np.meshgrid(range(SIDE), range(SIDE), indexing="ij"), -1).reshape(-1, 2)
+MEAN = np.full(SIDE**2, 0.1)
+COVARIANCES = {  # of images of 4 x 4 x 1, of deviation 0.2 everywhere
+    "alone": 0.04 * np.eye(SIDE**2),
+    "neighbours": 0.04 * np.exp(-np.linalg.norm(PLACES[:, None] - PLACES[None], axis=-1) / 2),
+}
+SEEN = {
+    "mask": jr.Mask(np.arange(SIDE**2).reshape(SIDE, SIDE) % 3 > 0),
+    "average": jr.AveragePool(2),
+    "blur": jr.Blur(jr.GaussianKernel(3, (1.0, 0.6)), "circular"),
+}
+
+
+class Gaussian(NamedTuple):
+    """A linear problem of Gaussian data, and its answer in closed form."""
+
+    prior: jr.Prior
+    operator: jr.Operator
+    y: jax.Array
+    sigma_y: float  # rms over all entries of y
+    matrix: np.ndarray
+    mean: np.ndarray  # [n]
+    covariance: np.ndarray  # [n, n]
+
+
+def gaussian_problem(data, seen, sigma=0.1, seed=1):
+    """By names of COVARIANCES and SEEN: what was measured of a draw of the data, with noise of deviation sigma in each
+    entry that was measured."""
+    draw, operator, covariance = np.random.default_rng(seed), SEEN[seen], COVARIANCES[data]
+    matrix = matrix_of(operator, (SIDE, SIDE, 1))
+    measured = np.abs(matrix).sum(1) > 0
+    y = matrix @ draw.multivariate_normal(MEAN, covariance) + sigma * measured * draw.standard_normal(len(matrix))
+    shaped = jnp.asarray(y.reshape(operator(jnp.zeros((SIDE, SIDE, 1))).shape), jnp.float32)
+    prior = correlated_prior(MEAN.reshape(SIDE, SIDE, 1), covariance)
+    sigma_y = float(sigma * np.mean(measured) ** 0.5)
+    return Gaussian(prior, operator, shaped, sigma_y, matrix, *posterior(MEAN, covariance, matrix, y, sigma))
+
+
+_runs = jax.jit(jax.vmap(jr.run, in_axes=(None, None, 0)))
+
+
+def draws(method, y, number=2000):
+    """(mean ``[n]``, covariance ``[n, n]``) of a method's answers from so many keys, of which none was clipped."""
+    images = np.asarray(_runs(method, y, jax.random.split(jax.random.key(0), number)).image, np.float64)
+    assert np.abs(images).max() < 1
+    return images.reshape(number, -1).mean(0), np.cov(images.reshape(number, -1).T)

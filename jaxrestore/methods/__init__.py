@@ -4,12 +4,21 @@ from typing import Any
 
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.errors import InputError
-from jaxrestore.methods import _bird, _diip, _dreamclean, _gen2res, _invert2restore, _shred
+from jaxrestore.methods import (
+    _bird,
+    _diip,
+    _dreamclean,
+    _gen2res,
+    _invert2restore,
+    _pigdm,
+    _shred,
+)
 from jaxrestore.methods._bird import Bird, bird
 from jaxrestore.methods._diip import Diip, diip
 from jaxrestore.methods._dreamclean import DreamClean, DreamCleanSettings, dreamclean
 from jaxrestore.methods._gen2res import Constraint, Gen2Res, Guidance, gen2res
 from jaxrestore.methods._invert2restore import PartiallyBlind, blind_settings, invert2restore
+from jaxrestore.methods._pigdm import Pigdm, PigdmSettings, pigdm
 from jaxrestore.methods._shred import Shred, shred
 from jaxrestore.methods.calibrated import CalibratedInvert2Restore, CalibratedSettings
 from jaxrestore.methods.contract import Method
@@ -25,6 +34,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "invert2restore-literal": _invert2restore.PUBLISHED_LITERAL,
     "gen2res": _gen2res.PUBLISHED,
     "dreamclean": _dreamclean.PUBLISHED,
+    "pigdm": _pigdm.PUBLISHED,
 }
 
 
@@ -66,6 +76,8 @@ __all__ = [
     "LiteralSettings",
     "Method",
     "PartiallyBlind",
+    "Pigdm",
+    "PigdmSettings",
     "Settings",
     "Shred",
     "bird",
@@ -74,6 +86,7 @@ __all__ = [
     "dreamclean",
     "gen2res",
     "invert2restore",
+    "pigdm",
     "published",
     "settings_for",
     "shred",
