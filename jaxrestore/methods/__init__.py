@@ -7,6 +7,7 @@ from jaxrestore.errors import InputError
 from jaxrestore.methods import (
     _bird,
     _diip,
+    _dps,
     _dreamclean,
     _gen2res,
     _invert2restore,
@@ -15,6 +16,7 @@ from jaxrestore.methods import (
 )
 from jaxrestore.methods._bird import Bird, bird
 from jaxrestore.methods._diip import Diip, diip
+from jaxrestore.methods._dps import Dps, DpsSettings, dps
 from jaxrestore.methods._dreamclean import DreamClean, DreamCleanSettings, dreamclean
 from jaxrestore.methods._gen2res import Constraint, Gen2Res, Guidance, gen2res
 from jaxrestore.methods._invert2restore import PartiallyBlind, blind_settings, invert2restore
@@ -34,6 +36,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "invert2restore-literal": _invert2restore.PUBLISHED_LITERAL,
     "gen2res": _gen2res.PUBLISHED,
     "dreamclean": _dreamclean.PUBLISHED,
+    "dps": _dps.PUBLISHED,
     "pigdm": _pigdm.PUBLISHED,
 }
 
@@ -67,6 +70,8 @@ __all__ = [
     "CalibratedSettings",
     "Constraint",
     "Diip",
+    "Dps",
+    "DpsSettings",
     "DreamClean",
     "DreamCleanSettings",
     "Gen2Res",
@@ -83,6 +88,7 @@ __all__ = [
     "bird",
     "blind_settings",
     "diip",
+    "dps",
     "dreamclean",
     "gen2res",
     "invert2restore",
