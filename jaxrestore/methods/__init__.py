@@ -6,6 +6,7 @@ from jaxrestore.diffusion.prior import Prior
 from jaxrestore.errors import InputError
 from jaxrestore.methods import (
     _bird,
+    _ddnm,
     _diip,
     _dps,
     _dreamclean,
@@ -15,6 +16,7 @@ from jaxrestore.methods import (
     _shred,
 )
 from jaxrestore.methods._bird import Bird, bird
+from jaxrestore.methods._ddnm import Ddnm, DdnmSettings, ddnm
 from jaxrestore.methods._diip import Diip, diip
 from jaxrestore.methods._dps import Dps, DpsSettings, dps
 from jaxrestore.methods._dreamclean import DreamClean, DreamCleanSettings, dreamclean
@@ -38,6 +40,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "dreamclean": _dreamclean.PUBLISHED,
     "dps": _dps.PUBLISHED,
     "pigdm": _pigdm.PUBLISHED,
+    "ddnm": _ddnm.PUBLISHED,
 }
 
 
@@ -69,6 +72,8 @@ __all__ = [
     "CalibratedInvert2Restore",
     "CalibratedSettings",
     "Constraint",
+    "Ddnm",
+    "DdnmSettings",
     "Diip",
     "Dps",
     "DpsSettings",
@@ -87,6 +92,7 @@ __all__ = [
     "Shred",
     "bird",
     "blind_settings",
+    "ddnm",
     "diip",
     "dps",
     "dreamclean",
