@@ -7,6 +7,7 @@ from jaxrestore.errors import InputError
 from jaxrestore.methods import (
     _bird,
     _ddnm,
+    _diffpir,
     _diip,
     _dps,
     _dreamclean,
@@ -17,6 +18,7 @@ from jaxrestore.methods import (
 )
 from jaxrestore.methods._bird import Bird, bird
 from jaxrestore.methods._ddnm import Ddnm, DdnmSettings, ddnm
+from jaxrestore.methods._diffpir import Diffpir, DiffpirSettings, diffpir
 from jaxrestore.methods._diip import Diip, diip
 from jaxrestore.methods._dps import Dps, DpsSettings, dps
 from jaxrestore.methods._dreamclean import DreamClean, DreamCleanSettings, dreamclean
@@ -41,6 +43,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "dps": _dps.PUBLISHED,
     "pigdm": _pigdm.PUBLISHED,
     "ddnm": _ddnm.PUBLISHED,
+    "diffpir": _diffpir.PUBLISHED,
 }
 
 
@@ -74,6 +77,8 @@ __all__ = [
     "Constraint",
     "Ddnm",
     "DdnmSettings",
+    "Diffpir",
+    "DiffpirSettings",
     "Diip",
     "Dps",
     "DpsSettings",
@@ -93,6 +98,7 @@ __all__ = [
     "bird",
     "blind_settings",
     "ddnm",
+    "diffpir",
     "diip",
     "dps",
     "dreamclean",
