@@ -14,6 +14,7 @@ from jaxrestore.methods import (
     _gen2res,
     _invert2restore,
     _pigdm,
+    _repaint,
     _shred,
 )
 from jaxrestore.methods._bird import Bird, bird
@@ -25,6 +26,7 @@ from jaxrestore.methods._dreamclean import DreamClean, DreamCleanSettings, dream
 from jaxrestore.methods._gen2res import Constraint, Gen2Res, Guidance, gen2res
 from jaxrestore.methods._invert2restore import PartiallyBlind, blind_settings, invert2restore
 from jaxrestore.methods._pigdm import Pigdm, PigdmSettings, pigdm
+from jaxrestore.methods._repaint import Repaint, RepaintSettings, repaint
 from jaxrestore.methods._shred import Shred, shred
 from jaxrestore.methods.calibrated import CalibratedInvert2Restore, CalibratedSettings
 from jaxrestore.methods.contract import Method
@@ -44,6 +46,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "pigdm": _pigdm.PUBLISHED,
     "ddnm": _ddnm.PUBLISHED,
     "diffpir": _diffpir.PUBLISHED,
+    "repaint": _repaint.PUBLISHED,
 }
 
 
@@ -93,6 +96,8 @@ __all__ = [
     "PartiallyBlind",
     "Pigdm",
     "PigdmSettings",
+    "Repaint",
+    "RepaintSettings",
     "Settings",
     "Shred",
     "bird",
@@ -106,6 +111,7 @@ __all__ = [
     "invert2restore",
     "pigdm",
     "published",
+    "repaint",
     "settings_for",
     "shred",
 ]

@@ -10,7 +10,7 @@ import pytest
 import jaxrestore as jr
 from jaxrestore.diffusion.tuned import Tuned
 
-SAMPLERS = {"dps": jr.dps, "pigdm": jr.pigdm, "ddnm": jr.ddnm, "diffpir": jr.diffpir}
+SAMPLERS = {"dps": jr.dps, "pigdm": jr.pigdm, "ddnm": jr.ddnm, "diffpir": jr.diffpir, "repaint": jr.repaint}
 LINEAR = [name for name in SAMPLERS if name not in ("dps",)]
 MASK = jr.Mask(np.arange(64).reshape(8, 8) % 3 > 0)
 KEY = jax.random.key(0)
