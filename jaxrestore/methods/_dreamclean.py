@@ -82,7 +82,7 @@ class DreamClean(Walk):
 
         x = jax.lax.fori_loop(0, self.corrections, once, x)
         x0, eps = self.predicted(x, time)
-        return onward(x0, eps, time.alpha_bar_next, jnp.zeros(()), eps), x0
+        return onward(x0, eps, time.alpha_bar_next, 0.0, eps), x0
 
     @property
     def evaluations(self) -> int:

@@ -87,7 +87,7 @@ class Walk(Method):
         return 1
 
 
-def onward(x0: Array, eps: Array, alpha_bar_next: Array, spread: Array, fresh: Array) -> Array:
+def onward(x0: Array, eps: Array, alpha_bar_next: Array, spread: Array | float, fresh: Array) -> Array:
     """x at the next time's level, of whose noise a part of deviation `spread` is fresh (Song et al. 2021, eq. 12)."""
     kept = jnp.sqrt(jnp.maximum(1 - alpha_bar_next - spread**2, 0.0))
     return jnp.sqrt(alpha_bar_next) * x0 + kept * eps + spread * fresh
