@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 
 from jaxrestore._ranges import check_ranges
 from jaxrestore.cli.flags import AlbumFlags, MethodFlags, as_flag, given
-from jaxrestore.cli.settled import BlindlyDescending, Cleaning, Constructor, Descending, Drawing, Rounds, Settled
+from jaxrestore.cli.settled import (
+    BlindlyDescending,
+    Cleaning,
+    Constructor,
+    Descending,
+    Drawing,
+    Rounds,
+    Sampling,
+    Settled,
+)
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.errors import InputError
 from jaxrestore.methods import (
@@ -17,8 +26,13 @@ from jaxrestore.methods import (
     Settings,
     bird,
     blind_settings,
+    ddnm,
+    diffpir,
     diip,
+    dps,
     invert2restore,
+    pigdm,
+    repaint,
     settings_for,
     shred,
 )
@@ -36,9 +50,16 @@ class Choice(ABC):
 
     name: str
     settings: str  # the name that its settings stand under
-    blind: bool = False  # for the task of which nothing is told, or for all others
+    paper: str
+    needs: str  # of what is told
+    blind: bool = False  # for the task of which nothing is told, or for others
+    tasks: tuple[str, ...] | None = None  # those that it serves; None: all of these
     unused: tuple[str, ...] = ()  # flags that it has no use for
     complaint: str = ""  # about one of them
+
+    def serves(self, task: str, blind: bool) -> bool:
+        """Whether it is for a task of that name, of which nothing is told or something."""
+        return self.blind == blind and (self.tasks is None or task in self.tasks)
 
     def check(self, method: MethodFlags, album: AlbumFlags) -> None:
         """InputError for a flag that it has no use for."""
@@ -104,6 +125,20 @@ class Corrections(Random):
 
 
 @dataclass(frozen=True)
+class Sampler(Random):
+    """One that walks down from pure noise through a known operator."""
+
+    constructor: Constructor = dps
+    noise_aware: bool = False  # takes --noise-level for what it does
+
+    def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Sampling:
+        preset = settings_for(self.settings, kind, prior, method.preset)
+        return Sampling(
+            self.constructor, changed(preset, steps=method.iterations), method.restarts or 1, self.noise_aware
+        )
+
+
+@dataclass(frozen=True)
 class Regeneration(Random):
     """Gen2Res."""
 
@@ -150,27 +185,76 @@ def stopping_rule(flags: MethodFlags) -> Rule | None:
     return any_of(*rules) if rules else None
 
 
-BIRD = Descent("bird", "bird", constructor=bird)
-SHRED = Descent("shred", "shred", constructor=shred)
-JOINT = Descent("invert2restore", "invert2restore", constructor=invert2restore)
-DIIP = Descent("diip", "diip", blind=True, constructor=diip, settled=BlindlyDescending)
+EITHER = "an operator, known or not"
+NOTHING = "nothing"
+GUIDED = "; derivatives of the network"
+BIRD = Descent("bird", "bird", "BIRD, NeurIPS 2024", EITHER, constructor=bird)
+SHRED = Descent("shred", "shred", "SHRED, ICLR 2024 submission", EITHER, constructor=shred)
+JOINT = Descent("invert2restore", "invert2restore", "Invert2Restore, 2025", EITHER, constructor=invert2restore)
+DIIP = Descent("diip", "diip", "DIIP, ICCV 2025", NOTHING, blind=True, constructor=diip, settled=BlindlyDescending)
 ROUNDS = BlindRounds(
     "invert2restore",
     "invert2restore-calibrated",
+    "Invert2Restore, 2025",
+    NOTHING,
     blind=True,
     unused=(*ALBUM, "preset", "iterations", "restarts", "combine", "uncertainty", "checkpoint", *DESCENT),
     complaint="--task blind has no use for {} unless --method is diip.",
 )
 LITERAL = replace(ROUNDS, name="invert2restore-literal", settings="invert2restore-literal", named=True)
-CALIBRATED = replace(ROUNDS, name="invert2restore-calibrated", named=True)
+CALIBRATED = replace(
+    ROUNDS, name="invert2restore-calibrated", named=True, needs="a prior with statistics of photographs"
+)
 GEN2RES = Regeneration(
-    "gen2res", "gen2res", blind=True, unused=DESCENT, complaint="--method gen2res has no use for {}."
+    "gen2res",
+    "gen2res",
+    "Gen2Res, CVPR 2024",
+    "nothing, or an album",
+    blind=True,
+    unused=DESCENT,
+    complaint="--method gen2res has no use for {}.",
 )
 DREAMCLEAN = Corrections(
     "dreamclean",
     "dreamclean",
+    "DreamClean, ICLR 2024",
+    NOTHING,
     blind=True,
     unused=(*ALBUM, *DESCENT),
     complaint="--method dreamclean has no use for {}.",
 )
-CHOICES: tuple[Choice, ...] = (BIRD, SHRED, JOINT, ROUNDS, LITERAL, CALIBRATED, DIIP, GEN2RES, DREAMCLEAN)
+MASKS = ("inpaint", "compressed-sensing")
+LINEAR = ("denoise", *MASKS, "super-resolution", "deblur", "motion-deblur", "operator", "colorize", "tomography")
+
+
+def sampler(
+    name: str, constructor: Constructor, paper: str, needs: str, tasks: tuple[str, ...], aware: bool
+) -> Sampler:
+    """A sampler's choice: what it needs of an operator, the tasks that have such a one, whether it takes a noise level."""
+    return Sampler(
+        name,
+        name,
+        paper,
+        needs,
+        tasks=tasks,
+        unused=(*ALBUM, "noise_lr", "operator_lr", "gradient", *STOPPING),
+        complaint=f"--method {name} has no use for {{}}.",
+        constructor=constructor,
+        noise_aware=aware,
+    )
+
+
+DPS = sampler(
+    "dps",
+    dps,
+    "DPS, ICLR 2023",
+    f"a known, differentiable operator{GUIDED}",
+    (*LINEAR, "jpeg"),
+    False,
+)
+PIGDM = sampler("pigdm", pigdm, "PiGDM, ICLR 2023", f"a known, linear operator{GUIDED}", LINEAR, True)
+DDNM = sampler("ddnm", ddnm, "DDNM, ICLR 2023", "a known, linear operator", LINEAR, True)
+DIFFPIR = sampler("diffpir", diffpir, "DiffPIR, CVPR workshops 2023", "a known, linear operator", LINEAR, True)
+REPAINT = sampler("repaint", repaint, "RePaint, CVPR 2022", "a mask", MASKS, False)
+SAMPLERS = (DPS, PIGDM, DDNM, DIFFPIR, REPAINT)
+CHOICES: tuple[Choice, ...] = (BIRD, SHRED, JOINT, ROUNDS, LITERAL, CALIBRATED, DIIP, GEN2RES, DREAMCLEAN, *SAMPLERS)

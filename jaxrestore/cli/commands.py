@@ -17,7 +17,7 @@ from jaxrestore.cli.convert import Convert
 from jaxrestore.cli.degrade import Degrade
 from jaxrestore.cli.demo import Demo
 from jaxrestore.cli.flags import as_flag
-from jaxrestore.cli.listing import Tasks
+from jaxrestore.cli.listing import Methods, Tasks
 from jaxrestore.cli.priors import Priors
 from jaxrestore.cli.restore import Restore
 from jaxrestore.cli.sample import Sample
@@ -30,6 +30,7 @@ COMMANDS = {
     "restore": Restore,
     "degrade": Degrade,
     "tasks": Tasks,
+    "methods": Methods,
     "sample": Sample,
     "priors": Priors,
     "convert": Convert,

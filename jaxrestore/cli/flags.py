@@ -99,13 +99,18 @@ class MethodFlags:
             "invert2restore-calibrated",
             "gen2res",
             "dreamclean",
+            "dps",
+            "pigdm",
+            "ddnm",
+            "diffpir",
+            "repaint",
         ]
         | None
     ) = None
     """The method; `bird` keeps the noise on its sphere, invert2restore its patches near theirs. Default: the task's. For the
     task blind there are invert2restore (-calibrated where the prior has statistics of photographs, else -literal), diip,
     gen2res, which fine-tunes the prior and draws the image anew, and dreamclean, which corrects the inverted image's noise on
-    the way down."""
+    the way down. dps, pigdm, ddnm, diffpir and repaint draw an image through a known operator: see `jaxrestore methods`."""
     preset: str | None = None
     """Settings: "published" for the papers', "prior" for those that lie beside the prior, "general" for the same on any task.
     Default: the prior's, where it has any for the method, else the published ones."""
@@ -116,7 +121,7 @@ class MethodFlags:
     """Put what was measured of the image back: known pixels (inpaint, compressed-sensing), the luma (colorize). Default:
     where --noise-level is 0."""
     iterations: Annotated[int | None, Range(1, 1_000_000)] = None
-    """Default: the preset's. Of gen2res and dreamclean the steps of their samplers."""
+    """Default: the preset's. Of gen2res, dreamclean and the samplers their steps."""
     noise_lr: Rate = None
     """Step size on the noise. Default: the preset's."""
     operator_lr: Rate = None

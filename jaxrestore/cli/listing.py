@@ -1,4 +1,4 @@
-"""The command ``jaxrestore tasks``."""
+"""The commands ``jaxrestore tasks`` and ``jaxrestore methods``."""
 
 from dataclasses import dataclass
 
@@ -14,4 +14,22 @@ class Tasks:
             estimated = f"; estimated: {task.estimated}" if task.estimated else ""
             print(f"{name}\n    known: {task.known}{estimated}")
             print(f"    papers: {task.papers or 'neither'}; flags: {task.flags or 'none'}")
+        return 0
+
+
+@dataclass(frozen=True)
+class Methods:
+    """List the methods: blind or not, what they need, network evaluations of a default run, papers."""
+
+    prior: str = "flowers64"
+    """Whose settings a default run has: an embedded prior's name, a prior's folder, or hf:OWNER/NAME."""
+
+    def __call__(self) -> int:
+        from jaxrestore.cli.methods_table import method_rows
+        from jaxrestore.diffusion.storage import load_prior
+
+        rows = method_rows(load_prior(self.prior))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
         return 0

@@ -143,5 +143,5 @@ def _noise_level(task: Task, flags: MethodFlags, settled: Settled) -> Sigma:
         raise InputError("--discrepancy needs --noise-level: it stops where the data term reaches it.")
     if level is not None:
         return level
-    decides = by_distance or (settled.combine == "best" and settled.restarts > 1)
+    decides = by_distance or settled.noise_aware or (settled.combine == "best" and settled.restarts > 1)
     return "auto" if itself and decides else 0.0

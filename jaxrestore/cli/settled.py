@@ -10,9 +10,14 @@ from jaxrestore.diffusion.prior import Prior
 from jaxrestore.methods import (
     CalibratedSettings,
     Constraint,
+    DdnmSettings,
+    DiffpirSettings,
+    DpsSettings,
     DreamCleanSettings,
     LiteralSettings,
     Method,
+    PigdmSettings,
+    RepaintSettings,
     Settings,
     dreamclean,
     gen2res,
@@ -25,7 +30,8 @@ from jaxrestore.solve.record import Record
 from jaxrestore.stopping import Rule
 
 Constructor = Callable[..., Method]  # of the library's
-TOLD_NOTHING = Settings(identity=True)
+SamplerSettings = DpsSettings | PigdmSettings | DdnmSettings | DiffpirSettings | RepaintSettings
+TOLD_NOTHING, TOLD_OPERATOR = Settings(identity=True), Settings()
 
 
 @runtime_checkable
@@ -48,6 +54,11 @@ class Settled(Protocol):
         """What the record says of it, beside the settings of the method itself."""
         ...
 
+    @property
+    def noise_aware(self) -> bool:
+        """Whether what becomes of an image depends on its noise level, and not only which restart is best."""
+        ...
+
     def method(self, prior: Prior, operator: Operator, sigma_y: float | Array) -> Method:
         """For images of a prior that an operator measures with noise of that rms."""
         ...
@@ -60,6 +71,7 @@ class Descending:
     constructor: Constructor
     settings: Settings
     stop: Rule | None
+    noise_aware: bool = False
 
     @property
     def restarts(self) -> int:
@@ -96,6 +108,7 @@ class Rounds:
     restarts: int = 1
     combine: Combine = "best"
     operator_settings: Settings = TOLD_NOTHING
+    noise_aware: bool = False
 
     @property
     def about(self) -> Record:
@@ -113,6 +126,7 @@ class Drawing:
     restarts: int
     combine: Combine = "mean"
     operator_settings: Settings = TOLD_NOTHING
+    noise_aware: bool = False
 
     @property
     def about(self) -> Record:
@@ -130,6 +144,7 @@ class Cleaning:
     restarts: int
     combine: Combine = "mean"
     operator_settings: Settings = TOLD_NOTHING
+    noise_aware: bool = False
 
     @property
     def about(self) -> Record:
@@ -137,3 +152,24 @@ class Cleaning:
 
     def method(self, prior: Prior, operator: Operator, sigma_y: float | Array) -> Method:
         return dreamclean(prior, settings=self.settings, restarts=self.restarts)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """DPS and its like, through a known operator: each restart is a draw."""
+
+    constructor: Constructor
+    settings: SamplerSettings
+    restarts: int
+    noise_aware: bool
+    combine: Combine = "mean"
+    operator_settings: Settings = TOLD_OPERATOR
+
+    @property
+    def about(self) -> Record:
+        return {}
+
+    def method(self, prior: Prior, operator: Operator, sigma_y: float | Array) -> Method:
+        return self.constructor(
+            prior, operator, settings=self.settings, sigma_y=sigma_y, restarts=self.restarts, combine=self.combine
+        )

@@ -42,7 +42,7 @@ class Task:
 
     def choice(self, name: str | None) -> Choice:
         """The method of a name that serves this task, or the task's own; InputError for one that doesn't serve it."""
-        suited = [choice for choice in CHOICES if choice.blind == self.blind]
+        suited = [choice for choice in CHOICES if choice.serves(self.name, self.blind)]
         for choice in suited:
             if choice.name == (name or self.method.name):
                 return choice

@@ -159,6 +159,15 @@ def partial_grid(schedule: Schedule, depth: Any, steps: int) -> TimeGrid:
     return _visiting(schedule, jnp.round(depth * (steps - jnp.arange(steps)) / steps).astype(jnp.int32))
 
 
+def even_grid(schedule: Schedule, steps: int) -> TimeGrid:
+    """`steps` even times over a whole schedule, from its last down to its first, as samplers respace it.
+
+    >>> even_grid(linear(), 4).t.tolist()
+    [999, 666, 333, 0]
+    """
+    return _visiting(schedule, jnp.asarray(np.round(np.linspace(len(schedule) - 1, 0, steps)), jnp.int32))
+
+
 def _visiting(schedule: Schedule, t: Int[Array, " steps"]) -> TimeGrid:
     alpha_bar = schedule.alpha_bar[t]
     return TimeGrid(t, alpha_bar, jnp.append(alpha_bar[1:], jnp.ones((), alpha_bar.dtype)))

@@ -4,12 +4,29 @@ from typing import Any
 
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.errors import InputError
-from jaxrestore.methods import _bird, _diip, _dreamclean, _gen2res, _invert2restore, _shred
+from jaxrestore.methods import (
+    _bird,
+    _ddnm,
+    _diffpir,
+    _diip,
+    _dps,
+    _dreamclean,
+    _gen2res,
+    _invert2restore,
+    _pigdm,
+    _repaint,
+    _shred,
+)
 from jaxrestore.methods._bird import Bird, bird
+from jaxrestore.methods._ddnm import Ddnm, DdnmSettings, ddnm
+from jaxrestore.methods._diffpir import Diffpir, DiffpirSettings, diffpir
 from jaxrestore.methods._diip import Diip, diip
+from jaxrestore.methods._dps import Dps, DpsSettings, dps
 from jaxrestore.methods._dreamclean import DreamClean, DreamCleanSettings, dreamclean
 from jaxrestore.methods._gen2res import Constraint, Gen2Res, Guidance, gen2res
 from jaxrestore.methods._invert2restore import PartiallyBlind, blind_settings, invert2restore
+from jaxrestore.methods._pigdm import Pigdm, PigdmSettings, pigdm
+from jaxrestore.methods._repaint import Repaint, RepaintSettings, repaint
 from jaxrestore.methods._shred import Shred, shred
 from jaxrestore.methods.calibrated import CalibratedInvert2Restore, CalibratedSettings
 from jaxrestore.methods.contract import Method
@@ -25,6 +42,11 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "invert2restore-literal": _invert2restore.PUBLISHED_LITERAL,
     "gen2res": _gen2res.PUBLISHED,
     "dreamclean": _dreamclean.PUBLISHED,
+    "dps": _dps.PUBLISHED,
+    "pigdm": _pigdm.PUBLISHED,
+    "ddnm": _ddnm.PUBLISHED,
+    "diffpir": _diffpir.PUBLISHED,
+    "repaint": _repaint.PUBLISHED,
 }
 
 
@@ -56,7 +78,13 @@ __all__ = [
     "CalibratedInvert2Restore",
     "CalibratedSettings",
     "Constraint",
+    "Ddnm",
+    "DdnmSettings",
+    "Diffpir",
+    "DiffpirSettings",
     "Diip",
+    "Dps",
+    "DpsSettings",
     "DreamClean",
     "DreamCleanSettings",
     "Gen2Res",
@@ -66,15 +94,24 @@ __all__ = [
     "LiteralSettings",
     "Method",
     "PartiallyBlind",
+    "Pigdm",
+    "PigdmSettings",
+    "Repaint",
+    "RepaintSettings",
     "Settings",
     "Shred",
     "bird",
     "blind_settings",
+    "ddnm",
+    "diffpir",
     "diip",
+    "dps",
     "dreamclean",
     "gen2res",
     "invert2restore",
+    "pigdm",
     "published",
+    "repaint",
     "settings_for",
     "shred",
 ]

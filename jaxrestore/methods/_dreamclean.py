@@ -15,7 +15,7 @@ What we don't know of the paper is our reading:
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -25,24 +25,11 @@ from jaxrestore._pytree import register
 from jaxrestore._ranges import Range, check_ranges
 from jaxrestore.diffusion.ddim import ascend
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.schedule import TimeGrid, clean_part, depth_of, partial_grid
-from jaxrestore.methods.contract import Combine, Method, refuse_latents
+from jaxrestore.diffusion.schedule import TimeGrid, depth_of, partial_grid
+from jaxrestore.methods.contract import Combine, refuse_latents
 from jaxrestore.methods.settings import Count, Every, Scalar, changed, settings_of
+from jaxrestore.methods.walking import Walk, WalkIterate, WalkState, onward
 from jaxrestore.operators import Identity
-
-
-class Descending(NamedTuple):
-    """Where one image's way down stands."""
-
-    x: Float[Array, "h w c"]
-    done: Array  # [] int32: steps
-    seed: Array  # [] uint32
-
-
-class Cleaned(NamedTuple):
-    image: Float[Array, "h w c"]  # the x0 predicted in the step; of the last one the end of the way
-    noise: None  # fresh noise has gone in on the way: there is none that generates the image
-    data_term: Array  # []: mean square of the image's distance from y
 
 
 @dataclass(frozen=True)
@@ -65,7 +52,7 @@ PUBLISHED = {"any": DreamCleanSettings()}
 
 @register
 @dataclass(frozen=True, kw_only=True)
-class DreamClean(Method):
+class DreamClean(Walk):
     """A step is one of DDIM's, after its corrections; `dreamclean` makes it. Its operator is the identity."""
 
     gamma: Any
@@ -79,33 +66,28 @@ class DreamClean(Method):
         schedule = self.prior.schedule
         return partial_grid(schedule, depth_of(schedule, self.noise_to_signal), self.iterations)
 
-    def init(self, y: Array, key: Array) -> Descending:
+    def init(self, y: Array, key: Array) -> WalkState:
         """The x at tau to which y inverts. The key is for the corrections."""
         x = ascend(self.prior, y, self.times, refinements=self.refinements)
-        return Descending(x, jnp.int32(0), jax.random.bits(key, dtype=jnp.uint32))
+        return WalkState(x, jnp.int32(0), jax.random.bits(key, dtype=jnp.uint32))
 
-    def step(self, state: Descending, y: Array) -> tuple[Descending, Cleaned]:
+    def move(self, x: Array, y: Array, time: TimeGrid, key: Array) -> tuple[Array, Array]:
         """The corrections at a time, and DDIM's step to the next."""
-        t, alpha_bar, alpha_bar_next = jax.tree.map(lambda leaf: leaf[state.done], self.times)
-        key = jax.random.fold_in(jax.random.key(state.seed), state.done)
 
         def once(number: Any, x: Array) -> Array:
             fresh = jax.random.normal(jax.random.fold_in(key, number), x.shape, x.dtype)
-            return corrected(self.prior, x, t, self.gamma, fresh)
+            return corrected(self.prior, x, time.t, self.gamma, fresh)
 
-        x = jax.lax.fori_loop(0, self.corrections, once, state.x)
-        eps = self.prior.predict_noise(x, t)
-        x0 = clean_part(x, eps, alpha_bar)
-        following = jnp.sqrt(alpha_bar_next) * x0 + jnp.sqrt(1 - alpha_bar_next) * eps
-        image = jnp.clip(x0, -1.0, 1.0)
-        return Descending(following, state.done + 1, state.seed), Cleaned(image, None, jnp.mean((image - y) ** 2))
+        x = jax.lax.fori_loop(0, self.corrections, once, x)
+        x0, eps = self.predicted(x, time)
+        return onward(x0, eps, time.alpha_bar_next, 0.0, eps), x0
 
     @property
     def evaluations(self) -> int:
         """Of the corrections, the step, and the inversion's step to the same time, which `init` has made."""
         return self.corrections + 1 + (1 + self.refinements)
 
-    def score(self, iterate: Cleaned) -> Array:
+    def score(self, iterate: WalkIterate) -> Array:
         """The data term; of images from different fresh noise none is better than another for it."""
         return iterate.data_term
 
@@ -172,6 +154,7 @@ def dreamclean(
         noise_to_signal=jnp.float32(chosen.noise_to_signal),
         corrections=chosen.corrections,
         refinements=chosen.refinements,
+        clip=False,
         iterations=chosen.steps,
         restarts=restarts,
         combine=combine,

@@ -25,6 +25,7 @@ from jaxrestore.operators.jpeg import Jpeg
 from jaxrestore.operators.kernels import GaussianKernel, Kernel, SoftmaxKernel, default_kernel_size
 from jaxrestore.operators.rain import RainLayer
 from jaxrestore.operators.reduce import REDUCTIONS, AveragePool, Bicubic, ReductionName, Stride
+from jaxrestore.operators.solving import dual, is_linear, proximal, pseudo_inverse
 from jaxrestore.operators.tomography import ParallelBeam
 from jaxrestore.operators.tone import Tone
 from jaxrestore.operators.unknown import combine, is_blind, partition
@@ -59,8 +60,10 @@ __all__ = [
     "convolve",
     "default_kernel_size",
     "described",
+    "dual",
     "from_brightness",
     "is_blind",
+    "is_linear",
     "is_picture",
     "kernels_of",
     "kind_of",
@@ -68,6 +71,8 @@ __all__ = [
     "parse",
     "partition",
     "penalty",
+    "proximal",
+    "pseudo_inverse",
     "put_back",
     "read_operator",
     "region_weights",

@@ -189,7 +189,8 @@ def described(operator: Operator) -> Step | list[Step] | None:
 def adjoint(operator: Operator, measurement: Array, image_shape: tuple[int, ...]) -> Array:
     """H^T measurement for a linear operator H on images of `image_shape`, exact, by `jax.linear_transpose`.
 
-    An affine or non-linear operator is an error of JAX's own, which names the operation that is not linear.
+    A non-linear operator is an error of JAX's own, which names the operation; of an affine one the constant is passed over
+    (see `is_linear`).
 
     >>> from jaxrestore.operators import AveragePool
     >>> adjoint(AveragePool(2), jnp.ones((1, 1, 1)), (2, 2, 1)).ravel().tolist()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import jaxrestore as jr
-from jaxrestore.cli.choices import BIRD, constrained, stopping_rule
+from jaxrestore.cli.choices import BIRD, SAMPLERS, constrained, stopping_rule
 from jaxrestore.cli.flags import AlbumFlags, MethodFlags
 from jaxrestore.cli.plan import RestorationFlags, restoration_plan
 from jaxrestore.cli.settled import Descending, Drawing
@@ -114,6 +114,30 @@ def test_dreamclean_takes_steps_and_restarts(plan):
         plan(task="blind", method="dreamclean", depth=3)
     with pytest.raises(InputError, match="not one of --method dreamclean"):
         plan(task="denoise", method="dreamclean")
+
+
+@pytest.mark.parametrize("name", [choice.name for choice in SAMPLERS])
+def test_samplers_take_steps_restarts_and_a_noise_level(plan, name):
+    settled = plan(task="inpaint", method=name, iterations=4, restarts=3, noise_level=25.5).method
+    assert (settled.settings.steps, settled.restarts, settled.combine) == (4, 3, "mean")
+    assert plan(task="inpaint", method=name).method.settings == jr.published(name, "inpaint")
+    with pytest.raises(InputError, match=f"--method {name} draws at random, and no draw is best"):
+        plan(task="inpaint", method=name, combine="best")
+    for wrong, flag in (({"noise_lr": 0.1}, "--noise-lr"), ({"discrepancy": 1.0}, "--discrepancy")):
+        with pytest.raises(InputError, match=f"--method {name} has no use for {flag}"):
+            plan(task="inpaint", method=name, **wrong)
+    with pytest.raises(InputError, match=f"not one of --method {name}"):
+        plan(task="blind-deblur", method=name)
+
+
+def test_who_asks_for_the_noise_has_it_estimated(plan):
+    """Of an image that is its own measurement; for others it is zero unless it is told."""
+    assert [plan(task="denoise", method=name).sigma for name in ("pigdm", "ddnm", "diffpir", "dps")] == [
+        *["auto"] * 3,
+        0,
+    ]
+    assert plan(task="denoise", method="pigdm", noise_level=0.0).sigma == 0
+    assert plan(task="inpaint", method="pigdm").sigma == 0
 
 
 def test_flags_that_a_method_has_no_use_for(plan):

@@ -5,10 +5,11 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 import jaxrestore as jr
-from jaxrestore.cli.choices import CHOICES
-from jaxrestore.cli.flags import DegradationFlags, OperatorFlags
+from jaxrestore.cli.choices import CHOICES, SAMPLERS
+from jaxrestore.cli.flags import AlbumFlags, DegradationFlags, MethodFlags, OperatorFlags
 from jaxrestore.cli.tasks import TASKS, restored_task
 from jaxrestore.errors import InputError
 from jaxrestore.operators import default_kernel_size, is_blind, kind_of
@@ -73,8 +74,32 @@ def test_every_method_serves_a_task_and_every_task_has_its_method():
         match="not one of --method bird: give invert2restore or invert2restore-literal or invert2restore-calibrated or diip",
     ):
         TASKS["blind"].choice("bird")
-    with pytest.raises(InputError, match="give bird or shred or invert2restore"):
+    with pytest.raises(InputError, match=r"give bird or shred or invert2restore or dps\.$"):
         TASKS["jpeg"].choice("diip")
+
+
+def test_samplers_serve_the_tasks_whose_operator_they_can_take(tmp_path):
+    """Of each that a sampler serves it is made from the operator that a restoration starts from; of others it is refused."""
+    prior, kernel = jr.gaussian_prior(jax.numpy.zeros((64, 64, 3)), 0.2), tmp_path / "kernel.npy"
+    np.save(kernel, np.ones((3, 3)))
+    mask = {"mask": tmp_path / "mask.png"}
+    Image.fromarray(np.uint8(255 * (1 - np.asarray(jr.box_mask(SIZE, 20)).reshape(SIZE)))).save(mask["mask"])
+    for choice in SAMPLERS:
+        settled = choice.settle(MethodFlags(), AlbumFlags(), prior, "any")
+        for name, task in TASKS.items():
+            if not choice.serves(name, task.blind):
+                with pytest.raises(InputError, match=f"The task {name} is not one of --method {choice.name}: give "):
+                    task.choice(choice.name)
+            elif name != "operator":  # which is what a file says
+                quality = {"quality": 50} if name == "jpeg" else {}
+                files = (
+                    {"kernel": kernel} if "--kernel" in task.flags.split() else mask if "--mask" in task.flags else {}
+                )
+                operator = task.start(OperatorFlags(**quality, **files), SIZE, settled.operator_settings)
+                assert task.choice(choice.name) is choice
+                assert settled.method(prior, operator, 0.1).sigma_y == np.float32(0.1)
+    assert [choice.name for choice in SAMPLERS if choice.serves("inpaint", False)] == [one.name for one in SAMPLERS]
+    assert not any(choice.serves("blind-deblur", False) for choice in SAMPLERS)
 
 
 def test_deblurring_without_a_kernel_is_blind(tmp_path):

@@ -71,6 +71,8 @@ def test_what_latents_are_not_for_is_said(linear):
         lambda: jr.invert2restore(prior),
         lambda: jr.gen2res(prior),
         lambda: jr.dreamclean(prior),
+        lambda: jr.dps(prior, jr.Identity()),
+        lambda: jr.repaint(prior, jr.Identity()),
         lambda: jr.tiled(prior, 16, 16),
     ):
         with pytest.raises(jr.InputError, match="'linear' is one of latents"):

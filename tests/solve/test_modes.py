@@ -82,6 +82,12 @@ def methods(prior):
     yield jr.diip(prior, **small)
     yield jr.gen2res(prior, depth=9, steps=2)
     yield jr.dreamclean(prior, steps=2)
+    mask, blur = jr.Mask(jr.box_mask((8, 8), 3)), jr.Blur(jr.GaussianKernel(3))
+    yield jr.dps(prior, jr.Tone(), steps=2)
+    yield jr.pigdm(prior, blur, steps=2)
+    yield jr.ddnm(prior, blur, steps=2)
+    yield jr.diffpir(prior, jr.AveragePool(2), steps=2)
+    yield jr.repaint(prior, mask, steps=2)
     yield jr.bird(jr.tiled(prior, 8, 16), jr.Identity(), **small)
 
 
