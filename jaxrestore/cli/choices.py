@@ -26,6 +26,7 @@ from jaxrestore.methods import (
     Settings,
     bird,
     blind_settings,
+    daps,
     ddnm,
     diffpir,
     diip,
@@ -256,5 +257,6 @@ PIGDM = sampler("pigdm", pigdm, "PiGDM, ICLR 2023", f"a known, linear operator{G
 DDNM = sampler("ddnm", ddnm, "DDNM, ICLR 2023", "a known, linear operator", LINEAR, True)
 DIFFPIR = sampler("diffpir", diffpir, "DiffPIR, CVPR workshops 2023", "a known, linear operator", LINEAR, True)
 REPAINT = sampler("repaint", repaint, "RePaint, CVPR 2022", "a mask", MASKS, False)
-SAMPLERS = (DPS, PIGDM, DDNM, DIFFPIR, REPAINT)
+DAPS = sampler("daps", daps, "DAPS, CVPR 2025", "a known, differentiable operator", (*LINEAR, "jpeg"), True)
+SAMPLERS = (DPS, PIGDM, DDNM, DIFFPIR, REPAINT, DAPS)
 CHOICES: tuple[Choice, ...] = (BIRD, SHRED, JOINT, ROUNDS, LITERAL, CALIBRATED, DIIP, GEN2RES, DREAMCLEAN, *SAMPLERS)

@@ -10,6 +10,7 @@ from jaxrestore.diffusion.prior import Prior
 from jaxrestore.methods import (
     CalibratedSettings,
     Constraint,
+    DapsSettings,
     DdnmSettings,
     DiffpirSettings,
     DpsSettings,
@@ -30,7 +31,7 @@ from jaxrestore.solve.record import Record
 from jaxrestore.stopping import Rule
 
 Constructor = Callable[..., Method]  # of the library's
-SamplerSettings = DpsSettings | PigdmSettings | DdnmSettings | DiffpirSettings | RepaintSettings
+SamplerSettings = DapsSettings | DpsSettings | PigdmSettings | DdnmSettings | DiffpirSettings | RepaintSettings
 TOLD_NOTHING, TOLD_OPERATOR = Settings(identity=True), Settings()
 
 

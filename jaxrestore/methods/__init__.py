@@ -6,6 +6,7 @@ from jaxrestore.diffusion.prior import Prior
 from jaxrestore.errors import InputError
 from jaxrestore.methods import (
     _bird,
+    _daps,
     _ddnm,
     _diffpir,
     _diip,
@@ -18,6 +19,7 @@ from jaxrestore.methods import (
     _shred,
 )
 from jaxrestore.methods._bird import Bird, bird
+from jaxrestore.methods._daps import Daps, DapsSettings, daps
 from jaxrestore.methods._ddnm import Ddnm, DdnmSettings, ddnm
 from jaxrestore.methods._diffpir import Diffpir, DiffpirSettings, diffpir
 from jaxrestore.methods._diip import Diip, diip
@@ -47,6 +49,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "ddnm": _ddnm.PUBLISHED,
     "diffpir": _diffpir.PUBLISHED,
     "repaint": _repaint.PUBLISHED,
+    "daps": _daps.PUBLISHED,
 }
 
 
@@ -78,6 +81,8 @@ __all__ = [
     "CalibratedInvert2Restore",
     "CalibratedSettings",
     "Constraint",
+    "Daps",
+    "DapsSettings",
     "Ddnm",
     "DdnmSettings",
     "Diffpir",
@@ -102,6 +107,7 @@ __all__ = [
     "Shred",
     "bird",
     "blind_settings",
+    "daps",
     "ddnm",
     "diffpir",
     "diip",

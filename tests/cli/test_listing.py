@@ -23,7 +23,8 @@ def test_every_method_has_a_line(command, tiny_folder):
     assert {cost[name, "no"] for name in ("pigdm", "ddnm", "diffpir")} == {"100"}
     assert cost["repaint", "no"] == "2410"
     assert cost["invert2restore-calibrated", "yes"] == "-"  # this prior has no statistics
-    assert dict(zip(header, lines[-1], strict=True))["needs"] == "a mask"
+    assert cost["daps", "no"] == "1000"
+    assert {line[0]: line[2] for line in lines}["repaint"] == "a mask"
 
 
 def test_costs_are_those_of_the_prior_that_is_asked_about():

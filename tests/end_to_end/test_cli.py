@@ -243,14 +243,6 @@ def test_blind_restoration_is_told_nothing(command, prior, photograph, tmp_path)
     record = json.loads((tmp_path / "d_run.json").read_text())
     assert record["options"]["method"] == "dreamclean"
     assert record["method"]["gamma"] == pytest.approx(0.05)
-    random = ("--method", "pigdm", "--iterations", 2, "--restarts", 2, "--uncertainty")
-    code, _, said = command("restore", y, tmp_path / "p.png", "--task", "denoise", "--prior", folder, *random)
-    assert code == 0
-    assert "2 iterations x 2 restarts, 4 network evaluations an image" in said
-    record = json.loads((tmp_path / "p_run.json").read_text())
-    assert record["options"]["method"] == "pigdm"
-    assert record["method"]["sigma_y"] > 0  # estimated, as nothing was said
-    assert (tmp_path / "p_uncertainty.png").is_file()
     for wrong, sentence in (
         (("--iterations", 3), "no use for --iterations"),
         (("--method", "bird"), "give invert2restore or invert2restore-literal or invert2restore-calibrated or diip"),
@@ -258,3 +250,16 @@ def test_blind_restoration_is_told_nothing(command, prior, photograph, tmp_path)
         code, _, said = command("restore", y, out, "--task", "blind", "--prior", folder, *wrong)
         assert code == 2
         assert sentence in said
+
+
+def test_a_sampler_has_the_noise_estimated_and_says_what_it_costs(command, prior, photograph, tmp_path):
+    y = tmp_path / "y.png"
+    assert command("degrade", photograph, y, "--task", "denoise", "--size", 16)[0] == 0
+    random = ("--method", "pigdm", "--iterations", 2, "--restarts", 2, "--uncertainty")
+    code, _, said = command("restore", y, tmp_path / "p.png", "--task", "denoise", "--prior", prior, *random)
+    assert code == 0
+    assert "2 iterations x 2 restarts, 4 network evaluations an image" in said
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["options"]["method"] == "pigdm"
+    assert record["method"]["sigma_y"] > 0  # estimated, as nothing was said
+    assert (tmp_path / "p_uncertainty.png").is_file()

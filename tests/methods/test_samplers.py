@@ -10,8 +10,15 @@ import pytest
 import jaxrestore as jr
 from jaxrestore.diffusion.tuned import Tuned
 
-SAMPLERS = {"dps": jr.dps, "pigdm": jr.pigdm, "ddnm": jr.ddnm, "diffpir": jr.diffpir, "repaint": jr.repaint}
-LINEAR = [name for name in SAMPLERS if name not in ("dps",)]
+SAMPLERS = {
+    "dps": jr.dps,
+    "pigdm": jr.pigdm,
+    "ddnm": jr.ddnm,
+    "diffpir": jr.diffpir,
+    "repaint": jr.repaint,
+    "daps": jr.daps,
+}
+LINEAR = [name for name in SAMPLERS if name not in ("dps", "daps")]
 MASK = jr.Mask(np.arange(64).reshape(8, 8) % 3 > 0)
 KEY = jax.random.key(0)
 NOISE = np.random.default_rng(8).standard_normal((3, 8, 8, 3), np.float32)

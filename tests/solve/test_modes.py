@@ -88,6 +88,7 @@ def methods(prior):
     yield jr.ddnm(prior, blur, steps=2)
     yield jr.diffpir(prior, jr.AveragePool(2), steps=2)
     yield jr.repaint(prior, mask, steps=2)
+    yield jr.daps(prior, jr.Tone(), steps=2)
     yield jr.bird(jr.tiled(prior, 8, 16), jr.Identity(), **small)
 
 
