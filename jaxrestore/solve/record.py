@@ -203,7 +203,10 @@ def plain_settings(method: object) -> Record:
 def _plain(value: object) -> Any:
     """A setting, or None for what is none."""
     if isinstance(value, jax.Array | np.ndarray):
-        return float(f"{value.item():.7g}") if value.ndim == 0 else None  # digits that a float32 has
+        if value.ndim > 1 or value.size > 16:  # no setting: a kernel, statistics
+            return None
+        digits = [float(f"{number:.7g}") for number in np.ravel(value).tolist()]  # that a float32 has
+        return digits if value.ndim else digits[0]
     if isinstance(value, tuple) and all(dataclasses.is_dataclass(part) for part in value):
         return [{"name": type(part).__name__, **plain_settings(part)} for part in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, Prior):
