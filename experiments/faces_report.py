@@ -84,7 +84,7 @@ def picture(options: argparse.Namespace, rows: list[Row]) -> None:
 
     methods = [method for method in METHODS if sum(place(name, method, 0).exists() for name in PROBLEMS) >= 3]
     blocks = []
-    for name in PROBLEMS:
+    for name in (name for name in PROBLEMS if any(place(name, method, 0).exists() for method in methods)):
         for face in range(min(options.shown, len(faces))):
             column = [faces[face], shown(problem(name, faces[face], SEEDS["test"] + face))]
             for method in methods:
