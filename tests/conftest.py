@@ -4,6 +4,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 from jaxtyping import install_import_hook
 
@@ -34,6 +35,20 @@ collect_ignore = ["runtime/forced_devices.py"]  # a process of its own, and no m
 # The same cases in every run: `--hypothesis-profile=default` looks for others.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+MAPPINGS = Path("/proc/self/maps")  # Linux's: of this process, of which it allows 65,530
+MANY = 40_000
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """Each compiled program holds a few of a process's memory mappings, and the thousands of programs of these tests come to
+    the system's limit, at which XLA crashes: between two files, programs are forgotten before that."""
+    if nextitem is not None and nextitem.path != item.path and MAPPINGS.exists():
+        with MAPPINGS.open("rb") as lines:
+            many = sum(1 for _ in lines) > MANY
+        if many:
+            jax.clear_caches()
 
 
 @pytest.fixture(scope="session")
