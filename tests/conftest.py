@@ -41,6 +41,7 @@ MAPPINGS = Path("/proc/self/maps")  # Linux's: of this process, of which it allo
 MANY = 40_000
 
 
+@pytest.hookimpl(trylast=True)  # when a test's own doubles are gone
 def pytest_runtest_teardown(item, nextitem):
     """Each compiled program holds a few of a process's memory mappings, and the thousands of programs of these tests come to
     the system's limit, at which XLA crashes: between two files, programs are forgotten before that."""
