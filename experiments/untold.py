@@ -15,7 +15,7 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,11 @@ from faces import drawn
 from faces_problems import RUIN, SEEDS
 from ffdnet_network import HIGHEST, denoise, weights
 from untold_problems import KINDS, TRIED, scores
-from untold_variants import BY_SAMPLES, VARIANTS, none, rectifications, typical_energy
+from untold_variants import BY_SAMPLES, VARIANTS, none, rectifications, typical_energy, whole_sphere
 from workers import Row
 
 import jaxrestore as jr
 from jaxrestore import metrics
-from jaxrestore.density.corrections import sphere
 from jaxrestore.files.images import write_image
 from jaxrestore.methods.settings import values_of
 
@@ -41,10 +40,6 @@ LITERAL, FFDNET = "literal", "FFDNet"
 RIVALS = ("BIRD, 30 iterations", "DreamClean")
 DREAMCLEAN = jr.DreamCleanSettings(gamma=0.1, noise_to_signal=1.0)
 SEARCH = jr.Settings(noise_lr=0.05, iterations=30, skip=60, grid="linspace", gradient="frozen_v", identity=True)
-
-
-def whole_sphere(noise: Any, p: Any, size: int) -> Any:
-    return sphere(noise)
 
 
 def methods() -> dict[str, tuple[Any, Callable[[jr.Prior], Any] | None]]:
@@ -91,9 +86,9 @@ def measure(options: argparse.Namespace) -> None:
     groups: dict[tuple[str, str], list[Row]] = {}
     for entry in workers.unmeasured(planned(options), options.out):
         groups.setdefault((entry["method"], entry["kind"]), []).append(entry)
-    made, known = partial(method_of, options, prior), {}
+    method = cache(partial(method_of, options, prior))  # of a name: weights and samples' noise are found once
     for (name, kind), entries in groups.items():
-        built = known.setdefault(name, made(name))
+        built = method(name)
         clean = [images[entry["face"]] for entry in entries]
         seeds = [RUIN + SEEDS[half] + entry["face"] for entry in entries]
         ys = np.stack([KINDS[kind](face, seed) for face, seed in zip(clean, seeds, strict=True)])
@@ -131,8 +126,7 @@ def method_of(options: argparse.Namespace, prior: jr.Prior, name: str) -> Callab
 
     def restored(ys: np.ndarray) -> tuple[Any, Any]:
         result = jr.restore(built, jnp.asarray(ys), jax.random.key(START), batch_size=options.batch, keep_known=False)
-        each = built.evaluations
-        return np.asarray(result.image), np.asarray(result.iterations) * each
+        return np.asarray(result.image), np.asarray(result.iterations) * built.evaluations
 
     return restored
 

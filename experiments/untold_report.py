@@ -10,16 +10,17 @@ import numpy as np
 import untold
 import workers
 from kept_rows import RESULTS, grouped, kept
-from PIL import Image
 from report import insert, interval, table, write_rows
 from untold import LITERAL
 from untold_problems import KEPT_OUT, KINDS, SEEN, TRIED
 from untold_variants import VARIANTS
 from workers import Row
 
+from jaxrestore.files.images import read_image
 from jaxrestore.methods.settings import values_of
 
 ABOUT = ("half", "kind", "method", "settings")
+CHOSEN = RESULTS / "untold_choice.json"
 FACES_SHOWN = (0, 1)
 BETTER = {"psnr": 1, "ssim": 1, "deviation": -1, "features": -1}  # the direction of each
 FORMS = {"psnr": ".2f", "ssim": ".3f", "deviation": ".3f", "features": ".2f", "unlikely": ".1f", "sharp": ".3f"}
@@ -40,6 +41,11 @@ def methods_now() -> dict[str, Any]:
     return {name: one if isinstance(one, dict) else values_of(one) for name, (one, _) in untold.methods().items()}
 
 
+def by_kinds(rows: list[Row]) -> dict[str, Row]:
+    """The literal method's, by kind."""
+    return {row["kind"]: row for row in current(rows, methods_now()) if row["method"] == LITERAL}
+
+
 def variants_now() -> dict[str, Any]:
     """Settings of each variant."""
     return {name: values_of(variant.settings) for name, variant in VARIANTS.items()}
@@ -57,8 +63,7 @@ def gains(row: Row, score: str) -> np.ndarray:
 def literally(rows: list[Row]) -> list[str]:
     """The method against its input, a line a kind; and of how many kinds it is better."""
     head = ["", "faces", *(NAMES[score] for score in FORMS), "gain, dB", "again, dB", "evaluations"]
-    by_kind = {row["kind"]: row for row in current(rows, methods_now()) if row["method"] == LITERAL}
-    body = []
+    by_kind, body = by_kinds(rows), []
     for kind in (kind for kind in KINDS if kind in by_kind):
         row = by_kind[kind]
         clean = kind == "clean"
@@ -76,7 +81,7 @@ def literally(rows: list[Row]) -> list[str]:
 
 def brief(rows: list[Row]) -> list[str]:
     """The README's lines of it."""
-    by_kind = {row["kind"]: row for row in current(rows, methods_now()) if row["method"] == LITERAL}
+    by_kind = by_kinds(rows)
     body = [
         [kind, *(change(by_kind[kind], score) for score in ("psnr", "deviation", "features"))]
         for kind in KINDS
@@ -147,15 +152,11 @@ def place(options: argparse.Namespace, kind: str, method: str, face: int) -> Pat
     return options.out / untold.picture({"half": "test", "kind": kind, "method": method, "face": face})
 
 
-def opened(path: Path) -> np.ndarray:
-    return np.asarray(Image.open(path).convert("RGB"), np.float32) / 127.5 - 1
-
-
 def column(options: argparse.Namespace, kind: str, methods: list[str], face: int) -> list[np.ndarray]:
     """The face, ruined, and restored by each method; white where there is no picture."""
     paths = [place(options, kind, name, face) for name in ("input", *methods)]
     clean = np.load(options.out / "test.npy")[face].astype(np.float32) / 127.5 - 1
-    return [clean, *(opened(path) if path.exists() else np.ones_like(clean) for path in paths)]
+    return [clean, *(read_image(path) if path.exists() else np.ones_like(clean) for path in paths)]
 
 
 def choice(options: argparse.Namespace) -> None:
@@ -165,10 +166,10 @@ def choice(options: argparse.Namespace) -> None:
         for face in FACES_SHOWN:
             there = [name for name in options.laid_out if place(options, kind, name, face).exists()]
             order = [there[index] for index in draw.permutation(len(there))]
-            rows.append([opened(place(options, kind, name, face)) for name in order])
+            rows.append([read_image(place(options, kind, name, face)) for name in order])
             key.append({"kind": kind, "face": face, "order": order})
     write_rows(options.docs / "untold_choice.png", rows)
-    (RESULTS / "untold_choice.json").write_text(json.dumps(key, indent=1) + "\n")
+    CHOSEN.write_text(json.dumps(key, indent=1) + "\n")
 
 
 def chosen(key: list[Row]) -> list[str]:
@@ -198,6 +199,6 @@ def write(document: Path, test: list[Row], tuning: list[Row]) -> None:
     insert(document, "literally", literally(test))
     insert(document, "compared", compared(test))
     insert(document, "tried", tried(tuning))
-    key = json.loads((RESULTS / "untold_choice.json").read_text()) if (RESULTS / "untold_choice.json").exists() else []
+    key = json.loads(CHOSEN.read_text()) if CHOSEN.exists() else []
     if key and all("best" in line for line in key):
         insert(document, "chosen", chosen(key))

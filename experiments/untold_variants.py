@@ -53,6 +53,10 @@ def none(noise: Any, p: Any, size: int) -> Any:
     return noise
 
 
+def whole_sphere(noise: Any, p: Any, size: int) -> Any:
+    return sphere(noise)
+
+
 def patches_below(noise: Any, p: Any, size: int) -> Any:
     """Each patch of each channel scaled down to what chance allows its energy at level 0.05 of all patches."""
     level = 0.05 * size**2 / noise[..., 0].size
@@ -70,27 +74,25 @@ def _patch_energy(noise: Any, size: int) -> Any:
     return jnp.mean(noise.reshape(h // size, size, w // size, size, c) ** 2, axis=(1, 3))
 
 
-def excess_over(energy: Any, noise: Any, p: Any, size: int) -> Any:
-    """Each frequency brought down to that energy where it is louder than chance allows about it."""
+def scaled_to(energy: Any, noise: Any, size: int, most: float) -> Any:
+    """Each frequency at that energy, but none made louder by more than `most`."""
 
     def tiled(noise: Any) -> Any:
         blocks = to_blocks(noise, size)
-        count = blocks.shape[0] * blocks.shape[2]
-        ratio = energy * mean_square_below(p, count) / jnp.maximum(jnp.mean(blocks**2, axis=(0, 2)), 1e-12)
-        return from_blocks(blocks * jnp.minimum(1.0, jnp.sqrt(ratio))[:, None])
+        gain = jnp.sqrt(energy / jnp.maximum(jnp.mean(blocks**2, axis=(0, 2)), 1e-12))
+        return from_blocks(blocks * jnp.minimum(most, gain)[:, None])
 
     return on_two_tilings(tiled, noise, size)
 
 
 def matched(energy: Any, noise: Any, p: Any, size: int) -> Any:
     """Each frequency scaled to that energy, up or down."""
+    return scaled_to(energy, noise, size, jnp.inf)
 
-    def tiled(noise: Any) -> Any:
-        blocks = to_blocks(noise, size)
-        gain = jnp.sqrt(energy / jnp.maximum(jnp.mean(blocks**2, axis=(0, 2)), 1e-12))
-        return from_blocks(blocks * gain[:, None])
 
-    return on_two_tilings(tiled, noise, size)
+def excess_over(energy: Any, noise: Any, p: Any, size: int) -> Any:
+    """Each frequency brought down to that energy where it is louder than chance allows about it."""
+    return scaled_to(energy * mean_square_below(p, noise[..., 0].size // size**2), noise, size, 1.0)
 
 
 def rectifications(energy: Any) -> dict[str, Rectify]:
@@ -98,7 +100,7 @@ def rectifications(energy: Any) -> dict[str, Rectify]:
     return {
         "excess": without_excess,
         "none": none,
-        "sphere": lambda noise, p, size: sphere(noise),
+        "sphere": whole_sphere,
         "patch spheres": lambda noise, p, size: sphere(noise, size),
         "whitened": lambda noise, p, size: whiten_bands(noise, size),
         "matched": partial(matched, energy),

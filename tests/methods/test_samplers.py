@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from killed import killed_and_started_again
 
 import jaxrestore as jr
 from jaxrestore.diffusion.tuned import Tuned
@@ -63,25 +64,7 @@ def test_a_batch_with_restarts_goes_on_from_a_checkpoint(name, prior, noisy, tmp
     np.testing.assert_allclose(whole.image, np.mean(whole.restarts.image, 0), atol=1e-6)
     np.testing.assert_allclose(whole.restarts.image[0, 1], run(method, noisy[1], KEY).image, atol=1e-4)
     assert np.abs(whole.restarts.image[0] - whole.restarts.image[1]).max() > 0.01
-
-    class Killed(Exception):
-        pass
-
-    def kill(iteration, search):
-        if iteration == 4:
-            raise Killed
-
-    with pytest.raises(Killed):
-        jr.restore(method, noisy, KEY, checkpoint=tmp_path / "a", chunk_size=2, callback=kill)
-    iterations = []
-    again = jr.restore(
-        method,
-        noisy,
-        KEY,
-        checkpoint=tmp_path / "a",
-        chunk_size=2,
-        callback=lambda iteration, search: iterations.append(iteration),
-    )
+    again, iterations = killed_and_started_again(method, noisy, KEY, tmp_path)
     assert iterations == [6]
     np.testing.assert_allclose(again.image, whole.image, atol=1e-4)
 
