@@ -58,9 +58,10 @@ def _noise(face: np.ndarray, seed: int, draw: np.random.Generator) -> Problem:
 
 def _box(face: np.ndarray, seed: int, draw: np.random.Generator) -> Problem:
     """A missing box of 20 x 36 over the eyes, up to four pixels from where they mostly are."""
-    top, left = 24 + draw.integers(-4, 5), 14 + draw.integers(-4, 5)
-    known = np.ones((SIZE, SIZE), np.float32)
-    known[top : top + BOX[0], left : left + BOX[1]] = 0
+    of_64 = face.shape[0] // SIZE
+    top, left = of_64 * (24 + draw.integers(-4, 5)), of_64 * (14 + draw.integers(-4, 5))
+    known = np.ones(face.shape[:2], np.float32)
+    known[top : top + of_64 * BOX[0], left : left + of_64 * BOX[1]] = 0
     mask = jr.Mask(known)
     return Problem(mask, mask, mask(jnp.asarray(face)), 0.0, "inpaint")
 
@@ -73,12 +74,17 @@ def _reduction(face: np.ndarray, seed: int, draw: np.random.Generator) -> Proble
 
 def _blur(face: np.ndarray, seed: int, draw: np.random.Generator) -> Problem:
     """A Gaussian kernel that nobody knows: deviations of 0.9 to 2.4 pixels, any angle; noise of 2 grey levels."""
+    start = jr.Blur(jr.GaussianKernel(11, (1.2, 1.0), unknown=True))
+    return known_blur(face, seed, draw)._replace(start=start, kind="blind-deblur")
+
+
+def known_blur(face: np.ndarray, seed: int, draw: np.random.Generator) -> Problem:
+    """The same, where the kernel is told."""
     sigmas = np.exp(draw.uniform(np.log(0.9), np.log(2.4), 2))
     truth = jr.Blur(jr.GaussianKernel(11, (float(sigmas[0]), float(sigmas[1])), float(draw.uniform(0, np.pi))))
-    start = jr.Blur(jr.GaussianKernel(11, (1.2, 1.0), unknown=True))
     sigma = BLUR_NOISE / 127.5
     y = as_stored(gaussian_noise(truth(jnp.asarray(face)), jax.random.key(RUIN + seed), sigma))
-    return Problem(truth, start, jnp.asarray(y), sigma, "blind-deblur")
+    return Problem(truth, truth, jnp.asarray(y), sigma, "deblur")
 
 
 def _jpeg(face: np.ndarray, seed: int, draw: np.random.Generator) -> Problem:
@@ -96,8 +102,8 @@ def shown(ruined: Problem) -> np.ndarray:
     """The measurement as an image of full size: missing pixels black, few pixels as the blocks that they are."""
     y = np.asarray(operators.shown(ruined.truth, ruined.y))
     if isinstance(ruined.truth, jr.Mask):
-        return np.where(np.asarray(ruined.truth(jnp.ones((SIZE, SIZE, 1)))) > 0, y, -1)
-    return y.repeat(SIZE // y.shape[0], 0).repeat(SIZE // y.shape[1], 1)
+        return np.where(np.asarray(ruined.truth(jnp.ones((*y.shape[:2], 1)))) > 0, y, -1)
+    return y.repeat(REDUCTION, 0).repeat(REDUCTION, 1) if isinstance(ruined.truth, jr.AveragePool) else y
 
 
 def scores(prior: jr.Prior, ruined: Problem, image: np.ndarray, face: np.ndarray) -> dict[str, float]:

@@ -5,6 +5,7 @@ A choice is settled once, from the flags and the prior's settings (settled.py).
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from typing import Any
 
 from jaxrestore._ranges import check_ranges
 from jaxrestore.cli.flags import AlbumFlags, MethodFlags, as_flag, given
@@ -69,6 +70,15 @@ class Choice(ABC):
         if idle := [flag for flag in self.unused if flag in given(method)]:
             raise InputError(self.complaint.format(as_flag(idle[0])))
 
+    @property
+    def tunable(self) -> bool:
+        """Whether it has numbers that `jaxrestore tune` compares."""
+        return False
+
+    def settled_with(self, settings: Any) -> Settled:
+        """With just those settings; of a method that is tunable."""
+        raise NotImplementedError
+
     @abstractmethod
     def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Settled:
         """With the preset's settings for a kind of problem, those that flags name in their place; InputError for what can't
@@ -82,6 +92,13 @@ class Descent(Choice):
     constructor: Constructor = bird
     settled: type[Descending] = Descending
     unused: tuple[str, ...] = ALBUM
+
+    @property
+    def tunable(self) -> bool:
+        return True
+
+    def settled_with(self, settings: Any) -> Descending:
+        return self.settled(self.constructor, settings, None)
 
     def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Descending:
         settings: Settings = changed(
@@ -120,6 +137,13 @@ class Random(Choice):
 class Corrections(Random):
     """DreamClean."""
 
+    @property
+    def tunable(self) -> bool:
+        return True
+
+    def settled_with(self, settings: Any) -> Cleaning:
+        return Cleaning(settings, restarts=1)
+
     def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Cleaning:
         preset: DreamCleanSettings = settings_for(self.settings, "any", prior, method.preset)
         return Cleaning(changed(preset, steps=method.iterations), method.restarts or 1)
@@ -131,6 +155,13 @@ class Sampler(Random):
 
     constructor: Constructor = dps
     noise_aware: bool = False  # takes --noise-level for what it does
+
+    @property
+    def tunable(self) -> bool:
+        return True
+
+    def settled_with(self, settings: Any) -> Sampling:
+        return Sampling(self.constructor, settings, 1, self.noise_aware)
 
     def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Sampling:
         preset = settings_for(self.settings, kind, prior, method.preset)

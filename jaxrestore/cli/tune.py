@@ -19,7 +19,22 @@ class Tune(MeasurementFlags):
     """A folder of clean photographs of the prior's kind, none of which it was trained on."""
     task: str | None = None
     """What happens to them: see `jaxrestore tasks`."""
-    method: Literal["bird", "shred", "diip", "invert2restore"] | None = None
+    method: (
+        Literal[
+            "bird",
+            "shred",
+            "diip",
+            "invert2restore",
+            "dreamclean",
+            "dps",
+            "pigdm",
+            "ddnm",
+            "diffpir",
+            "repaint",
+            "daps",
+        ]
+        | None
+    ) = None
     """The method. Default: the task's."""
     preset: str | None = "published"
     """The settings to start from, which are tried, too: published, prior or general."""

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrestore._files import check_writable
-from jaxrestore.cli.choices import Descent
+from jaxrestore.cli.choices import Choice
 from jaxrestore.cli.flags import MeasurementFlags, part
 from jaxrestore.cli.measured import measurement, noise_level
 from jaxrestore.cli.tasks import Task, named_task
@@ -23,12 +23,14 @@ from jaxrestore.errors import InputError
 from jaxrestore.files.folders import list_images
 from jaxrestore.files.images import as_stored, read_image
 from jaxrestore.methods import Method, Settings, settings_for
+from jaxrestore.methods.settings import WalkSettings, tried_of
 from jaxrestore.metrics import data_residual
 from jaxrestore.operators import is_picture, selected
 from jaxrestore.solve.tuning import (
     TIE,
     Example,
     Scored,
+    Tunable,
     candidates,
     chosen,
     compare,
@@ -37,23 +39,23 @@ from jaxrestore.solve.tuning import (
     stored_settings,
 )
 
-NAMES = ("skip", "iterations", "restarts", "noise_lr", "decay")  # what differs between candidates
-
 
 def tune(flags: Tune) -> int:
     """Find the settings, and write them; the exit code."""
     task = named_task(flags.task, flags)
     choice = task.choice(flags.method)
-    if task.says_kind or not isinstance(choice, Descent):
+    if task.says_kind or not choice.tunable:
         raise InputError(
             f"--task {task.name} with --method {choice.name} has nothing to tune: a file's unknowns have no truth, and "
-            "bird, shred, diip and invert2restore with an operator are what searches."
+            "searches and samplers are what has numbers to compare."
         )
     path = _file(flags)
     prior = load_prior(flags.prior)
     kind, length = task.kind_for(flags, prior.shape[:2]), len(prior.schedule)
-    start: Settings = settings_for(choice.settings, kind, prior, flags.preset)
-    if not task.estimated:  # the operator is the one that degraded, whose border is mirrored
+    start: Tunable = settings_for(choice.settings, kind, prior, flags.preset)
+    if (
+        isinstance(start, Settings) and not task.estimated
+    ):  # the operator is the one that degraded, whose border is mirrored
         start = replace(start, boundary="reflect")
     tried = candidates(start, length, flags.evaluations)
     files = list_images(flags.photographs)
@@ -83,7 +85,7 @@ def _file(flags: Tune) -> Path:
 
 
 def _example(
-    command: Tune, file: Path, number: int, task: Task, choice: Descent, prior: Prior, start: Settings
+    command: Tune, file: Path, number: int, task: Task, choice: Choice, prior: Prior, start: Tunable
 ) -> Example:
     """A photograph, ruined by an operator and noise of its own."""
     flags = replace(part(command, MeasurementFlags), seed=command.seed + number)
@@ -95,10 +97,10 @@ def _example(
         y = selected(truth, jnp.asarray(as_stored(y)))
     noisy = not task.blind and (flags.noise == "bird" or noise_level(flags, task) > 0)
     sigma_y = float(data_residual(truth, clean, y)) ** 0.5 if noisy else 0.0
-    operator = task.start(flags, size, start) if task.estimated else truth
+    operator = task.start(flags, size, start) if isinstance(start, Settings) and task.estimated else truth
 
-    def method(settings: Settings) -> Method:
-        return choice.settled(choice.constructor, settings, None).method(prior, operator, sigma_y)
+    def method(settings: Tunable) -> Method:
+        return choice.settled_with(settings).method(prior, operator, sigma_y)
 
     return Example(np.asarray(clean), y, method)
 
@@ -113,7 +115,7 @@ def _about(flags: Tune, task: Task, count: int, scored: list[Scored], length: in
         "chosen_by": f"the best mean PSNR; of those within {TIE} dB of it, the least deviation of gradients",
         "candidates": [
             {
-                **{name: getattr(one.settings, name) for name in NAMES},
+                **{name: getattr(one.settings, name) for name in _names(one.settings)},
                 "evaluations": evaluations(one.settings, length),
                 "psnr": round(one.psnr, 3),
                 "gradient_deviation": round(one.gradient_deviation, 5),
@@ -125,5 +127,12 @@ def _about(flags: Tune, task: Task, count: int, scored: list[Scored], length: in
     }
 
 
-def _words(settings: Settings) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {getattr(settings, name)}" for name in NAMES)
+def _names(settings: Tunable) -> tuple[str, ...]:
+    """What differs between candidates."""
+    if isinstance(settings, WalkSettings):
+        return (*tried_of(type(settings)), "steps")
+    return ("skip", "iterations", "restarts", "noise_lr", "decay")
+
+
+def _words(settings: Tunable) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {getattr(settings, name)}" for name in _names(settings))

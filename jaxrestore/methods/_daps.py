@@ -21,12 +21,12 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxrestore._pytree import register
-from jaxrestore._ranges import Range, check_ranges
+from jaxrestore._ranges import Range
 from jaxrestore.diffusion.ddim import descend
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import TimeGrid, partial_grid
 from jaxrestore.methods.contract import Combine
-from jaxrestore.methods.settings import Count, Scalar, changed, settings_of
+from jaxrestore.methods.settings import Count, Scalar, Tried, WalkSettings, changed, settings_of
 from jaxrestore.methods.walking import Walk, check_walk, onward, steps_within
 from jaxrestore.operators import Operator, kind_of
 
@@ -34,18 +34,21 @@ POWER_ITERATIONS = 10  # what they miss of the stiffest direction, a small share
 
 
 @dataclass(frozen=True)
-class DapsSettings:
+class DapsSettings(WalkSettings):
     """How many annealing steps, how long the chain and the dynamics of each are, and what is taken for unknown."""
 
     steps: Count = 200  # at most as many as the schedule has times
     chain: Count = 5  # steps of DDIM to x0hat
     dynamics: Count = 100  # steps of Langevin's
-    share: Annotated[Scalar, Range(0, 1, out=True)] = 0.1  # of the inverse of the largest curvature: the size of those
+    # of the inverse of the largest curvature: the size of those
+    share: Annotated[Scalar, Range(0, 1, out=True), Tried((0.03, 0.1, 0.3, 0.9))] = 0.1
     spread: Annotated[Scalar, Range(0, out=True)] = 1.0  # deviation of the data
     least_sigma: Annotated[Scalar, Range(0, out=True)] = 0.01  # y's noise is never taken for less
 
-    def __post_init__(self) -> None:
-        check_ranges(self)
+    @property
+    def evaluations_a_step(self) -> int:
+        """The chain's."""
+        return self.chain
 
 
 PUBLISHED = {"any": DapsSettings()}  # steps, chain, dynamics and least noise as in the paper's 1000 evaluations

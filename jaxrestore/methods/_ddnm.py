@@ -20,24 +20,21 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxrestore._pytree import register
-from jaxrestore._ranges import Range, check_ranges
+from jaxrestore._ranges import Range
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import TimeGrid
 from jaxrestore.methods.contract import Combine
-from jaxrestore.methods.settings import Count, Scalar, changed, settings_of
+from jaxrestore.methods.settings import Scalar, Tried, WalkSettings, changed, settings_of
 from jaxrestore.methods.walking import Walk, check_walk, steps_within
 from jaxrestore.operators import Operator, kind_of, pseudo_inverse
 
 
 @dataclass(frozen=True)
-class DdnmSettings:
+class DdnmSettings(WalkSettings):
     """How much of each step's noise is fresh, and how many there are."""
 
-    eta: Annotated[Scalar, Range(0, 1)] = 0.85  # share in the deviation of the next x's noise, not of DDIM's own eta
-    steps: Count = 100  # at most as many as the schedule has times
-
-    def __post_init__(self) -> None:
-        check_ranges(self)
+    # share in the deviation of the next x's noise, not of DDIM's own eta
+    eta: Annotated[Scalar, Range(0, 1), Tried((0.2, 0.5, 0.85, 1.0))] = 0.85
 
 
 PUBLISHED = {"any": DdnmSettings()}  # the published code's

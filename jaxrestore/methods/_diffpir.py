@@ -16,25 +16,21 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxrestore._pytree import register
-from jaxrestore._ranges import Range, check_ranges
+from jaxrestore._ranges import Range
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import TimeGrid, noise_part
 from jaxrestore.methods.contract import Combine
-from jaxrestore.methods.settings import Count, Scalar, changed, settings_of
+from jaxrestore.methods.settings import Scalar, Tried, WalkSettings, changed, settings_of
 from jaxrestore.methods.walking import Walk, check_walk, onward, steps_within
 from jaxrestore.operators import Operator, kind_of, proximal
 
 
 @dataclass(frozen=True)
-class DiffpirSettings:
+class DiffpirSettings(WalkSettings):
     """How much the prior is believed, how much of each step's noise is fresh, and how many steps there are."""
 
-    strength: Annotated[Scalar, Range(0)] = 1.0  # lambda
+    strength: Annotated[Scalar, Range(0), Tried((0.3, 1.0, 3.0, 10.0))] = 1.0  # lambda
     zeta: Annotated[Scalar, Range(0, 1)] = 0.3  # share of fresh noise, in the variance
-    steps: Count = 100  # at most as many as the schedule has times
-
-    def __post_init__(self) -> None:
-        check_ranges(self)
 
 
 # 100 steps are published. lambda and zeta are, task by task; these are ours: the lambda that a posterior has in the end.

@@ -15,24 +15,22 @@ import optax
 from jaxtyping import Array
 
 from jaxrestore._pytree import register
-from jaxrestore._ranges import Range, check_ranges
+from jaxrestore._ranges import Range
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import TimeGrid
 from jaxrestore.methods.contract import Combine
-from jaxrestore.methods.settings import Count, Scalar, changed, settings_of
+from jaxrestore.methods.settings import Count, Scalar, Tried, WalkSettings, changed, settings_of
 from jaxrestore.methods.walking import Walk, ancestral_spread, check_walk, onward, steps_within
 from jaxrestore.operators import Operator, kind_of
 
 
 @dataclass(frozen=True)
-class DpsSettings:
+class DpsSettings(WalkSettings):
     """How strongly the image is pulled towards what was measured, and in how many steps."""
 
-    scale: Annotated[Scalar, Range(0)] = 0.3  # length of a pull, of the gradient of a norm, not of its square
+    # length of a pull, of the gradient of a norm, not of its square
+    scale: Annotated[Scalar, Range(0), Tried((0.1, 0.3, 1.0, 3.0))] = 0.3
     steps: Count = 1000  # at most as many as the schedule has times
-
-    def __post_init__(self) -> None:
-        check_ranges(self)
 
 
 # The published code's, which pulls by the gradient of the norm: scale 0.3, for inpainting 0.5.

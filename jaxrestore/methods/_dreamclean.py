@@ -22,29 +22,31 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxrestore._pytree import register
-from jaxrestore._ranges import Range, check_ranges
+from jaxrestore._ranges import Range
 from jaxrestore.diffusion.ddim import ascend
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import TimeGrid, depth_of, partial_grid
 from jaxrestore.methods.contract import Combine, refuse_latents
-from jaxrestore.methods.settings import Count, Every, Scalar, changed, settings_of
+from jaxrestore.methods.settings import Count, Every, Scalar, Tried, WalkSettings, changed, settings_of
 from jaxrestore.methods.walking import Walk, WalkIterate, WalkState, onward
 from jaxrestore.operators import Identity
 
 
 @dataclass(frozen=True)
-class DreamCleanSettings:
+class DreamCleanSettings(WalkSettings):
     """How deep, in how many steps, and how strong and how many the corrections of each are."""
 
     gamma: Annotated[Scalar, Range(0, 1)] = 0.05  # strength of a correction, which leaves 1 - gamma of a noise; 0: none
     # tau as sqrt((1 - ab) / ab); the schedule's last time where it ends before that
-    noise_to_signal: Annotated[Scalar, Range(0, out=True)] = 0.3
+    noise_to_signal: Annotated[Scalar, Range(0, out=True), Tried((0.3, 0.6, 1.0, 2.0))] = 0.3
     corrections: Every = 1  # M, before each step
     steps: Count = 30  # down, and as many up
     refinements: Every = 0  # fixed-point iterations of each step up, after its first evaluation
 
-    def __post_init__(self) -> None:
-        check_ranges(self)
+    @property
+    def evaluations_a_step(self) -> int:
+        """Of the corrections, the step down, and the step of the inversion to the same time."""
+        return self.corrections + 1 + (1 + self.refinements)
 
 
 PUBLISHED = {"any": DreamCleanSettings()}

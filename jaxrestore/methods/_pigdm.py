@@ -18,25 +18,21 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxrestore._pytree import register
-from jaxrestore._ranges import Range, check_ranges
+from jaxrestore._ranges import Range
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import TimeGrid, clean_part, noise_part
 from jaxrestore.methods.contract import Combine
-from jaxrestore.methods.settings import Count, Scalar, changed, settings_of
+from jaxrestore.methods.settings import Scalar, Tried, WalkSettings, changed, settings_of
 from jaxrestore.methods.walking import Walk, ancestral_spread, check_walk, onward, steps_within
 from jaxrestore.operators import Operator, adjoint, dual, kind_of
 
 
 @dataclass(frozen=True)
-class PigdmSettings:
+class PigdmSettings(WalkSettings):
     """What is thought unknown of an image, in how many steps, and how much noise of each is fresh."""
 
-    spread: Annotated[Scalar, Range(0, out=True)] = 1.0  # deviation of the data
+    spread: Annotated[Scalar, Range(0, out=True), Tried((0.25, 0.5, 1.0, 2.0))] = 1.0  # deviation of the data
     eta: Annotated[Scalar, Range(0, 1)] = 1.0  # 0: DDIM, 1: ancestral sampling
-    steps: Count = 100  # at most as many as the schedule has times
-
-    def __post_init__(self) -> None:
-        check_ranges(self)
 
 
 PUBLISHED = {"any": PigdmSettings()}

@@ -18,26 +18,29 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from jaxrestore._pytree import is_traced, register
-from jaxrestore._ranges import Range, check_ranges
+from jaxrestore._ranges import Range
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import TimeGrid, even_grid
 from jaxrestore.errors import InputError
 from jaxrestore.methods.contract import Combine
-from jaxrestore.methods.settings import Count, Scalar, changed, settings_of
+from jaxrestore.methods.settings import Count, Scalar, Tried, WalkSettings, changed, settings_of
 from jaxrestore.methods.walking import Walk, WalkIterate, WalkState, ancestral_spread, check_walk, onward, steps_within
 from jaxrestore.operators import Operator, kind_of
 
 
 @dataclass(frozen=True)
-class RepaintSettings:
+class RepaintSettings(WalkSettings):
     """How many times there are, and how the walk goes back among them."""
 
     steps: Annotated[int, Range(2)] = 250  # times, at most as many as the schedule has
     jump: Count = 10  # steps that the walk goes back up
-    repeats: Count = 10  # how often each stretch of `jump` steps is walked down; 1: once
+    # how often each stretch of `jump` steps is walked down; 1: once
+    repeats: Annotated[Count, Tried((1, 2, 4, 10))] = 10
 
-    def __post_init__(self) -> None:
-        check_ranges(self)
+    @property
+    def evaluations_a_step(self) -> int:
+        """At most: each step is walked down as often."""
+        return self.repeats
 
 
 PUBLISHED = {"any": RepaintSettings()}  # the paper's

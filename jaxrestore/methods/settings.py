@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from jaxtyping import Array
 
@@ -24,6 +24,37 @@ Share = Annotated[float, Range(0, 1)]
 Count = Annotated[int, Range(1)]
 Every = Annotated[int, Range(0)]
 S = TypeVar("S")
+
+
+class Tried(NamedTuple):
+    """Values of a number that are compared where a method is tuned: ``scale: Annotated[Scalar, Tried((0.1, 0.3))]``."""
+
+    values: tuple[float | int, ...]
+
+
+def tried_of(cls: type) -> dict[str, tuple[float | int, ...]]:
+    """The values to compare of each field that declares some."""
+    hints = get_type_hints(cls, include_extras=True)
+    declared = {
+        name: [part for part in getattr(hint, "__metadata__", ()) if isinstance(part, Tried)]
+        for name, hint in hints.items()
+    }
+    return {name: found[0].values for name, found in declared.items() if found}
+
+
+@dataclass(frozen=True)
+class WalkSettings:
+    """What the settings of all methods have in common that walk down a grid of times."""
+
+    steps: Count = 100  # at most as many as the schedule has times
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+    @property
+    def evaluations_a_step(self) -> int:
+        """Network evaluations."""
+        return 1
 
 
 @dataclass(frozen=True)
