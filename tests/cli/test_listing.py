@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import jaxrestore as jr
 from jaxrestore.cli.choices import CHOICES
 from jaxrestore.cli.flags import MethodFlags
+from jaxrestore.cli.tune import Tune
 from jaxrestore.cli.methods_table import HEADER, method_rows
 
 
@@ -38,3 +39,5 @@ def test_costs_are_those_of_the_prior_that_is_asked_about():
 def test_the_flag_takes_every_method():
     hints = get_args(get_type_hints(MethodFlags)["method"])
     assert {*get_args(hints[0])} == {choice.name for choice in CHOICES}
+    hints = get_args(get_type_hints(Tune)["method"])
+    assert {*get_args(hints[0])} == {choice.name for choice in CHOICES if choice.tunable}

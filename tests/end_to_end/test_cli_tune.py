@@ -71,6 +71,21 @@ def test_another_file_may_be_named(command, prior, clean, tmp_path, monkeypatch)
     assert stored["tuned_on"]["bird on inpaint"]["noise_level"] == 0.0
 
 
+def test_a_sampler_is_tuned_by_its_own_number(command, prior, clean):
+    told = ("--task", "super-resolution", "--scale", 2, "--method", "ddnm", "--count", 1, "--evaluations", 4)
+    code, said, _ = command("tune", prior, clean, *told)
+    assert code == 0
+    assert "eta 0.2, steps 4" in said
+    stored = json.loads((prior / "settings.json").read_text())
+    tried = stored["tuned_on"]["ddnm on super-resolution"]["candidates"]
+    assert [(row["eta"], row["steps"], row["evaluations"]) for row in tried] == [
+        (eta, 4, 4) for eta in (0.85, 0.2, 0.5, 1.0)
+    ]
+    method = jr.ddnm(jr.load_prior(prior), jr.AveragePool(2))
+    assert method.iterations == 4
+    assert round(float(method.eta), 2) == stored["methods"]["ddnm"]["super-resolution"]["eta"]
+
+
 def test_what_cannot_be_tuned_gets_one_sentence(command, prior, clean, tmp_path):
     chain = tmp_path / "chain.json"
     chain.write_text('[{"operator": "reduce", "factor": 2}]')

@@ -48,6 +48,18 @@ def test_candidates_cost_the_same_and_differ_in_few_things(start, length):
     assert {one.decay for one in tried if one.noise_lr > start.noise_lr} == {"cosine"}
 
 
+@pytest.mark.parametrize("name", ["dps", "pigdm", "ddnm", "diffpir", "repaint", "daps", "dreamclean"])
+def test_of_a_walk_its_own_number_is_tried(name):
+    start = jr.published(name)
+    tried = candidates(start, 1000, 120)
+    (number,) = {key for one in tried for key, value in vars(one).items() if value != getattr(start, key)} - {"steps"}
+    assert len({getattr(one, number) for one in tried}) == len(tried) == 4
+    assert {evaluations(one, 1000) for one in tried} == {120}
+    assert all(one.steps * one.evaluations_a_step == 120 for one in tried)
+    with pytest.raises(InputError, match="1 network evaluations are less than two steps"):
+        candidates(start, 1000, 1)
+
+
 def test_a_budget_is_at_least_an_iteration():
     assert len(candidates(START, 1000)) == len(candidates(START, 1000, evaluations(START, 1000)))
     with pytest.raises(InputError, match="9 network evaluations are less than an iteration"):
