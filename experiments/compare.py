@@ -54,24 +54,29 @@ def pictures(options: argparse.Namespace, prior: jr.Prior, half: str, count: int
 
 def planned(options: argparse.Namespace, prior: jr.Prior) -> list[Row]:
     """How each row is known."""
+    half, count = ("tuning", options.tuning) if options.stage == "tune" else ("test", options.count)
     plan: list[Row] = []
     for problem in options.problem:
         for name in (name for name in options.method if problem in CONTESTANTS[name].problems):
-            if options.stage == "tune":
-                tried, half, count = [(TUNED_AT, value) for value in CONTESTANTS[name].values], "tuning", options.tuning
-            else:
-                value = best_value(options, problem, name)
-                tried, half, count = [(budget, value) for budget in options.budget], "test", options.count
-            seen: list[Any] = []
-            for budget, value in tried:
+            seen: list[Any] = [None]  # what can't be run with so few evaluations
+            for budget, value in tries(options, problem, name):
                 settings = CONTESTANTS[name].settings(prior, kind_of(problem), budget, value)
                 if settings in seen:
-                    continue  # no more evaluations can be spent
+                    continue  # or can't spend more of them
                 seen.append(settings)
                 about = {"prior": prior.name, "half": half, "problem": problem, "method": name, "budget": budget}
                 about |= {"value": value, "settings": values_of(settings)}
                 plan += [{**about, "image": image} for image in range(count)]
     return plan
+
+
+def tries(options: argparse.Namespace, problem: str, name: str) -> list[tuple[int, float]]:
+    """Budgets and values of a stage: a method of one value has nothing to tune."""
+    values = CONTESTANTS[name].values
+    if options.stage == "tune":
+        return [(TUNED_AT, value) for value in values] if len(values) > 1 else []
+    value = best_value(options, problem, name) if len(values) > 1 else next(iter(values))
+    return [(budget, value) for budget in options.budget]
 
 
 def kind_of(problem: str) -> str:

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import jaxrestore as jr
 from jaxrestore.diffusion.schedule import grid_times
+from jaxrestore.methods import blind_settings
+from jaxrestore.methods.settings import WalkSettings, tried_of
 
 TOLD = ("noise", "box", "reduction", "known blur", "jpeg")
 LINEAR = ("noise", "box", "reduction", "known blur")
@@ -20,7 +22,7 @@ class Contestant(NamedTuple):
     """A method, and its settings from a prior, a kind of problem, a budget and a value of its number."""
 
     build: Callable[..., jr.Method]  # of a prior, an operator where it is told, and keywords
-    settings: Callable[[jr.Prior, str, int, float], Any]
+    settings: Callable[[jr.Prior, str, int, float], Any]  # None where the budget doesn't suffice
     number: str
     values: tuple[float, ...]
     problems: tuple[str, ...]
@@ -44,28 +46,33 @@ def searching(name: str) -> Callable[[jr.Prior, str, int, float], Any]:
     return settings
 
 
-def walking(kind: type[Any], number: str, each: int = 1, **changes: Any) -> Callable[[jr.Prior, str, int, float], Any]:
-    """As many steps down as the budget pays for, at `each` evaluations."""
+def walking(
+    build: Callable[..., jr.Method],
+    kind: type[WalkSettings],
+    problems: tuple[str, ...],
+    derivative: bool = False,
+    **changes: Any,
+) -> Contestant:
+    """One that walks down as many steps as the budget pays for, and the number that its settings say is to be tried."""
+    ((number, values),) = tried_of(kind).items()
 
     def settings(prior: jr.Prior, _: str, budget: int, value: float) -> Any:
-        return kind(**{**changes, number: value}, steps=max(2, min(budget // each, len(prior.schedule))))
+        one = kind(**{**changes, number: value})
+        steps = budget // ((1 + derivative) * one.evaluations_a_step)
+        return replace(one, steps=min(steps, len(prior.schedule))) if steps > 1 else None
 
-    return settings
-
-
-def repainting(prior: jr.Prior, _: str, budget: int, repeats: float) -> jr.RepaintSettings:
-    steps = max(4, min(int(budget / repeats), len(prior.schedule)))
-    return jr.RepaintSettings(steps=steps, jump=min(10, steps // 2), repeats=int(repeats))
+    return Contestant(build, settings, number, values, problems, derivative=derivative)
 
 
-def annealing(prior: jr.Prior, _: str, budget: int, share: float) -> jr.DapsSettings:
-    chain = 2 if budget < 50 else 5
-    return jr.DapsSettings(steps=max(2, min(budget // chain, len(prior.schedule))), chain=chain, share=share)
-
-
-def literally(prior: jr.Prior, _: str, budget: int, p: float) -> jr.LiteralSettings:
-    settings = jr.LiteralSettings(p=p)
-    return replace(settings, steps=max(1, budget // (3 * len(settings.noise_to_signal))))
+def rounds(prior: jr.Prior, _: str, budget: int, p: float) -> Any:
+    """The variant that serves the prior: the calibrated one's cost is that of its statistics, None where it is more."""
+    settings = blind_settings(prior)
+    if isinstance(settings, jr.LiteralSettings):
+        each = (2 + settings.refinements) * len(settings.noise_to_signal)
+        return replace(settings, p=p, steps=budget // each) if budget >= each else None
+    statistics = prior.statistics
+    assert statistics is not None
+    return settings if budget >= statistics.steps * (2 + statistics.refinements) * len(statistics.depths) else None
 
 
 def untold(prior: jr.Prior, operator: Any, *, settings: Any, sigma_y: Any) -> Any:
@@ -83,26 +90,14 @@ CONTESTANTS = {
     "Invert2Restore": Contestant(
         jr.invert2restore, searching("invert2restore"), "noise_lr", RATES, SEARCHED, ours=True
     ),
-    "Invert2Restore, told nothing": Contestant(untold, literally, "p", (0.05, 0.2, 0.5, 0.8), WHOLE, ours=True),
-    "DreamClean": Contestant(
-        cleaning,
-        walking(jr.DreamCleanSettings, "noise_to_signal", each=3, gamma=0.1),
-        "noise_to_signal",
-        (0.3, 0.6, 1.0, 2.0),
-        WHOLE,
-    ),
-    "DPS": Contestant(
-        jr.dps, walking(jr.DpsSettings, "scale", each=2), "scale", (0.1, 0.3, 1.0, 3.0), TOLD, derivative=True
-    ),
-    "PiGDM": Contestant(
-        jr.pigdm, walking(jr.PigdmSettings, "spread", each=2), "spread", (0.25, 0.5, 1.0, 2.0), LINEAR, derivative=True
-    ),
-    "DDNM+": Contestant(jr.ddnm, walking(jr.DdnmSettings, "eta"), "eta", (0.2, 0.5, 0.85, 1.0), LINEAR),
-    "DiffPIR": Contestant(
-        jr.diffpir, walking(jr.DiffpirSettings, "strength"), "strength", (0.3, 1.0, 3.0, 10.0), LINEAR
-    ),
-    "DAPS": Contestant(jr.daps, annealing, "share", (0.03, 0.1, 0.3, 0.9), TOLD),
-    "RePaint": Contestant(jr.repaint, repainting, "repeats", (1, 2, 4, 8), ("box",)),
+    "Invert2Restore, told nothing": Contestant(untold, rounds, "p", (0.5,), WHOLE, ours=True),
+    "DreamClean": walking(cleaning, jr.DreamCleanSettings, WHOLE, gamma=0.1),
+    "DPS": walking(jr.dps, jr.DpsSettings, TOLD, derivative=True),
+    "PiGDM": walking(jr.pigdm, jr.PigdmSettings, LINEAR, derivative=True),
+    "DDNM+": walking(jr.ddnm, jr.DdnmSettings, LINEAR),
+    "DiffPIR": walking(jr.diffpir, jr.DiffpirSettings, LINEAR),
+    "DAPS": walking(jr.daps, jr.DapsSettings, TOLD),
+    "RePaint": walking(jr.repaint, jr.RepaintSettings, ("box",)),
 }
 
 

@@ -29,7 +29,7 @@ class DpsSettings(WalkSettings):
     """How strongly the image is pulled towards what was measured, and in how many steps."""
 
     # length of a pull, of the gradient of a norm, not of its square
-    scale: Annotated[Scalar, Range(0), Tried((0.1, 0.3, 1.0, 3.0))] = 0.3
+    scale: Annotated[Scalar, Range(0), Tried((0.3, 1.0, 3.0, 10.0))] = 0.3
     steps: Count = 1000  # at most as many as the schedule has times
 
 

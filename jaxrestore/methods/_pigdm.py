@@ -31,7 +31,7 @@ from jaxrestore.operators import Operator, adjoint, dual, kind_of
 class PigdmSettings(WalkSettings):
     """What is thought unknown of an image, in how many steps, and how much noise of each is fresh."""
 
-    spread: Annotated[Scalar, Range(0, out=True), Tried((0.25, 0.5, 1.0, 2.0))] = 1.0  # deviation of the data
+    spread: Annotated[Scalar, Range(0, out=True), Tried((0.1, 0.25, 0.5, 1.0))] = 1.0  # deviation of the data
     eta: Annotated[Scalar, Range(0, 1)] = 1.0  # 0: DDIM, 1: ancestral sampling
 
 
