@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 import workers
 from compare_contestants import CONTESTANTS, cost
-from faces import drawn, restored
+from faces import drawn
 from faces_problems import PROBLEMS, SEEDS, Problem, known_blur, scores, shown
 from workers import Row
 
@@ -114,8 +114,8 @@ def measure(options: argparse.Namespace, prior: jr.Prior) -> None:
             ruined(first["problem"], images[row["image"]], SEEDS[row["half"]] + row["image"]) for row in entries
         ]
         settings = contestant.settings(prior, kind_of(first["problem"]), first["budget"], first["value"])
-        method = contestant.build(prior, problems[0].start, settings=settings, sigma_y=problems[0].sigma_y)
-        results, seconds = run(method, problems, [START + row["image"] for row in entries])
+        methods = [contestant.build(prior, one.start, settings=settings, sigma_y=one.sigma_y) for one in problems]
+        results, seconds = run(methods, [one.y for one in problems], [START + row["image"] for row in entries])
         for entry, problem, result in zip(entries, problems, results, strict=True):
             clean = images[entry["image"]]
             row = {**entry, **scores(prior, problem, result, clean)}
@@ -125,23 +125,34 @@ def measure(options: argparse.Namespace, prior: jr.Prior) -> None:
             if features is not None:
                 pair = [jnp.asarray(as_stored(image)) for image in (result, clean)]
                 row["features"] = float(features(*pair))
-            row |= {"evaluations": cost(contestant, method), "seconds": seconds / len(entries)}
+            row |= {"evaluations": cost(contestant, methods[0]), "seconds": seconds / len(entries)}
             row |= {"device": jax.devices()[0].device_kind}
             write_image(options.out / picture(entry), result)
             workers.append(options.out / f"results-{options.name}.jsonl", row)
         print(*(first[key] for key in ("problem", "method", "budget", "value")), f"{seconds:.1f} s", flush=True)
 
 
-def run(method: Any, problems: list[Problem], seeds: list[int]) -> tuple[np.ndarray, float]:
-    """Images ``[b, h, w, c]``, and seconds without compiling."""
-    told = isinstance(method.operator, type(problems[0].start))  # else it is asked without an operator
-    starts = [problem.start if told else method.operator for problem in problems]
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *starts)
-    ys, keys = jnp.stack([problem.y for problem in problems]), jnp.stack([jax.random.key(seed) for seed in seeds])
-    program = restored.lower(method, stacked, ys, keys, method.restarts).compile()
+def run(methods: list[jr.Method], ys: list[Any], seeds: list[int]) -> tuple[np.ndarray, float]:
+    """Images ``[b, h, w, c]``, and seconds without compiling: one program, in which what the methods share is there once."""
+    leaves, trees = zip(*(jax.tree.flatten(method) for method in methods), strict=True)
+    together = [all(one is each[0] for one in each) for each in zip(*leaves, strict=True)]
+    shared = [leaf for leaf, same in zip(leaves[0], together, strict=True) if same]
+    own = [jnp.stack(each) for each, same in zip(zip(*leaves, strict=True), together, strict=True) if not same]
+
+    @jax.jit
+    def restored(shared: Any, own: Any, ys: Any, keys: Any) -> Any:
+        def one(own: Any, y: Any, key: Any) -> Any:
+            of_each = {True: iter(shared), False: iter(own)}
+            method = jax.tree.unflatten(trees[0], [next(of_each[same]) for same in together])
+            return jax.vmap(lambda key: jr.run(method, y, key).image)(jax.random.split(key, method.restarts)).mean(0)
+
+        return jax.vmap(one)(own, ys, keys)
+
+    given = shared, own, jnp.stack(ys), jnp.stack([jax.random.key(seed) for seed in seeds])
+    program = restored.lower(*given).compile()
     began = time.perf_counter()
-    images = np.asarray(program(method, stacked, ys, keys)[0])
-    return images.mean(1), time.perf_counter() - began
+    images = np.asarray(program(*given))
+    return images, time.perf_counter() - began
 
 
 def picture(entry: Row) -> Path:

@@ -34,7 +34,7 @@ def searching(name: str) -> Callable[[jr.Prior, str, int, float], Any]:
     """The prior's tuned settings with as many iterations as the budget allows: of fewer steps where it is small."""
 
     def settings(prior: jr.Prior, kind: str, budget: int, rate: float) -> Any:
-        tuned = jr.settings_for(name, kind, prior, "prior")
+        tuned = jr.settings_for(name, kind, prior)
         length = len(prior.schedule)
         own = len(grid_times(length, tuned.skip, tuned.grid))
         steps = min(own, 3 if budget < 50 else 5 if budget < 200 else own)
