@@ -28,6 +28,7 @@ from jaxrestore.methods import (
     blind_settings,
     daps,
     ddnm,
+    ddrm,
     diffpir,
     diip,
     dps,
@@ -227,6 +228,8 @@ DREAMCLEAN = Corrections(
 MASKS = ("inpaint", "compressed-sensing")
 LINEAR = ("denoise", *MASKS, "super-resolution", "deblur", "motion-deblur", "operator", "colorize", "tomography")
 
+DECOMPOSED = tuple(task for task in LINEAR if task not in ("deblur", "motion-deblur", "tomography"))
+
 
 def sampler(
     name: str, constructor: Constructor, paper: str, needs: str, tasks: tuple[str, ...], aware: bool
@@ -255,8 +258,9 @@ DPS = sampler(
 )
 PIGDM = sampler("pigdm", pigdm, "PiGDM, ICLR 2023", f"a known, linear operator{GUIDED}", LINEAR, True)
 DDNM = sampler("ddnm", ddnm, "DDNM, ICLR 2023", "a known, linear operator", LINEAR, True)
+DDRM = sampler("ddrm", ddrm, "DDRM, NeurIPS 2022", "singular values in closed form", DECOMPOSED, True)
 DIFFPIR = sampler("diffpir", diffpir, "DiffPIR, CVPR workshops 2023", "a known, linear operator", LINEAR, True)
 REPAINT = sampler("repaint", repaint, "RePaint, CVPR 2022", "a mask", MASKS, False)
 DAPS = sampler("daps", daps, "DAPS, CVPR 2025", "a known, differentiable operator", (*LINEAR, "jpeg"), True)
-SAMPLERS = (DPS, PIGDM, DDNM, DIFFPIR, REPAINT, DAPS)
+SAMPLERS = (DPS, PIGDM, DDNM, DDRM, DIFFPIR, REPAINT, DAPS)
 CHOICES: tuple[Choice, ...] = (BIRD, SHRED, JOINT, ROUNDS, LITERAL, CALIBRATED, DIIP, GEN2RES, DREAMCLEAN, *SAMPLERS)

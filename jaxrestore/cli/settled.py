@@ -12,6 +12,7 @@ from jaxrestore.methods import (
     Constraint,
     DapsSettings,
     DdnmSettings,
+    DdrmSettings,
     DiffpirSettings,
     DpsSettings,
     DreamCleanSettings,
@@ -31,7 +32,9 @@ from jaxrestore.solve.record import Record
 from jaxrestore.stopping import Rule
 
 Constructor = Callable[..., Method]  # of the library's
-SamplerSettings = DapsSettings | DpsSettings | PigdmSettings | DdnmSettings | DiffpirSettings | RepaintSettings
+SamplerSettings = (
+    DapsSettings | DpsSettings | PigdmSettings | DdnmSettings | DdrmSettings | DiffpirSettings | RepaintSettings
+)
 TOLD_NOTHING, TOLD_OPERATOR = Settings(identity=True), Settings()
 
 

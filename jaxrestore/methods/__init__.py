@@ -8,6 +8,7 @@ from jaxrestore.methods import (
     _bird,
     _daps,
     _ddnm,
+    _ddrm,
     _diffpir,
     _diip,
     _dps,
@@ -21,6 +22,7 @@ from jaxrestore.methods import (
 from jaxrestore.methods._bird import Bird, bird
 from jaxrestore.methods._daps import Daps, DapsSettings, daps
 from jaxrestore.methods._ddnm import Ddnm, DdnmSettings, ddnm
+from jaxrestore.methods._ddrm import Ddrm, DdrmSettings, ddrm
 from jaxrestore.methods._diffpir import Diffpir, DiffpirSettings, diffpir
 from jaxrestore.methods._diip import Diip, diip
 from jaxrestore.methods._dps import Dps, DpsSettings, dps
@@ -47,6 +49,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "dps": _dps.PUBLISHED,
     "pigdm": _pigdm.PUBLISHED,
     "ddnm": _ddnm.PUBLISHED,
+    "ddrm": _ddrm.PUBLISHED,
     "diffpir": _diffpir.PUBLISHED,
     "repaint": _repaint.PUBLISHED,
     "daps": _daps.PUBLISHED,
@@ -85,6 +88,8 @@ __all__ = [
     "DapsSettings",
     "Ddnm",
     "DdnmSettings",
+    "Ddrm",
+    "DdrmSettings",
     "Diffpir",
     "DiffpirSettings",
     "Diip",
@@ -109,6 +114,7 @@ __all__ = [
     "blind_settings",
     "daps",
     "ddnm",
+    "ddrm",
     "diffpir",
     "diip",
     "dps",

@@ -15,6 +15,7 @@ SAMPLERS = {
     "dps": jr.dps,
     "pigdm": jr.pigdm,
     "ddnm": jr.ddnm,
+    "ddrm": jr.ddrm,
     "diffpir": jr.diffpir,
     "repaint": jr.repaint,
     "daps": jr.daps,
@@ -121,7 +122,7 @@ def test_settings_come_from_the_prior(name, prior):
     alone = {"repeats": 1} if name == "repaint" else {}
     assert SAMPLERS[name](tuned, MASK, **alone).iterations == 7
     assert SAMPLERS[name](tuned, MASK, steps=3, **alone).iterations == 3
-    assert SAMPLERS[name](tuned, MASK, settings=jr.published(name), **alone).iterations >= 100
+    assert SAMPLERS[name](tuned, MASK, settings=jr.published(name), **alone).iterations >= 20
     assert SAMPLERS[name](prior, MASK, steps=5000, **alone).iterations == 1000  # each of its times once
 
 

@@ -86,6 +86,7 @@ def methods(prior):
     yield jr.dps(prior, jr.Tone(), steps=2)
     yield jr.pigdm(prior, blur, steps=2)
     yield jr.ddnm(prior, blur, steps=2)
+    yield jr.ddrm(prior, blur, steps=2)
     yield jr.diffpir(prior, jr.AveragePool(2), steps=2)
     yield jr.repaint(prior, mask, steps=2)
     yield jr.daps(prior, jr.Tone(), steps=2)
