@@ -193,6 +193,8 @@ GUIDED = "; derivatives of the network"
 BIRD = Descent("bird", "bird", "BIRD, NeurIPS 2024", EITHER, constructor=bird)
 SHRED = Descent("shred", "shred", "SHRED, ICLR 2024 submission", EITHER, constructor=shred)
 JOINT = Descent("invert2restore", "invert2restore", "Invert2Restore, 2025", EITHER, constructor=invert2restore)
+DMPLUG = Descent("dmplug", "dmplug", "DMPlug, NeurIPS 2024", f"{EITHER}{GUIDED}", constructor=shred)
+NAIVE = replace(DMPLUG, name="naive-inversion", settings="naive-inversion")
 DIIP = Descent("diip", "diip", "DIIP, ICCV 2025", NOTHING, blind=True, constructor=diip, settled=BlindlyDescending)
 ROUNDS = BlindRounds(
     "invert2restore",
@@ -263,4 +265,17 @@ DIFFPIR = sampler("diffpir", diffpir, "DiffPIR, CVPR workshops 2023", "a known, 
 REPAINT = sampler("repaint", repaint, "RePaint, CVPR 2022", "a mask", MASKS, False)
 DAPS = sampler("daps", daps, "DAPS, CVPR 2025", "a known, differentiable operator", (*LINEAR, "jpeg"), True)
 SAMPLERS = (DPS, PIGDM, DDNM, DDRM, DIFFPIR, REPAINT, DAPS)
-CHOICES: tuple[Choice, ...] = (BIRD, SHRED, JOINT, ROUNDS, LITERAL, CALIBRATED, DIIP, GEN2RES, DREAMCLEAN, *SAMPLERS)
+CHOICES: tuple[Choice, ...] = (
+    BIRD,
+    SHRED,
+    JOINT,
+    DMPLUG,
+    NAIVE,
+    ROUNDS,
+    LITERAL,
+    CALIBRATED,
+    DIIP,
+    GEN2RES,
+    DREAMCLEAN,
+    *SAMPLERS,
+)

@@ -11,6 +11,7 @@ from jaxrestore.methods import (
     _ddrm,
     _diffpir,
     _diip,
+    _dmplug,
     _dps,
     _dreamclean,
     _gen2res,
@@ -40,6 +41,8 @@ from jaxrestore.methods.settings import JointSettings, Settings, settings_of
 PUBLISHED: dict[str, dict[str, Any]] = {
     "bird": _bird.PUBLISHED,
     "shred": _shred.PUBLISHED,
+    "dmplug": _dmplug.PUBLISHED,
+    "naive-inversion": _dmplug.PUBLISHED_NAIVE,
     "diip": _diip.PUBLISHED,
     "invert2restore": _invert2restore.PUBLISHED,
     "invert2restore-calibrated": _invert2restore.PUBLISHED_CALIBRATED,
