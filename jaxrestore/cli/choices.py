@@ -32,8 +32,10 @@ from jaxrestore.methods import (
     diffpir,
     diip,
     dps,
+    flowdps,
     invert2restore,
     pigdm,
+    pnp_flow,
     repaint,
     settings_for,
     shred,
@@ -264,7 +266,13 @@ DDRM = sampler("ddrm", ddrm, "DDRM, NeurIPS 2022", "singular values in closed fo
 DIFFPIR = sampler("diffpir", diffpir, "DiffPIR, CVPR workshops 2023", "a known, linear operator", LINEAR, True)
 REPAINT = sampler("repaint", repaint, "RePaint, CVPR 2022", "a mask", MASKS, False)
 DAPS = sampler("daps", daps, "DAPS, CVPR 2025", "a known, differentiable operator", (*LINEAR, "jpeg"), True)
-SAMPLERS = (DPS, PIGDM, DDNM, DDRM, DIFFPIR, REPAINT, DAPS)
+PNP_FLOW = sampler(
+    "pnp-flow", pnp_flow, "PnP-Flow, ICLR 2025", "a known, differentiable operator", (*LINEAR, "jpeg"), False
+)
+FLOWDPS = sampler(
+    "flowdps", flowdps, "FlowDPS, ICCV 2025", "a known, differentiable operator", (*LINEAR, "jpeg"), False
+)
+SAMPLERS = (DPS, PIGDM, DDNM, DDRM, DIFFPIR, REPAINT, DAPS, PNP_FLOW, FLOWDPS)
 CHOICES: tuple[Choice, ...] = (
     BIRD,
     SHRED,

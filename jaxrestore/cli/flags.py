@@ -108,6 +108,8 @@ class MethodFlags:
             "diffpir",
             "repaint",
             "daps",
+            "pnp-flow",
+            "flowdps",
         ]
         | None
     ) = None
@@ -115,7 +117,7 @@ class MethodFlags:
     through the network, by three steps or all. Default: the task's. For the task blind there are invert2restore (-calibrated
     where the prior has statistics of photographs, else -literal), diip, gen2res, which fine-tunes the prior and draws the
     image anew, and dreamclean, which corrects the inverted image's noise on the way down. dps, pigdm, ddnm, ddrm, diffpir,
-    repaint and daps draw one through a known operator: see `jaxrestore methods`."""
+    repaint, daps, pnp-flow and flowdps draw one through a known operator: see `jaxrestore methods`."""
     preset: str | None = None
     """Settings: "published" for the papers', "prior" for those that lie beside the prior, "general" for the same on any task.
     Default: the prior's, where it has any for the method, else the published ones."""

@@ -16,9 +16,11 @@ from jaxrestore.methods import (
     DiffpirSettings,
     DpsSettings,
     DreamCleanSettings,
+    FlowdpsSettings,
     LiteralSettings,
     Method,
     PigdmSettings,
+    PnpFlowSettings,
     RepaintSettings,
     Settings,
     dreamclean,
@@ -33,7 +35,15 @@ from jaxrestore.stopping import Rule
 
 Constructor = Callable[..., Method]  # of the library's
 SamplerSettings = (
-    DapsSettings | DpsSettings | PigdmSettings | DdnmSettings | DdrmSettings | DiffpirSettings | RepaintSettings
+    DapsSettings
+    | DpsSettings
+    | PigdmSettings
+    | DdnmSettings
+    | DdrmSettings
+    | DiffpirSettings
+    | RepaintSettings
+    | PnpFlowSettings
+    | FlowdpsSettings
 )
 TOLD_NOTHING, TOLD_OPERATOR = Settings(identity=True), Settings()
 

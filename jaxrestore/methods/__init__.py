@@ -14,9 +14,11 @@ from jaxrestore.methods import (
     _dmplug,
     _dps,
     _dreamclean,
+    _flowdps,
     _gen2res,
     _invert2restore,
     _pigdm,
+    _pnp_flow,
     _repaint,
     _shred,
 )
@@ -28,9 +30,11 @@ from jaxrestore.methods._diffpir import Diffpir, DiffpirSettings, diffpir
 from jaxrestore.methods._diip import Diip, diip
 from jaxrestore.methods._dps import Dps, DpsSettings, dps
 from jaxrestore.methods._dreamclean import DreamClean, DreamCleanSettings, dreamclean
+from jaxrestore.methods._flowdps import Flowdps, FlowdpsSettings, flowdps
 from jaxrestore.methods._gen2res import Constraint, Gen2Res, Guidance, gen2res
 from jaxrestore.methods._invert2restore import PartiallyBlind, blind_settings, invert2restore
 from jaxrestore.methods._pigdm import Pigdm, PigdmSettings, pigdm
+from jaxrestore.methods._pnp_flow import PnpFlow, PnpFlowSettings, pnp_flow
 from jaxrestore.methods._repaint import Repaint, RepaintSettings, repaint
 from jaxrestore.methods._shred import Shred, shred
 from jaxrestore.methods.calibrated import CalibratedInvert2Restore, CalibratedSettings
@@ -56,6 +60,8 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "diffpir": _diffpir.PUBLISHED,
     "repaint": _repaint.PUBLISHED,
     "daps": _daps.PUBLISHED,
+    "pnp-flow": _pnp_flow.PUBLISHED,
+    "flowdps": _flowdps.PUBLISHED,
 }
 
 
@@ -100,6 +106,8 @@ __all__ = [
     "DpsSettings",
     "DreamClean",
     "DreamCleanSettings",
+    "Flowdps",
+    "FlowdpsSettings",
     "Gen2Res",
     "Guidance",
     "JointSettings",
@@ -109,6 +117,8 @@ __all__ = [
     "PartiallyBlind",
     "Pigdm",
     "PigdmSettings",
+    "PnpFlow",
+    "PnpFlowSettings",
     "Repaint",
     "RepaintSettings",
     "Settings",
@@ -122,9 +132,11 @@ __all__ = [
     "diip",
     "dps",
     "dreamclean",
+    "flowdps",
     "gen2res",
     "invert2restore",
     "pigdm",
+    "pnp_flow",
     "published",
     "repaint",
     "settings_for",

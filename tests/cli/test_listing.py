@@ -22,7 +22,7 @@ def test_every_method_has_a_line(command, tiny_folder):
     assert cost["dreamclean", "yes"] == "90"
     assert cost["dps", "no"] == "1000"
     assert {cost[name, "no"] for name in ("pigdm", "ddnm", "diffpir")} == {"100"}
-    assert cost["ddrm", "no"] == "20"
+    assert [cost[name, "no"] for name in ("ddrm", "pnp-flow", "flowdps")] == ["20", "500", "28"]
     assert cost["repaint", "no"] == "2410"
     assert cost["invert2restore-calibrated", "yes"] == "-"  # this prior has no statistics
     assert cost["daps", "no"] == "1000"

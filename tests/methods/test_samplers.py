@@ -19,8 +19,10 @@ SAMPLERS = {
     "diffpir": jr.diffpir,
     "repaint": jr.repaint,
     "daps": jr.daps,
+    "pnp-flow": jr.pnp_flow,
+    "flowdps": jr.flowdps,
 }
-LINEAR = [name for name in SAMPLERS if name not in ("dps", "daps")]
+LINEAR = [name for name in SAMPLERS if name not in ("dps", "daps", "pnp-flow", "flowdps")]
 MASK = jr.Mask(np.arange(64).reshape(8, 8) % 3 > 0)
 KEY = jax.random.key(0)
 NOISE = np.random.default_rng(8).standard_normal((3, 8, 8, 3), np.float32)

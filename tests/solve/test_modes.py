@@ -90,6 +90,8 @@ def methods(prior):
     yield jr.diffpir(prior, jr.AveragePool(2), steps=2)
     yield jr.repaint(prior, mask, steps=2)
     yield jr.daps(prior, jr.Tone(), steps=2)
+    yield jr.pnp_flow(prior, jr.Tone(), steps=2)
+    yield jr.flowdps(prior, jr.Tone(), steps=2)
     yield jr.bird(jr.tiled(prior, 8, 16), jr.Identity(), **small)
 
 
