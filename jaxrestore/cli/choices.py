@@ -26,6 +26,7 @@ from jaxrestore.methods import (
     Settings,
     bird,
     blind_settings,
+    d_flow,
     daps,
     ddnm,
     ddrm,
@@ -197,6 +198,7 @@ SHRED = Descent("shred", "shred", "SHRED, ICLR 2024 submission", EITHER, constru
 JOINT = Descent("invert2restore", "invert2restore", "Invert2Restore, 2025", EITHER, constructor=invert2restore)
 DMPLUG = Descent("dmplug", "dmplug", "DMPlug, NeurIPS 2024", f"{EITHER}{GUIDED}", constructor=shred)
 NAIVE = replace(DMPLUG, name="naive-inversion", settings="naive-inversion")
+D_FLOW = Descent("d-flow", "d-flow", "D-Flow, ICML 2024", f"{EITHER}{GUIDED}", constructor=d_flow)
 DIIP = Descent("diip", "diip", "DIIP, ICCV 2025", NOTHING, blind=True, constructor=diip, settled=BlindlyDescending)
 ROUNDS = BlindRounds(
     "invert2restore",
@@ -279,6 +281,7 @@ CHOICES: tuple[Choice, ...] = (
     JOINT,
     DMPLUG,
     NAIVE,
+    D_FLOW,
     ROUNDS,
     LITERAL,
     CALIBRATED,

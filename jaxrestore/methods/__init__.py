@@ -6,6 +6,7 @@ from jaxrestore.diffusion.prior import Prior
 from jaxrestore.errors import InputError
 from jaxrestore.methods import (
     _bird,
+    _d_flow,
     _daps,
     _ddnm,
     _ddrm,
@@ -23,6 +24,7 @@ from jaxrestore.methods import (
     _shred,
 )
 from jaxrestore.methods._bird import Bird, bird
+from jaxrestore.methods._d_flow import DFlow, DFlowSettings, d_flow
 from jaxrestore.methods._daps import Daps, DapsSettings, daps
 from jaxrestore.methods._ddnm import Ddnm, DdnmSettings, ddnm
 from jaxrestore.methods._ddrm import Ddrm, DdrmSettings, ddrm
@@ -60,6 +62,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "diffpir": _diffpir.PUBLISHED,
     "repaint": _repaint.PUBLISHED,
     "daps": _daps.PUBLISHED,
+    "d-flow": _d_flow.PUBLISHED,
     "pnp-flow": _pnp_flow.PUBLISHED,
     "flowdps": _flowdps.PUBLISHED,
 }
@@ -93,6 +96,8 @@ __all__ = [
     "CalibratedInvert2Restore",
     "CalibratedSettings",
     "Constraint",
+    "DFlow",
+    "DFlowSettings",
     "Daps",
     "DapsSettings",
     "Ddnm",
@@ -125,6 +130,7 @@ __all__ = [
     "Shred",
     "bird",
     "blind_settings",
+    "d_flow",
     "daps",
     "ddnm",
     "ddrm",

@@ -76,7 +76,7 @@ def test_every_method_serves_a_task_and_every_task_has_its_method():
         TASKS["blind"].choice("bird")
     with pytest.raises(
         InputError,
-        match=r"give bird or shred or invert2restore or dmplug or naive-inversion or dps or daps or pnp-flow or flowdps\.$",
+        match=r"give bird or shred or invert2restore or dmplug or naive-inversion or d-flow or dps or daps or pnp-flow or flowdps\.$",
     ):
         TASKS["jpeg"].choice("diip")
 

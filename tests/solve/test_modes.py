@@ -79,6 +79,7 @@ def methods(prior):
     yield jr.invert2restore(prior, jr.AveragePool(2), density=1e-4, density_decay="cosine", rectify_every=2, **small)
     yield jr.invert2restore(dataclasses.replace(prior, statistics=typical))
     yield jr.invert2restore(prior, settings=jr.published("invert2restore-literal"))
+    yield jr.d_flow(prior, jr.Grayscale(), **small)
     yield jr.diip(prior, **small)
     yield jr.gen2res(prior, depth=9, steps=2)
     yield jr.dreamclean(prior, steps=2)
