@@ -28,10 +28,10 @@ from jaxrestore.files.metadata import Metadata, read_metadata
 from jaxrestore.methods import (
     CalibratedSettings,
     Constraint,
-    DFlowSettings,
     DapsSettings,
     DdnmSettings,
     DdrmSettings,
+    DFlowSettings,
     DiffpirSettings,
     DpsSettings,
     DreamCleanSettings,

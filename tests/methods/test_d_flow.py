@@ -39,11 +39,11 @@ def test_it_explains_y_and_keeps_the_norm_of_the_noise():
     """A weight of the norm, and none, from a noise that is too loud."""
     y, radii = MASK(TRUTH), {}
     for weight in (0.0, 30.0):
-        method = jr.d_flow(FLOW, MASK, radial=weight, iterations=100, decay="cosine", blend=0.0)
+        method = jr.d_flow(FLOW, MASK, radial=weight, iterations=150, noise_lr=0.2, decay="cosine")
         loud = method.init_from(1.5 * jax.random.normal(KEY, SHAPE))
         state, iterate = jax.jit(search)(method, loud, y)
         radii[weight] = float(jnp.linalg.norm(state.noise)) / state.noise.size**0.5
-        assert (iterate.data_term < 1e-5) == (weight == 0)
+        assert (iterate.data_term < 1e-4) == (weight == 0)
     assert abs(radii[30.0] - 1) < 0.1 < radii[0.0] - 1
 
 
