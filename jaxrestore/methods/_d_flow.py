@@ -24,6 +24,7 @@ from jaxrestore.density.corrections import mix
 from jaxrestore.diffusion.ddim import GradientMode, ascend, unroll
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import GridName, time_grid
+from jaxrestore.errors import InputError
 from jaxrestore.methods.contract import Answer, Combine
 from jaxrestore.methods.descent import Descent, DescentIterate, DescentState, parts_of
 from jaxrestore.methods.settings import Decay, Loss, Rate, Scalar, Settings, changed, settings_of
@@ -164,6 +165,10 @@ def d_flow(
         blend=blend,
         radial=radial,
     )
+    if chosen.gradient not in ("full", "frozen"):  # now, rather than when it is traced
+        raise InputError(
+            f"d-flow takes midpoint steps, which have the gradients full and frozen, not {chosen.gradient}."
+        )
     return DFlow(
         operator=operator,
         optimizer=optimizer,

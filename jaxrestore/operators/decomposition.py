@@ -17,7 +17,7 @@ from jaxrestore._pytree import register
 from jaxrestore.errors import InputError
 from jaxrestore.operators.contract import Operator, measure_shape
 
-LARGEST = 2**24  # numbers of a matrix that is decomposed, or of its V: a minute or so, and some hundred megabytes
+LARGEST = 2**22  # numbers of a matrix that is decomposed, or of its V: more would take minutes on a CPU
 
 
 @runtime_checkable

@@ -74,6 +74,8 @@ def test_priors_that_it_takes_and_measurements_of_every_shape():
         jr.d_flow(short, MASK)
     with pytest.raises(jr.InputError, match="blend must lie between 0 and 1, not 2"):
         jr.d_flow(gaussian, MASK, blend=2.0)
+    with pytest.raises(jr.InputError, match="gradients full and frozen, not frozen_v"):
+        jr.d_flow(gaussian, MASK, gradient="frozen_v")
     shorter = dataclasses.replace(gaussian, schedule=jr.schedule.linear(300))
     assert jr.d_flow(shorter, MASK).evaluations == 24
 
