@@ -27,13 +27,17 @@ from jaxrestore.methods import (
     Settings,
     bird,
     blind_settings,
+    d_flow,
     daps,
     ddnm,
+    ddrm,
     diffpir,
     diip,
     dps,
+    flowdps,
     invert2restore,
     pigdm,
+    pnp_flow,
     repaint,
     settings_for,
     shred,
@@ -223,6 +227,9 @@ GUIDED = "; derivatives of the network"
 BIRD = Descent("bird", "bird", "BIRD, NeurIPS 2024", EITHER, constructor=bird)
 SHRED = Descent("shred", "shred", "SHRED, ICLR 2024 submission", EITHER, constructor=shred)
 JOINT = Descent("invert2restore", "invert2restore", "Invert2Restore, 2025", EITHER, constructor=invert2restore)
+DMPLUG = Descent("dmplug", "dmplug", "DMPlug, NeurIPS 2024", f"{EITHER}{GUIDED}", constructor=shred)
+NAIVE = replace(DMPLUG, name="naive-inversion", settings="naive-inversion")
+D_FLOW = Descent("d-flow", "d-flow", "D-Flow, ICML 2024", f"{EITHER}{GUIDED}", constructor=d_flow)
 DIIP = Descent("diip", "diip", "DIIP, ICCV 2025", NOTHING, blind=True, constructor=diip, settled=BlindlyDescending)
 ROUNDS = BlindRounds(
     "invert2restore",
@@ -258,6 +265,8 @@ DREAMCLEAN = Corrections(
 MASKS = ("inpaint", "compressed-sensing")
 LINEAR = ("denoise", *MASKS, "super-resolution", "deblur", "motion-deblur", "operator", "colorize", "tomography")
 
+DECOMPOSED = tuple(task for task in LINEAR if task not in ("deblur", "motion-deblur", "tomography"))
+
 
 def sampler(
     name: str, constructor: Constructor, paper: str, needs: str, tasks: tuple[str, ...], aware: bool
@@ -286,8 +295,29 @@ DPS = sampler(
 )
 PIGDM = sampler("pigdm", pigdm, "PiGDM, ICLR 2023", f"a known, linear operator{GUIDED}", LINEAR, True)
 DDNM = sampler("ddnm", ddnm, "DDNM, ICLR 2023", "a known, linear operator", LINEAR, True)
+DDRM = sampler("ddrm", ddrm, "DDRM, NeurIPS 2022", "singular values in closed form", DECOMPOSED, True)
 DIFFPIR = sampler("diffpir", diffpir, "DiffPIR, CVPR workshops 2023", "a known, linear operator", LINEAR, True)
 REPAINT = sampler("repaint", repaint, "RePaint, CVPR 2022", "a mask", MASKS, False)
 DAPS = sampler("daps", daps, "DAPS, CVPR 2025", "a known, differentiable operator", (*LINEAR, "jpeg"), True)
-SAMPLERS = (DPS, PIGDM, DDNM, DIFFPIR, REPAINT, DAPS)
-CHOICES: tuple[Choice, ...] = (BIRD, SHRED, JOINT, ROUNDS, LITERAL, CALIBRATED, DIIP, GEN2RES, DREAMCLEAN, *SAMPLERS)
+PNP_FLOW = sampler(
+    "pnp-flow", pnp_flow, "PnP-Flow, ICLR 2025", "a known, differentiable operator", (*LINEAR, "jpeg"), False
+)
+FLOWDPS = sampler(
+    "flowdps", flowdps, "FlowDPS, ICCV 2025", "a known, differentiable operator", (*LINEAR, "jpeg"), False
+)
+SAMPLERS = (DPS, PIGDM, DDNM, DDRM, DIFFPIR, REPAINT, DAPS, PNP_FLOW, FLOWDPS)
+CHOICES: tuple[Choice, ...] = (
+    BIRD,
+    SHRED,
+    JOINT,
+    DMPLUG,
+    NAIVE,
+    D_FLOW,
+    ROUNDS,
+    LITERAL,
+    CALIBRATED,
+    DIIP,
+    GEN2RES,
+    DREAMCLEAN,
+    *SAMPLERS,
+)

@@ -93,6 +93,9 @@ class MethodFlags:
         Literal[
             "bird",
             "shred",
+            "dmplug",
+            "naive-inversion",
+            "d-flow",
             "diip",
             "invert2restore",
             "invert2restore-literal",
@@ -102,16 +105,20 @@ class MethodFlags:
             "dps",
             "pigdm",
             "ddnm",
+            "ddrm",
             "diffpir",
             "repaint",
             "daps",
+            "pnp-flow",
+            "flowdps",
         ]
         | None
     ) = None
-    """The method; `bird` keeps the noise on its sphere, invert2restore its patches near theirs. Default: the task's. For the
-    task blind there are invert2restore (-calibrated where the prior has statistics of photographs, else -literal), diip,
-    gen2res, which fine-tunes the prior and draws the image anew, and dreamclean, which corrects the inverted image's noise on
-    the way down. dps, pigdm, ddnm, diffpir, repaint and daps draw one through a known operator: see `jaxrestore methods`."""
+    """The method; `bird` keeps the noise on its sphere, invert2restore its patches near theirs, dmplug and naive-inversion go
+    through the network, by three steps or all, d-flow by a flow's. Default: the task's. For the task blind there are
+    invert2restore (-calibrated where the prior has statistics of photographs, else -literal), diip, gen2res, which fine-tunes
+    the prior and draws the image anew, and dreamclean, which corrects the inverted image's noise on the way down. dps, pigdm,
+    ddnm, ddrm, diffpir, repaint, daps, pnp-flow and flowdps draw one through a known operator: see `jaxrestore methods`."""
     preset: str | None = None
     """Settings: "published" for the papers', "prior" for those that lie beside the prior, "general" for the same on any task.
     Default: the prior's, where it has any for the method, else the published ones."""

@@ -12,12 +12,15 @@ from jaxrestore.methods import (
     Constraint,
     DapsSettings,
     DdnmSettings,
+    DdrmSettings,
     DiffpirSettings,
     DpsSettings,
     DreamCleanSettings,
+    FlowdpsSettings,
     LiteralSettings,
     Method,
     PigdmSettings,
+    PnpFlowSettings,
     RepaintSettings,
     Settings,
     dreamclean,
@@ -31,7 +34,17 @@ from jaxrestore.solve.record import Record
 from jaxrestore.stopping import Rule
 
 Constructor = Callable[..., Method]  # of the library's
-SamplerSettings = DapsSettings | DpsSettings | PigdmSettings | DdnmSettings | DiffpirSettings | RepaintSettings
+SamplerSettings = (
+    DapsSettings
+    | DpsSettings
+    | PigdmSettings
+    | DdnmSettings
+    | DdrmSettings
+    | DiffpirSettings
+    | RepaintSettings
+    | PnpFlowSettings
+    | FlowdpsSettings
+)
 TOLD_NOTHING, TOLD_OPERATOR = Settings(identity=True), Settings()
 
 

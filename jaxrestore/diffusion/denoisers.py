@@ -172,7 +172,7 @@ def flow_prior(
     return Prior(_Flow(velocity, noise_at == 0), weights, schedule, shape, "velocity", name)
 
 
-def flow_times(alpha_bar: Float[Array, " T"]) -> Float[Array, " T"]:
+def flow_times(alpha_bar: Float[Array, "*T"]) -> Float[Array, "*T"]:
     """The times of a flow at the levels of a schedule: the share of the noise, sqrt(1 - ab) / (sqrt(ab) + sqrt(1 - ab))."""
     signal, noise = jnp.sqrt(alpha_bar), jnp.sqrt(1 - alpha_bar)
     return noise / (signal + noise)

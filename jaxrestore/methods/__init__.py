@@ -6,28 +6,37 @@ from jaxrestore.diffusion.prior import Prior
 from jaxrestore.errors import InputError
 from jaxrestore.methods import (
     _bird,
+    _d_flow,
     _daps,
     _ddnm,
+    _ddrm,
     _diffpir,
     _diip,
+    _dmplug,
     _dps,
     _dreamclean,
+    _flowdps,
     _gen2res,
     _invert2restore,
     _pigdm,
+    _pnp_flow,
     _repaint,
     _shred,
 )
 from jaxrestore.methods._bird import Bird, bird
+from jaxrestore.methods._d_flow import DFlow, DFlowSettings, d_flow
 from jaxrestore.methods._daps import Daps, DapsSettings, daps
 from jaxrestore.methods._ddnm import Ddnm, DdnmSettings, ddnm
+from jaxrestore.methods._ddrm import Ddrm, DdrmSettings, ddrm
 from jaxrestore.methods._diffpir import Diffpir, DiffpirSettings, diffpir
 from jaxrestore.methods._diip import Diip, diip
 from jaxrestore.methods._dps import Dps, DpsSettings, dps
 from jaxrestore.methods._dreamclean import DreamClean, DreamCleanSettings, dreamclean
+from jaxrestore.methods._flowdps import Flowdps, FlowdpsSettings, flowdps
 from jaxrestore.methods._gen2res import Constraint, Gen2Res, Guidance, gen2res
 from jaxrestore.methods._invert2restore import PartiallyBlind, blind_settings, invert2restore
 from jaxrestore.methods._pigdm import Pigdm, PigdmSettings, pigdm
+from jaxrestore.methods._pnp_flow import PnpFlow, PnpFlowSettings, pnp_flow
 from jaxrestore.methods._repaint import Repaint, RepaintSettings, repaint
 from jaxrestore.methods._shred import Shred, shred
 from jaxrestore.methods.calibrated import CalibratedInvert2Restore, CalibratedSettings
@@ -38,6 +47,8 @@ from jaxrestore.methods.settings import JointSettings, Settings, settings_of
 PUBLISHED: dict[str, dict[str, Any]] = {
     "bird": _bird.PUBLISHED,
     "shred": _shred.PUBLISHED,
+    "dmplug": _dmplug.PUBLISHED,
+    "naive-inversion": _dmplug.PUBLISHED_NAIVE,
     "diip": _diip.PUBLISHED,
     "invert2restore": _invert2restore.PUBLISHED,
     "invert2restore-calibrated": _invert2restore.PUBLISHED_CALIBRATED,
@@ -47,9 +58,13 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "dps": _dps.PUBLISHED,
     "pigdm": _pigdm.PUBLISHED,
     "ddnm": _ddnm.PUBLISHED,
+    "ddrm": _ddrm.PUBLISHED,
     "diffpir": _diffpir.PUBLISHED,
     "repaint": _repaint.PUBLISHED,
     "daps": _daps.PUBLISHED,
+    "d-flow": _d_flow.PUBLISHED,
+    "pnp-flow": _pnp_flow.PUBLISHED,
+    "flowdps": _flowdps.PUBLISHED,
 }
 
 
@@ -81,10 +96,14 @@ __all__ = [
     "CalibratedInvert2Restore",
     "CalibratedSettings",
     "Constraint",
+    "DFlow",
+    "DFlowSettings",
     "Daps",
     "DapsSettings",
     "Ddnm",
     "DdnmSettings",
+    "Ddrm",
+    "DdrmSettings",
     "Diffpir",
     "DiffpirSettings",
     "Diip",
@@ -92,6 +111,8 @@ __all__ = [
     "DpsSettings",
     "DreamClean",
     "DreamCleanSettings",
+    "Flowdps",
+    "FlowdpsSettings",
     "Gen2Res",
     "Guidance",
     "JointSettings",
@@ -101,21 +122,27 @@ __all__ = [
     "PartiallyBlind",
     "Pigdm",
     "PigdmSettings",
+    "PnpFlow",
+    "PnpFlowSettings",
     "Repaint",
     "RepaintSettings",
     "Settings",
     "Shred",
     "bird",
     "blind_settings",
+    "d_flow",
     "daps",
     "ddnm",
+    "ddrm",
     "diffpir",
     "diip",
     "dps",
     "dreamclean",
+    "flowdps",
     "gen2res",
     "invert2restore",
     "pigdm",
+    "pnp_flow",
     "published",
     "repaint",
     "settings_for",

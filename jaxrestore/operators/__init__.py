@@ -20,6 +20,7 @@ from jaxrestore.operators.contract import (
     shown,
     sigma_of,
 )
+from jaxrestore.operators.decomposition import Svd, decompose
 from jaxrestore.operators.generated import GeneratedKernel
 from jaxrestore.operators.jpeg import Jpeg
 from jaxrestore.operators.kernels import GaussianKernel, Kernel, SoftmaxKernel, default_kernel_size
@@ -52,12 +53,14 @@ __all__ = [
     "ReductionName",
     "SoftmaxKernel",
     "Stride",
+    "Svd",
     "Tone",
     "VaryingBlur",
     "adjoint",
     "begin",
     "combine",
     "convolve",
+    "decompose",
     "default_kernel_size",
     "described",
     "dual",

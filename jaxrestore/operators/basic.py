@@ -12,6 +12,7 @@ from jaxrestore._pytree import assign, register
 from jaxrestore.errors import InputError
 from jaxrestore.operators.checks import holds
 from jaxrestore.operators.contract import Step
+from jaxrestore.operators.decomposition import Diagonal, Separable, factor
 
 
 @register
@@ -31,6 +32,10 @@ class Identity:
     def pinv(self, measurement: Array) -> Array:
         """The measurement."""
         return measurement
+
+    def svd(self, image_shape: tuple[int, ...]) -> Diagonal:
+        """All singular values are one."""
+        return Diagonal(jnp.ones(image_shape, jnp.float32))
 
 
 @register
@@ -63,6 +68,10 @@ class Mask:
     def pinv(self, measurement: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
         """What was measured, zero elsewhere."""
         return self(measurement)
+
+    def svd(self, image_shape: tuple[int, ...]) -> Diagonal:
+        """The singular values are the mask."""
+        return Diagonal(jnp.broadcast_to(self.known, image_shape))
 
     def selected(self, y: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
         """The known pixels: what a file shows in the place of missing ones is nothing that was measured."""
@@ -98,6 +107,11 @@ class Grayscale:
         """The colours of least norm that have this luma: not grey, since the weights are unequal."""
         weights = np.asarray(LUMA)
         return measurement * against(weights / np.sum(weights**2), measurement)
+
+    def svd(self, image_shape: tuple[int, ...]) -> Separable:
+        """A colour seen of three, by a singular value that is the length of the weights."""
+        height, width, _ = image_shape
+        return Separable((factor(np.eye(height)), factor(np.eye(width)), factor(np.array([LUMA]))))
 
     def put_back(self, image: Float[Array, "*b h w 3"], y: Float[Array, "*b h w 1"]) -> Float[Array, "*b h w 3"]:
         """The image with the measured luma, all colours shifted alike."""

@@ -8,13 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float
+from jaxtyping import Array, Complex, Float
 
 from jaxrestore._promotion import against
 from jaxrestore._pytree import assign, register
 from jaxrestore.errors import InputError
 from jaxrestore.operators.checks import check_word, holds
 from jaxrestore.operators.contract import Step
+from jaxrestore.operators.decomposition import Spectral
 from jaxrestore.operators.kernels import Kernel
 from jaxrestore.operators.unknown import is_blind
 
@@ -91,6 +92,17 @@ def as_matrix(kernel: Float[Array, "kh kw"] | Kernel) -> Float[Array, "kh kw"]:
     return kernel() if callable(kernel) else kernel
 
 
+def spectrum_of(kernel: Float[Array, "kh kw"], size: tuple[int, ...]) -> Complex[Array, "h w"]:
+    """What a circular convolution of images of a size multiplies their spectrum by; a larger kernel is wound around.
+
+    >>> spectrum_of(jnp.ones((1, 1)), (2, 3)).real.tolist()
+    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    """
+    rows, columns = ((np.arange(k) - k // 2) % side for k, side in zip(kernel.shape, size, strict=True))
+    wound = jnp.zeros(size, kernel.dtype).at[rows[:, None], columns].add(kernel)
+    return jnp.fft.fft2(wound)
+
+
 @register
 @dataclass(frozen=True, init=False)
 class Blur:
@@ -135,17 +147,24 @@ class Blur:
             raise InputError(
                 f"A blur has a closed pseudo-inverse for the circular boundary, not for {self.boundary!r}."
             )
-        kernel = as_matrix(self.kernel)
-        (kh, kw), size = kernel.shape, measurement.shape[-3:-1]
-        # ValueError of JAX's own for a kernel larger than the image
-        padded = jnp.zeros(size, kernel.dtype).at[:kh, :kw].set(kernel)
-        response = jnp.fft.rfft2(jnp.roll(padded, (-(kh // 2), -(kw // 2)), (0, 1)))[..., None]
+        size = measurement.shape[-3:-1]
+        response = spectrum_of(as_matrix(self.kernel), size)[:, : size[1] // 2 + 1, None]
         power = jnp.abs(response) ** 2
         usable = power > cutoff**2 * jnp.max(power)
         inverse = jnp.where(usable, jnp.conj(response) / jnp.where(usable, power, 1).astype(response.dtype), 0)
         spectrum = jnp.fft.rfft2(measurement, axes=(-3, -2))
         spectrum = spectrum * against(inverse, spectrum)
         return jnp.fft.irfft2(spectrum, size, axes=(-3, -2)).astype(measurement.dtype)
+
+    def svd(self, image_shape: tuple[int, ...]) -> Spectral:
+        """The spectrum's, for the circular boundary (InputError for the others)."""
+        if self.boundary != "circular":
+            raise InputError(
+                f"A blur has its singular values in closed form for the circular boundary, not for {self.boundary!r}."
+            )
+        spectrum = spectrum_of(as_matrix(self.kernel), image_shape[:2])[..., None]
+        gain = jnp.abs(spectrum)
+        return Spectral(gain, jnp.where(gain > 0, spectrum / jnp.where(gain > 0, gain, 1).astype(spectrum.dtype), 1))
 
     def describe(self) -> Step:
         """As a step of chains.py: by the kernel's own description, or by its values."""

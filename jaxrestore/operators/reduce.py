@@ -5,12 +5,14 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jaxrestore._names import ReductionName
 from jaxrestore._pytree import register
 from jaxrestore.errors import InputError
 from jaxrestore.operators.contract import Step
+from jaxrestore.operators.decomposition import Separable, factor
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,20 @@ class _Reduction:
     def describe(self) -> Step:
         """As a step of chains.py."""
         return {"operator": "reduce", "factor": self.scale, "by": self.by}
+
+    def __call__(self, image: Array) -> Array:
+        raise NotImplementedError
+
+    def svd(self, image_shape: tuple[int, ...]) -> Separable:
+        """Of the reductions of rows and columns, which are one matrix each, whose rows sum to one."""
+        height, width, channels = image_shape
+        return Separable((factor(self._of_side(height)), factor(self._of_side(width)), factor(np.eye(channels))))
+
+    def _of_side(self, side: int) -> np.ndarray:
+        """The matrix ``[side / scale, side]`` of one direction: each unit vector as a channel, the same in few columns."""
+        with jax.ensure_compile_time_eval():
+            units = jnp.broadcast_to(jnp.eye(side, dtype=jnp.float32)[:, None], (side, self.scale, side))
+            return np.asarray(self(units)[:, 0])
 
     def _size(self, image: Array) -> tuple[int, int]:
         """Of the measurement of an image."""

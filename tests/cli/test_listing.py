@@ -19,9 +19,11 @@ def test_every_method_has_a_line(command, tiny_folder):
     assert [line[0] for line in lines] == [choice.name for choice in CHOICES]
     cost = {(name, blind): evaluations for name, blind, _, evaluations, _ in lines}
     assert cost["bird", "no"] == "2000"  # 200 iterations of ten steps, as published
+    assert (cost["dmplug", "no"], cost["d-flow", "no"]) == ("30000", "4800")
     assert cost["dreamclean", "yes"] == "90"
     assert cost["dps", "no"] == "1000"
     assert {cost[name, "no"] for name in ("pigdm", "ddnm", "diffpir")} == {"100"}
+    assert [cost[name, "no"] for name in ("ddrm", "pnp-flow", "flowdps")] == ["20", "500", "28"]
     assert cost["repaint", "no"] == "2410"
     assert cost["invert2restore-calibrated", "yes"] == "-"  # this prior has no statistics
     assert cost["daps", "no"] == "1000"

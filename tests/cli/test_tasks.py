@@ -74,7 +74,10 @@ def test_every_method_serves_a_task_and_every_task_has_its_method():
         match="not one of --method bird: give invert2restore or invert2restore-literal or invert2restore-calibrated or diip",
     ):
         TASKS["blind"].choice("bird")
-    with pytest.raises(InputError, match=r"give bird or shred or invert2restore or dps or daps\.$"):
+    serve = (
+        "bird or shred or invert2restore or dmplug or naive-inversion or d-flow or dps or daps or pnp-flow or flowdps"
+    )
+    with pytest.raises(InputError, match=rf"give {serve}\.$"):
         TASKS["jpeg"].choice("diip")
 
 

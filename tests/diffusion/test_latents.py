@@ -41,7 +41,7 @@ def test_an_image_is_the_decoded_end_of_the_unroll(linear):
         assert jnp.all(slope > 0)
 
 
-@pytest.mark.parametrize("name", ["bird", "shred", "diip", "invert2restore"])
+@pytest.mark.parametrize("name", ["bird", "shred", "diip", "invert2restore", "d_flow"])
 def test_methods_find_the_noise_in_the_latent_space(linear, name):
     prior, _ = linear
     mask = jr.Mask(np.arange(64).reshape(8, 8) % 3 > 0)
@@ -53,7 +53,7 @@ def test_methods_find_the_noise_in_the_latent_space(linear, name):
         *arguments,
         noise_lr=0.1,
         iterations=150,
-        gradient="frozen_v",
+        gradient="full" if name == "d_flow" else "frozen_v",
         decay="cosine",
         clip=False,
         stop=jr.never(),

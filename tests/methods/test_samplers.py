@@ -15,11 +15,14 @@ SAMPLERS = {
     "dps": jr.dps,
     "pigdm": jr.pigdm,
     "ddnm": jr.ddnm,
+    "ddrm": jr.ddrm,
     "diffpir": jr.diffpir,
     "repaint": jr.repaint,
     "daps": jr.daps,
+    "pnp-flow": jr.pnp_flow,
+    "flowdps": jr.flowdps,
 }
-LINEAR = [name for name in SAMPLERS if name not in ("dps", "daps")]
+LINEAR = [name for name in SAMPLERS if name not in ("dps", "daps", "pnp-flow", "flowdps")]
 MASK = jr.Mask(np.arange(64).reshape(8, 8) % 3 > 0)
 KEY = jax.random.key(0)
 NOISE = np.random.default_rng(8).standard_normal((3, 8, 8, 3), np.float32)
@@ -74,7 +77,7 @@ def test_it_says_how_many_evaluations_it_makes(name):
     calls = []
 
     def network(parameters, x, t):
-        calls.append(t)
+        calls.extend([t] * len(x))
         return parameters["share"] * x
 
     prior = jr.Prior(network, {"share": jnp.float32(0.5)}, jr.schedule.linear(), (8, 8, 3))
@@ -121,7 +124,7 @@ def test_settings_come_from_the_prior(name, prior):
     alone = {"repeats": 1} if name == "repaint" else {}
     assert SAMPLERS[name](tuned, MASK, **alone).iterations == 7
     assert SAMPLERS[name](tuned, MASK, steps=3, **alone).iterations == 3
-    assert SAMPLERS[name](tuned, MASK, settings=jr.published(name), **alone).iterations >= 100
+    assert SAMPLERS[name](tuned, MASK, settings=jr.published(name), **alone).iterations >= 20
     assert SAMPLERS[name](prior, MASK, steps=5000, **alone).iterations == 1000  # each of its times once
 
 

@@ -79,6 +79,7 @@ def methods(prior):
     yield jr.invert2restore(prior, jr.AveragePool(2), density=1e-4, density_decay="cosine", rectify_every=2, **small)
     yield jr.invert2restore(dataclasses.replace(prior, statistics=typical))
     yield jr.invert2restore(prior, settings=jr.published("invert2restore-literal"))
+    yield jr.d_flow(prior, jr.Grayscale(), **small)
     yield jr.diip(prior, **small)
     yield jr.gen2res(prior, depth=9, steps=2)
     yield jr.dreamclean(prior, steps=2)
@@ -86,9 +87,12 @@ def methods(prior):
     yield jr.dps(prior, jr.Tone(), steps=2)
     yield jr.pigdm(prior, blur, steps=2)
     yield jr.ddnm(prior, blur, steps=2)
+    yield jr.ddrm(prior, blur, steps=2)
     yield jr.diffpir(prior, jr.AveragePool(2), steps=2)
     yield jr.repaint(prior, mask, steps=2)
     yield jr.daps(prior, jr.Tone(), steps=2)
+    yield jr.pnp_flow(prior, jr.Tone(), steps=2)
+    yield jr.flowdps(prior, jr.Tone(), steps=2)
     yield jr.bird(jr.tiled(prior, 8, 16), jr.Identity(), **small)
 
 
