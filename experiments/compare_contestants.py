@@ -95,8 +95,11 @@ CONTESTANTS = {
     "DPS": walking(jr.dps, jr.DpsSettings, TOLD, derivative=True),
     "PiGDM": walking(jr.pigdm, jr.PigdmSettings, LINEAR, derivative=True),
     "DDNM+": walking(jr.ddnm, jr.DdnmSettings, LINEAR),
+    "DDRM": walking(jr.ddrm, jr.DdrmSettings, ("noise", "box", "reduction")),
     "DiffPIR": walking(jr.diffpir, jr.DiffpirSettings, LINEAR),
     "DAPS": walking(jr.daps, jr.DapsSettings, TOLD),
+    "PnP-Flow": walking(jr.pnp_flow, jr.PnpFlowSettings, TOLD, draws=1),
+    "FlowDPS": walking(jr.flowdps, jr.FlowdpsSettings, TOLD),
     "RePaint": walking(jr.repaint, jr.RepaintSettings, ("box",)),
 }
 

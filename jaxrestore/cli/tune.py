@@ -23,15 +23,21 @@ class Tune(MeasurementFlags):
         Literal[
             "bird",
             "shred",
+            "dmplug",
+            "naive-inversion",
+            "d-flow",
             "diip",
             "invert2restore",
             "dreamclean",
             "dps",
             "pigdm",
             "ddnm",
+            "ddrm",
             "diffpir",
             "repaint",
             "daps",
+            "pnp-flow",
+            "flowdps",
         ]
         | None
     ) = None

@@ -28,9 +28,7 @@ from jaxrestore.diffusion.schedule import TimeGrid, partial_grid
 from jaxrestore.methods.contract import Combine
 from jaxrestore.methods.settings import Count, Scalar, Tried, WalkSettings, changed, settings_of
 from jaxrestore.methods.walking import Walk, check_walk, onward, steps_within
-from jaxrestore.operators import Operator, kind_of
-
-POWER_ITERATIONS = 10  # what they miss of the stiffest direction, a small share of its limit forgives
+from jaxrestore.operators import Operator, kind_of, squared_norm
 
 
 @dataclass(frozen=True)
@@ -91,24 +89,6 @@ class Daps(Walk):
     def evaluations(self) -> int:
         """Of the chain."""
         return self.chain
-
-
-def squared_norm(operator: Operator, image: Array, key: Array) -> Array:
-    """The largest eigenvalue of J^T J, J the operator's derivative at an image, ``[]``, from below, by power iterations.
-
-    >>> from jaxrestore.operators import AveragePool
-    >>> round(float(squared_norm(AveragePool(2), jnp.zeros((4, 4, 1)), jax.random.key(0))), 3)
-    0.25
-    """
-    _, push = jax.linearize(operator, image)
-    pull = jax.linear_transpose(push, image)
-
-    def once(_: Any, direction: Array) -> Array:
-        (turned,) = pull(push(direction))
-        return turned / jnp.maximum(jnp.linalg.norm(turned), 1e-12)
-
-    direction = jax.lax.fori_loop(0, POWER_ITERATIONS, once, jax.random.normal(key, image.shape, image.dtype))
-    return jnp.sum(push(direction) ** 2)
 
 
 def daps(

@@ -18,12 +18,12 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxrestore._pytree import register
-from jaxrestore._ranges import Range, check_ranges
+from jaxrestore._ranges import Range
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import TimeGrid
 from jaxrestore.errors import InputError
 from jaxrestore.methods.contract import Combine
-from jaxrestore.methods.settings import Count, Scalar, changed, settings_of
+from jaxrestore.methods.settings import Count, Scalar, Tried, WalkSettings, changed, settings_of
 from jaxrestore.methods.walking import Walk, WalkState, check_walk, steps_within
 from jaxrestore.operators import Operator, Svd, decompose, kind_of
 
@@ -31,15 +31,13 @@ CUTOFF = 1e-3  # of the largest singular value, below which a direction is not m
 
 
 @dataclass(frozen=True)
-class DdrmSettings:
+class DdrmSettings(WalkSettings):
     """How much of each step's noise is fresh, how much of y goes in at once, and how many steps there are."""
 
-    eta: Annotated[Scalar, Range(0, 1)] = 0.85  # share in the deviation of the next x's noise, not of DDIM's own eta
+    # share in the deviation of the next x's noise, not of DDIM's own eta
+    eta: Annotated[Scalar, Range(0, 1), Tried((0.2, 0.5, 0.85, 1.0))] = 0.85
     eta_b: Annotated[Scalar, Range(0, 1)] = 1.0  # share of y in the next x's mean, where x is the noisier one
     steps: Count = 20  # at most as many as the schedule has times
-
-    def __post_init__(self) -> None:
-        check_ranges(self)
 
 
 PUBLISHED = {"any": DdrmSettings()}  # the paper's

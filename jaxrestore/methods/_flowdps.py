@@ -20,27 +20,25 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxrestore._pytree import register
-from jaxrestore._ranges import Range, check_ranges
+from jaxrestore._ranges import Range
 from jaxrestore.diffusion.denoisers import flow_times
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import TimeGrid
 from jaxrestore.methods.contract import Combine
 from jaxrestore.methods.flows import flow_grid, towards
-from jaxrestore.methods.settings import Count, Scalar, changed, settings_of
+from jaxrestore.methods.settings import Count, Scalar, Tried, WalkSettings, changed, settings_of
 from jaxrestore.methods.walking import Walk, check_walk, onward, steps_within
 from jaxrestore.operators import Operator, kind_of
 
 
 @dataclass(frozen=True)
-class FlowdpsSettings:
+class FlowdpsSettings(WalkSettings):
     """How far each predicted image is moved towards y, in how many steps, and how many times there are."""
 
-    share: Annotated[Scalar, Range(0, 2)] = 1.0  # of the inverse of the largest curvature: a step's size
+    # of the inverse of the largest curvature: a step's size
+    share: Annotated[Scalar, Range(0, 2), Tried((0.25, 0.5, 1.0, 1.5))] = 1.0
     inner: Count = 3  # such steps
     steps: Count = 28  # at most as many as the schedule has times
-
-    def __post_init__(self) -> None:
-        check_ranges(self)
 
 
 PUBLISHED = {"any": FlowdpsSettings()}  # numbers of steps; their size is ours

@@ -18,28 +18,29 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxrestore._pytree import register
-from jaxrestore._ranges import Range, check_ranges
+from jaxrestore._ranges import Range
 from jaxrestore.diffusion.denoisers import flow_times
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import TimeGrid
 from jaxrestore.methods.contract import Combine
 from jaxrestore.methods.flows import flow_grid, towards
-from jaxrestore.methods.settings import Count, Scalar, changed, settings_of
+from jaxrestore.methods.settings import Count, Scalar, Tried, WalkSettings, changed, settings_of
 from jaxrestore.methods.walking import Walk, WalkState, check_walk, steps_within
 from jaxrestore.operators import Operator, kind_of
 
 
 @dataclass(frozen=True)
-class PnpFlowSettings:
+class PnpFlowSettings(WalkSettings):
     """How long the steps on the data are, how fast they fall, and how many draws of how many times there are."""
 
     share: Annotated[Scalar, Range(0, 2)] = 1.0  # of the inverse of the largest curvature: the first step's size
-    alpha: Annotated[Scalar, Range(0)] = 0.5  # power of u by which it falls
+    alpha: Annotated[Scalar, Range(0), Tried((0.01, 0.3, 0.5, 0.8))] = 0.5  # power of u by which it falls
     draws: Count = 5  # of fresh noise in a step, of which the denoised are averaged
-    steps: Count = 100  # at most as many as the schedule has times
 
-    def __post_init__(self) -> None:
-        check_ranges(self)
+    @property
+    def evaluations_a_step(self) -> int:
+        """One a draw."""
+        return self.draws
 
 
 _ANY = PnpFlowSettings()

@@ -12,8 +12,7 @@ from jaxtyping import Array, Float
 
 from jaxrestore.diffusion.denoisers import flow_times
 from jaxrestore.diffusion.schedule import Schedule, TimeGrid
-from jaxrestore.methods._daps import squared_norm
-from jaxrestore.operators import Operator
+from jaxrestore.operators import Operator, squared_norm
 
 
 def flow_grid(schedule: Schedule, steps: int) -> TimeGrid:

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import jaxrestore as jr
 from jaxrestore.cli.choices import CHOICES
 from jaxrestore.cli.flags import MethodFlags
-from jaxrestore.cli.tune import Tune
 from jaxrestore.cli.methods_table import HEADER, method_rows
+from jaxrestore.cli.tune import Tune
 
 
 def test_every_method_has_a_line(command, tiny_folder):

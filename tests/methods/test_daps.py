@@ -7,7 +7,7 @@ import pytest
 from closed_forms import SEEN, draws, gaussian_problem
 
 import jaxrestore as jr
-from jaxrestore.methods._daps import squared_norm
+from jaxrestore.operators import squared_norm
 
 
 def sampler(problem, **settings):
