@@ -98,7 +98,11 @@ def gaussian_problem(data, seen, sigma=0.1, seed=1):
 _runs = jax.jit(jax.vmap(jr.run, in_axes=(None, None, 0)))
 
 
-def draws(method, y, number=2000):
+DRAWS = 1000
+FIVE = 5 * (2 / DRAWS) ** 0.5  # five deviations of a variance that is estimated from so many, relative
+
+
+def draws(method, y, number=DRAWS):
     """(mean ``[n]``, covariance ``[n, n]``) of a method's answers from so many keys, of whose numbers hardly any was
     clipped."""
     images = np.asarray(_runs(method, y, jax.random.split(jax.random.key(0), number)).image, np.float64)

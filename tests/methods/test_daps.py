@@ -21,9 +21,9 @@ def test_of_data_of_one_deviation_it_draws_from_the_posterior(seen):
     problem = gaussian_problem("alone", seen)
     mean, covariance = draws(sampler(problem), problem.y)
     spread = np.trace(problem.covariance)
-    assert np.linalg.norm(mean - problem.mean) < 0.05 * spread**0.5  # of 2000 draws' mean: 0.022
-    np.testing.assert_allclose(np.trace(covariance), spread, rtol=0.05)
-    assert np.linalg.norm(covariance - problem.covariance) < 0.12 * np.linalg.norm(problem.covariance)
+    assert np.linalg.norm(mean - problem.mean) < 0.07 * spread**0.5  # of the draws' mean: 0.032
+    np.testing.assert_allclose(np.trace(covariance), spread, rtol=0.07)
+    assert np.linalg.norm(covariance - problem.covariance) < 0.17 * np.linalg.norm(problem.covariance)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])

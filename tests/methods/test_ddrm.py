@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from closed_forms import COVARIANCES, MEAN, SEEN, draws, gaussian_problem, matrix_of
+from closed_forms import COVARIANCES, DRAWS, FIVE, MEAN, SEEN, draws, gaussian_problem, matrix_of
 
 import jaxrestore as jr
 
@@ -54,8 +54,8 @@ def test_its_draws_are_those_of_its_recursion(data, seen, sigma, shares):
         problem = problem._replace(operator=jr.Compose((problem.operator,)))
     mean, covariance = draws(sampler(problem, **shares), problem.y)
     wanted, spread = recursion(problem, data, sigma, **shares)
-    np.testing.assert_allclose(mean, wanted, atol=5 * np.sqrt(spread.max() / 2000) + 1e-5)
-    np.testing.assert_allclose(np.diag(covariance), np.diag(spread), rtol=0.16, atol=1e-6)  # 5 deviations
+    np.testing.assert_allclose(mean, wanted, atol=5 * np.sqrt(spread.max() / DRAWS) + 1e-5)
+    np.testing.assert_allclose(np.diag(covariance), np.diag(spread), rtol=FIVE, atol=1e-6)
 
 
 @pytest.mark.parametrize("seen", SEEN)

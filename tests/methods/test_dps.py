@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from closed_forms import SEEN, draws, gaussian_problem
+from closed_forms import DRAWS, FIVE, SEEN, draws, gaussian_problem
 
 import jaxrestore as jr
 from jaxrestore.diffusion.ancestral import predict
@@ -39,8 +39,8 @@ def test_its_move_is_an_ancestral_step_and_the_gradient_of_a_norm(seen, t):
 def test_without_a_pull_it_draws_from_the_prior():
     problem = gaussian_problem("neighbours", "mask")
     mean, covariance = draws(sampler(problem, scale=0.0, steps=300), problem.y)
-    np.testing.assert_allclose(mean, 0.1, atol=5 * 0.2 / 2000**0.5)
-    np.testing.assert_allclose(np.diag(covariance), 0.04, rtol=0.2)
+    np.testing.assert_allclose(mean, 0.1, atol=5 * 0.2 / DRAWS**0.5)
+    np.testing.assert_allclose(np.diag(covariance), 0.04, rtol=FIVE)
 
 
 @pytest.mark.parametrize("data", ["alone", "neighbours"])

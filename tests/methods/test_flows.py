@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from closed_forms import COVARIANCES, MEAN, draws, gaussian_problem
+from closed_forms import COVARIANCES, DRAWS, FIVE, MEAN, draws, gaussian_problem
 
 import jaxrestore as jr
 from jaxrestore.diffusion.denoisers import flow_times
@@ -69,8 +69,8 @@ def test_their_draws_are_those_of_their_recursion(name, data, seen, prior):
     problem = problem if prior is None else problem._replace(prior=prior)
     mean, covariance = draws(sampler(name, problem), problem.y)
     wanted, spread = recursion(name, problem, data)
-    np.testing.assert_allclose(mean, wanted, atol=5 * np.sqrt(spread.max() / 2000) + 1e-4)
-    np.testing.assert_allclose(np.diag(covariance), np.diag(spread), rtol=0.16)  # 5 deviations
+    np.testing.assert_allclose(mean, wanted, atol=5 * np.sqrt(spread.max() / DRAWS) + 1e-4)
+    np.testing.assert_allclose(np.diag(covariance), np.diag(spread), rtol=FIVE)
 
 
 @pytest.mark.parametrize("seen", ["mask", "average"])

@@ -24,11 +24,11 @@ def test_of_data_of_one_deviation_it_draws_from_the_posterior(seen):
     missing = []
     for steps in (200, 400):
         mean, covariance = draws(sampler(problem, steps=steps), problem.y)
-        assert np.linalg.norm(mean - problem.mean) < 0.05 * spread  # of 2000 draws' mean: 0.022
+        assert np.linalg.norm(mean - problem.mean) < 0.07 * spread  # of the draws' mean: 0.032
         missing.append(1 - np.trace(covariance) / np.trace(problem.covariance))
     assert 0.1 < missing[0] < 0.25
-    np.testing.assert_allclose(missing[1], missing[0] / 2, atol=0.03)
-    assert np.linalg.norm(covariance - problem.covariance) < 0.15 * np.linalg.norm(problem.covariance)
+    np.testing.assert_allclose(missing[1], missing[0] / 2, atol=0.04)
+    assert np.linalg.norm(covariance - problem.covariance) < 0.2 * np.linalg.norm(problem.covariance)
 
 
 def test_without_noise_what_was_measured_is_kept():
