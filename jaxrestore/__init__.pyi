@@ -26,6 +26,7 @@ from jaxrestore.files.kernels import read_kernel
 from jaxrestore.files.masks import read_mask
 from jaxrestore.files.metadata import Metadata, read_metadata
 from jaxrestore.methods import (
+    BlindDiffpirSettings,
     CalibratedSettings,
     Constraint,
     DapsSettings,
@@ -41,6 +42,7 @@ from jaxrestore.methods import (
     RepaintSettings,
     Settings,
     bird,
+    blind_diffpir,
     daps,
     ddnm,
     diffpir,
@@ -102,6 +104,7 @@ __version__: str
 __all__ = [
     "AveragePool",
     "Bicubic",
+    "BlindDiffpirSettings",
     "Blur",
     "CalibratedSettings",
     "CheckpointError",
@@ -147,6 +150,7 @@ __all__ = [
     "any_of",
     "best",
     "bird",
+    "blind_diffpir",
     "box_mask",
     "calibrate",
     "compiler_options",

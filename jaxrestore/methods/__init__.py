@@ -6,6 +6,7 @@ from jaxrestore.diffusion.prior import Prior
 from jaxrestore.errors import InputError
 from jaxrestore.methods import (
     _bird,
+    _blind_diffpir,
     _daps,
     _ddnm,
     _diffpir,
@@ -19,6 +20,7 @@ from jaxrestore.methods import (
     _shred,
 )
 from jaxrestore.methods._bird import Bird, bird
+from jaxrestore.methods._blind_diffpir import BlindDiffpir, BlindDiffpirSettings, blind_diffpir
 from jaxrestore.methods._daps import Daps, DapsSettings, daps
 from jaxrestore.methods._ddnm import Ddnm, DdnmSettings, ddnm
 from jaxrestore.methods._diffpir import Diffpir, DiffpirSettings, diffpir
@@ -50,6 +52,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "diffpir": _diffpir.PUBLISHED,
     "repaint": _repaint.PUBLISHED,
     "daps": _daps.PUBLISHED,
+    "blind-diffpir": _blind_diffpir.PUBLISHED,
 }
 
 
@@ -78,6 +81,8 @@ def _table(method: str) -> dict[str, Any]:
 
 __all__ = [
     "Bird",
+    "BlindDiffpir",
+    "BlindDiffpirSettings",
     "CalibratedInvert2Restore",
     "CalibratedSettings",
     "Constraint",
@@ -106,6 +111,7 @@ __all__ = [
     "Settings",
     "Shred",
     "bird",
+    "blind_diffpir",
     "blind_settings",
     "daps",
     "ddnm",
