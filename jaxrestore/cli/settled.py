@@ -8,6 +8,8 @@ from jaxtyping import Array
 
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.methods import (
+    BlindDiffpirSettings,
+    BlindDpsSettings,
     CalibratedSettings,
     Constraint,
     DapsSettings,
@@ -15,6 +17,8 @@ from jaxrestore.methods import (
     DiffpirSettings,
     DpsSettings,
     DreamCleanSettings,
+    FastEmSettings,
+    GdpSettings,
     LiteralSettings,
     Method,
     PigdmSettings,
@@ -32,6 +36,7 @@ from jaxrestore.stopping import Rule
 
 Constructor = Callable[..., Method]  # of the library's
 SamplerSettings = DapsSettings | DpsSettings | PigdmSettings | DdnmSettings | DiffpirSettings | RepaintSettings
+BlindSettings = BlindDiffpirSettings | FastEmSettings | BlindDpsSettings | GdpSettings
 TOLD_NOTHING, TOLD_OPERATOR = Settings(identity=True), Settings()
 
 
@@ -157,10 +162,10 @@ class Cleaning:
 
 @dataclass(frozen=True)
 class Sampling:
-    """DPS and its like, through a known operator: each restart is a draw."""
+    """DPS and its like, through a known operator or one that is estimated on the way: each restart is a draw."""
 
     constructor: Constructor
-    settings: SamplerSettings
+    settings: SamplerSettings | BlindSettings
     restarts: int
     noise_aware: bool
     combine: Combine = "mean"

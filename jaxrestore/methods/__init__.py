@@ -7,12 +7,15 @@ from jaxrestore.errors import InputError
 from jaxrestore.methods import (
     _bird,
     _blind_diffpir,
+    _blind_dps,
     _daps,
     _ddnm,
     _diffpir,
     _diip,
     _dps,
     _dreamclean,
+    _fast_em,
+    _gdp,
     _gen2res,
     _invert2restore,
     _pigdm,
@@ -21,12 +24,15 @@ from jaxrestore.methods import (
 )
 from jaxrestore.methods._bird import Bird, bird
 from jaxrestore.methods._blind_diffpir import BlindDiffpir, BlindDiffpirSettings, blind_diffpir
+from jaxrestore.methods._blind_dps import BlindDps, BlindDpsSettings, blind_dps
 from jaxrestore.methods._daps import Daps, DapsSettings, daps
 from jaxrestore.methods._ddnm import Ddnm, DdnmSettings, ddnm
 from jaxrestore.methods._diffpir import Diffpir, DiffpirSettings, diffpir
 from jaxrestore.methods._diip import Diip, diip
 from jaxrestore.methods._dps import Dps, DpsSettings, dps
 from jaxrestore.methods._dreamclean import DreamClean, DreamCleanSettings, dreamclean
+from jaxrestore.methods._fast_em import FastEm, FastEmSettings, fast_em
+from jaxrestore.methods._gdp import Gdp, GdpSettings, gdp
 from jaxrestore.methods._gen2res import Constraint, Gen2Res, Guidance, gen2res
 from jaxrestore.methods._invert2restore import PartiallyBlind, blind_settings, invert2restore
 from jaxrestore.methods._pigdm import Pigdm, PigdmSettings, pigdm
@@ -53,6 +59,9 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "repaint": _repaint.PUBLISHED,
     "daps": _daps.PUBLISHED,
     "blind-diffpir": _blind_diffpir.PUBLISHED,
+    "fast-em": _fast_em.PUBLISHED,
+    "blind-dps": _blind_dps.PUBLISHED,
+    "gdp": _gdp.PUBLISHED,
 }
 
 
@@ -83,6 +92,8 @@ __all__ = [
     "Bird",
     "BlindDiffpir",
     "BlindDiffpirSettings",
+    "BlindDps",
+    "BlindDpsSettings",
     "CalibratedInvert2Restore",
     "CalibratedSettings",
     "Constraint",
@@ -97,6 +108,10 @@ __all__ = [
     "DpsSettings",
     "DreamClean",
     "DreamCleanSettings",
+    "FastEm",
+    "FastEmSettings",
+    "Gdp",
+    "GdpSettings",
     "Gen2Res",
     "Guidance",
     "JointSettings",
@@ -112,6 +127,7 @@ __all__ = [
     "Shred",
     "bird",
     "blind_diffpir",
+    "blind_dps",
     "blind_settings",
     "daps",
     "ddnm",
@@ -119,6 +135,8 @@ __all__ = [
     "diip",
     "dps",
     "dreamclean",
+    "fast_em",
+    "gdp",
     "gen2res",
     "invert2restore",
     "pigdm",
