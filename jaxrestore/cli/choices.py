@@ -3,11 +3,11 @@
 A choice is settled once, from the flags and the prior's settings (settled.py).
 """
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
-from jaxrestore._ranges import check_ranges
-from jaxrestore.cli.flags import AlbumFlags, MethodFlags, as_flag, given
+from jaxrestore.cli.blind_samplers import BLIND_SAMPLERS, UNKNOWN
+from jaxrestore.cli.choosing import ALBUM, DESCENT, GUIDED, STOPPING, Choice, Random, stopping_rule
+from jaxrestore.cli.flags import AlbumFlags, MethodFlags
 from jaxrestore.cli.settled import (
     BlindlyDescending,
     Cleaning,
@@ -16,8 +16,8 @@ from jaxrestore.cli.settled import (
     Drawing,
     Rounds,
     Sampling,
-    Settled,
 )
+from jaxrestore.cli.untrained import fit
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.errors import InputError
 from jaxrestore.methods import (
@@ -25,58 +25,21 @@ from jaxrestore.methods import (
     DreamCleanSettings,
     Settings,
     bird,
-    blind_diffpir,
-    blind_dps,
     blind_settings,
     daps,
     ddnm,
     diffpir,
     diip,
+    dip,
     dps,
-    fast_em,
-    gdp,
     invert2restore,
     pigdm,
     repaint,
+    selfdeblur,
     settings_for,
     shred,
 )
 from jaxrestore.methods.settings import changed
-from jaxrestore.stopping import Rule, any_of, discrepancy, flat_variance, plateau
-
-ALBUM = ("album", "depth", "finetune_steps", "save_prior")
-STOPPING = ("discrepancy", "slope", "window")
-DESCENT = ("noise_lr", "operator_lr", "gradient", *STOPPING, "noise_level", "keep_known")
-
-
-@dataclass(frozen=True)
-class Choice(ABC):
-    """A method of --method."""
-
-    name: str
-    settings: str  # the name that its settings stand under
-    paper: str
-    needs: str  # of what is told
-    blind: bool = False  # for the task of which nothing is told, or for others
-    tasks: tuple[str, ...] | None = None  # those that it serves; None: all of these
-    unused: tuple[str, ...] = ()  # flags that it has no use for
-    complaint: str = ""  # about one of them
-
-    def serves(self, task: str, blind: bool) -> bool:
-        """Whether it is for a task of that name, of which nothing is told or something."""
-        return self.blind == blind and (self.tasks is None or task in self.tasks)
-
-    def check(self, method: MethodFlags, album: AlbumFlags) -> None:
-        """InputError for a flag that it has no use for."""
-        if ALBUM[0] in self.unused and (foreign := given(album)):
-            raise InputError(f"{as_flag(foreign[0])} is for --method gen2res.")
-        if idle := [flag for flag in self.unused if flag in given(method)]:
-            raise InputError(self.complaint.format(as_flag(idle[0])))
-
-    @abstractmethod
-    def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Settled:
-        """With the preset's settings for a kind of problem, those that flags name in their place; InputError for what can't
-        be meant."""
 
 
 @dataclass(frozen=True)
@@ -111,16 +74,6 @@ class BlindRounds(Choice):
 
 
 @dataclass(frozen=True)
-class Random(Choice):
-    """One that draws at random, so that of its restarts there is a mean alone."""
-
-    def check(self, method: MethodFlags, album: AlbumFlags) -> None:
-        super().check(method, album)
-        if method.combine == "best":
-            raise InputError(f"--method {self.name} draws at random, and no draw is best: give --combine mean.")
-
-
-@dataclass(frozen=True)
 class Corrections(Random):
     """DreamClean."""
 
@@ -141,21 +94,6 @@ class Sampler(Random):
         return Sampling(
             self.constructor, changed(preset, steps=method.iterations), method.restarts or 1, self.noise_aware
         )
-
-
-@dataclass(frozen=True)
-class BlindSampler(Choice):
-    """One that walks down from pure noise and estimates what is unknown of the operator: of its restarts one may be best."""
-
-    constructor: Constructor = blind_diffpir
-    noise_aware: bool = False  # takes --noise-level for what it does
-
-    def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Sampling:
-        preset = settings_for(self.settings, kind, prior, method.preset)
-        chosen = changed(preset, steps=method.iterations, operator_lr=method.operator_lr)
-        told = Settings(kernel=chosen.kernel, boundary=chosen.boundary)
-        combine = method.combine or "mean"
-        return Sampling(self.constructor, chosen, method.restarts or 1, self.noise_aware, combine, told)
 
 
 @dataclass(frozen=True)
@@ -190,24 +128,8 @@ def constrained(preset: Constraint, method: MethodFlags, album: AlbumFlags, leng
     )
 
 
-def stopping_rule(flags: MethodFlags) -> Rule | None:
-    """Any of the rules that flags name, or None for the settings' own; InputError for numbers that can't be meant."""
-    check_ranges(flags, as_flag)
-    if flags.window == 1:
-        raise InputError("--window must be 0 or at least 2: one image has no variance.")
-    rules: list[Rule] = []
-    if flags.discrepancy:
-        rules.append(discrepancy(flags.discrepancy))
-    if flags.slope:
-        rules.append(plateau(flags.slope))
-    if flags.window:
-        rules.append(flat_variance(flags.window))
-    return any_of(*rules) if rules else None
-
-
 EITHER = "an operator, known or not"
 NOTHING = "nothing"
-GUIDED = "; derivatives of the network"
 BIRD = Descent("bird", "bird", "BIRD, NeurIPS 2024", EITHER, constructor=bird)
 SHRED = Descent("shred", "shred", "SHRED, ICLR 2024 submission", EITHER, constructor=shred)
 JOINT = Descent("invert2restore", "invert2restore", "Invert2Restore, 2025", EITHER, constructor=invert2restore)
@@ -278,42 +200,20 @@ DIFFPIR = sampler("diffpir", diffpir, "DiffPIR, CVPR workshops 2023", "a known, 
 REPAINT = sampler("repaint", repaint, "RePaint, CVPR 2022", "a mask", MASKS, False)
 DAPS = sampler("daps", daps, "DAPS, CVPR 2025", "a known, differentiable operator", (*LINEAR, "jpeg"), True)
 SAMPLERS = (DPS, PIGDM, DDNM, DIFFPIR, REPAINT, DAPS)
-UNKNOWN = (
-    "blind-deblur",
-    "blind-motion-deblur",
-    "blind-super-resolution",
-    "nonuniform-deblur",
-    "old-photo",
-    "jpeg",
-    "derain",
-    "exposure",
-    "operator",
+DIP = fit(
+    "dip",
+    dip,
+    "Deep image prior, CVPR 2018",
+    "a known, differentiable operator",
+    (*LINEAR, "jpeg"),
+    ("operator_lr",),
 )
-
-
-def blind_sampler(name: str, constructor: Constructor, paper: str, guided: str, aware: bool, rate: bool) -> BlindSampler:
-    """A blind sampler's choice: what guides it, whether it takes a noise level, and a rate of the operator."""
-    return BlindSampler(
-        name,
-        name,
-        paper,
-        f"a differentiable operator, known or not{guided}",
-        tasks=UNKNOWN,
-        unused=(*ALBUM, "noise_lr", *(() if rate else ("operator_lr",)), "gradient", *STOPPING),
-        complaint=f"--method {name} has no use for {{}}.",
-        constructor=constructor,
-        noise_aware=aware,
-    )
-
-
-BLIND_SAMPLERS = (
-    blind_sampler("blind-diffpir", blind_diffpir, "after DiffPIR", "", True, False),
-    blind_sampler("fast-em", fast_em, "Fast Diffusion EM, WACV 2024", GUIDED, True, False),
-    blind_sampler("blind-dps", blind_dps, "BlindDPS, CVPR 2023", GUIDED, False, True),
-    blind_sampler("gdp", gdp, "GDP, CVPR 2023", "", False, True),
+SELFDEBLUR = fit(
+    "selfdeblur", selfdeblur, "SelfDeblur, CVPR 2020", "a differentiable operator, known or not", UNKNOWN, ()
 )
 CHOICES: tuple[Choice, ...] = (
     *(BIRD, SHRED, JOINT, ROUNDS, LITERAL, CALIBRATED, DIIP, GEN2RES, DREAMCLEAN),
     *SAMPLERS,
     *BLIND_SAMPLERS,
+    *(DIP, SELFDEBLUR),
 )

@@ -109,6 +109,8 @@ class MethodFlags:
             "fast-em",
             "blind-dps",
             "gdp",
+            "dip",
+            "selfdeblur",
         ]
         | None
     ) = None
@@ -116,7 +118,8 @@ class MethodFlags:
     task blind there are invert2restore (-calibrated where the prior has statistics of photographs, else -literal), diip,
     gen2res, which fine-tunes the prior and draws the image anew, and dreamclean, which corrects the inverted image's noise on
     the way down. dps, pigdm, ddnm, diffpir, repaint and daps draw one through a known operator, blind-diffpir, fast-em,
-    blind-dps and gdp through one that they estimate: see `jaxrestore methods`."""
+    blind-dps and gdp through one that they estimate; dip and selfdeblur fit an untrained network, without the prior: see
+    `jaxrestore methods`."""
     preset: str | None = None
     """Settings: "published" for the papers', "prior" for those that lie beside the prior, "general" for the same on any task.
     Default: the prior's, where it has any for the method, else the published ones."""

@@ -24,6 +24,7 @@ from jaxrestore.methods import (
     PigdmSettings,
     RepaintSettings,
     Settings,
+    UntrainedSettings,
     dreamclean,
     gen2res,
     invert2restore,
@@ -179,3 +180,24 @@ class Sampling:
         return self.constructor(
             prior, operator, settings=self.settings, sigma_y=sigma_y, restarts=self.restarts, combine=self.combine
         )
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """DIP, SelfDeblur: each restart is a network of its own."""
+
+    constructor: Constructor
+    settings: UntrainedSettings
+    stop: Rule | None
+    restarts: int
+    combine: Combine
+    operator_settings: Settings
+    noise_aware: bool = False
+
+    @property
+    def about(self) -> Record:
+        return {}
+
+    def method(self, prior: Prior, operator: Operator, sigma_y: float | Array) -> Method:
+        how = {"restarts": self.restarts, "combine": self.combine, "stop": self.stop}
+        return self.constructor(prior, operator, settings=self.settings, sigma_y=sigma_y, **how)

@@ -12,6 +12,7 @@ from jaxrestore.methods import (
     _ddnm,
     _diffpir,
     _diip,
+    _dip,
     _dps,
     _dreamclean,
     _fast_em,
@@ -20,6 +21,7 @@ from jaxrestore.methods import (
     _invert2restore,
     _pigdm,
     _repaint,
+    _selfdeblur,
     _shred,
 )
 from jaxrestore.methods._bird import Bird, bird
@@ -29,6 +31,7 @@ from jaxrestore.methods._daps import Daps, DapsSettings, daps
 from jaxrestore.methods._ddnm import Ddnm, DdnmSettings, ddnm
 from jaxrestore.methods._diffpir import Diffpir, DiffpirSettings, diffpir
 from jaxrestore.methods._diip import Diip, diip
+from jaxrestore.methods._dip import Dip, dip
 from jaxrestore.methods._dps import Dps, DpsSettings, dps
 from jaxrestore.methods._dreamclean import DreamClean, DreamCleanSettings, dreamclean
 from jaxrestore.methods._fast_em import FastEm, FastEmSettings, fast_em
@@ -37,11 +40,13 @@ from jaxrestore.methods._gen2res import Constraint, Gen2Res, Guidance, gen2res
 from jaxrestore.methods._invert2restore import PartiallyBlind, blind_settings, invert2restore
 from jaxrestore.methods._pigdm import Pigdm, PigdmSettings, pigdm
 from jaxrestore.methods._repaint import Repaint, RepaintSettings, repaint
+from jaxrestore.methods._selfdeblur import SelfDeblur, selfdeblur
 from jaxrestore.methods._shred import Shred, shred
 from jaxrestore.methods.calibrated import CalibratedInvert2Restore, CalibratedSettings
 from jaxrestore.methods.contract import Method
 from jaxrestore.methods.literal import LiteralInvert2Restore, LiteralSettings
 from jaxrestore.methods.settings import JointSettings, Settings, settings_of
+from jaxrestore.methods.untrained import UntrainedSettings
 
 PUBLISHED: dict[str, dict[str, Any]] = {
     "bird": _bird.PUBLISHED,
@@ -62,6 +67,8 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "fast-em": _fast_em.PUBLISHED,
     "blind-dps": _blind_dps.PUBLISHED,
     "gdp": _gdp.PUBLISHED,
+    "dip": _dip.PUBLISHED,
+    "selfdeblur": _selfdeblur.PUBLISHED,
 }
 
 
@@ -104,6 +111,7 @@ __all__ = [
     "Diffpir",
     "DiffpirSettings",
     "Diip",
+    "Dip",
     "Dps",
     "DpsSettings",
     "DreamClean",
@@ -123,8 +131,10 @@ __all__ = [
     "PigdmSettings",
     "Repaint",
     "RepaintSettings",
+    "SelfDeblur",
     "Settings",
     "Shred",
+    "UntrainedSettings",
     "bird",
     "blind_diffpir",
     "blind_dps",
@@ -133,6 +143,7 @@ __all__ = [
     "ddnm",
     "diffpir",
     "diip",
+    "dip",
     "dps",
     "dreamclean",
     "fast_em",
@@ -142,6 +153,7 @@ __all__ = [
     "pigdm",
     "published",
     "repaint",
+    "selfdeblur",
     "settings_for",
     "shred",
 ]

@@ -1,15 +1,15 @@
-"""Blind DiffPIR, a sampler of this library: DiffPIR (Zhu et al. 2023) that estimates what is unknown of the operator on its way.
+"""Blind DiffPIR, this library's own: DiffPIR (Zhu et al. 2023), estimating what is unknown of the operator on its way.
 
 Each step is one of DiffPIR's, by the operator as it is estimated so far. From a share of the walk on, when the predicted
 images have formed, the estimate is moved before it is used: by the damped least-squares steps that the library's searches
-take on an operator, on the image that the prior predicts alone. Nothing else is known of the operator but its form: there is
-no prior of kernels.
+take on an operator, on the image that the prior predicts alone. Nothing else is known of the operator but its form: there
+is no prior of kernels.
 
-What an operator is off acts as noise that y doesn't have. So y's noise is never taken for less than `least_sigma`, and each
-prediction stays that much nearer to the prior.
+What an operator is off acts as noise that y doesn't have. So y's noise is never taken for less than `least_sigma`, and
+each prediction stays that much nearer to the prior.
 
-Known of it: x0 predicted early is smoother than the image, and a kernel estimated from it narrower than the true one. A walk
-that believes a wrong kernel for long makes an image that suits it.
+Known of it: x0 predicted early is smoother than the image, and a kernel estimated from it narrower than the true one. A
+walk that believes a wrong kernel for long makes an image that suits it.
 """
 
 from dataclasses import dataclass, replace
@@ -36,12 +36,12 @@ class BlindDiffpirSettings:
     """Those of DiffPIR, and how the operator is moved."""
 
     strength: Annotated[Scalar, Range(0)] = 1.0  # lambda: how much the prior is believed
-    zeta: Annotated[Scalar, Range(0, 1)] = 0.3  # share of fresh noise, in the variance
-    least_sigma: Annotated[Scalar, Range(0)] = 0.05  # y's noise is never taken for less
+    zeta: Annotated[Scalar, Range(0, 1)] = 1.0  # share of fresh noise, in the variance
+    least_sigma: Annotated[Scalar, Range(0)] = 0.1  # y's noise is never taken for less
     steps: Count = 100  # at most as many as the schedule has times
     operator_every: Count = 1  # steps of the walk from one on the operator to the next
-    operator_from: Share = 0.3  # the share of the walk before the first of them
-    damping: Rate = 1e-5  # of those on the operator
+    operator_from: Share = 0.6  # the share of the walk before the first of them
+    damping: Rate = 0.01  # of those on the operator
     # Of the operator that a command line makes for the problem; one that is given has its own.
     kernel: Kernel = "softmax"
     boundary: Boundary = "reflect"
@@ -97,14 +97,14 @@ def blind_diffpir(
 ) -> BlindDiffpir:
     """An image ``[h, w, c]``, in [-1, 1], and what is unknown of the differentiable `operator` that made y of it.
 
-    `sigma_y`: the rms of y - H(true image), in those units, and taken for at least `least_sigma`, from 0 on. `strength`, from
-    0 on: how much the prior is believed (lambda). `zeta`, in [0, 1]: the share of fresh noise. `steps`: of the walk, as many
-    network evaluations and no derivatives of them; each has up to 50 iterations of conjugate gradients. `operator_every`,
-    `operator_from`, `damping`: of the Gauss-Newton steps on the operator, as in `bird`. What isn't given comes from
-    `settings`, without those from the prior, for the `kind` of problem (default: the operator's), or from `published`, which
-    here is the library's own. `clip`: predicted images to [-1, 1]. Of several `restarts` `combine` makes one result; an
-    operator of which nothing is unknown is restored by as `diffpir` does. InputError for a number out of its range, an
-    operator without derivatives, a prior of latents, or one that ends before noise.
+    `sigma_y`: the rms of y - H(true image), in those units, and taken for at least `least_sigma`, from 0 on. `strength`,
+    from 0 on: how much the prior is believed (lambda). `zeta`, in [0, 1]: the share of fresh noise. `steps`: of the walk,
+    as many network evaluations and no derivatives of them; each has up to 50 iterations of conjugate gradients.
+    `operator_every`, `operator_from`, `damping`: of the Gauss-Newton steps on the operator, as in `bird`. What isn't
+    given comes from `settings`, without those from the prior, for the `kind` of problem (default: the operator's), or
+    from `published`, which here is the library's own. `clip`: predicted images to [-1, 1]. Of several `restarts`
+    `combine` makes one result; an operator of which nothing is unknown is restored by as `diffpir` does. InputError for a
+    number out of its range, an operator without derivatives, a prior of latents, or one that ends before noise.
 
     >>> import jax, jax.numpy as jnp, jaxrestore as jr
     >>> prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.2)

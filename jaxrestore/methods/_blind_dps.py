@@ -3,10 +3,10 @@
 Each step is one of DPS, by the operator as it is estimated so far: ancestral sampling, then a pull along the gradient of
 |y - H(x0(x_t))| in x_t, through the network. The operator follows the gradient of the same misfit at the same prediction.
 
-What is our reading, and less than the paper's method: there, the operator's parameters (a blur kernel, a map of tilts) walk
-down from noise, too, under a diffusion prior of their own. There is no such prior here. The operator starts where it is given,
-takes steps of Adam, as the scale of an operator's gradients is anyone's guess, and is held to what is possible by its own
-parameters (a softmax's kernel is positive and of sum one).
+What is our reading, and less than the paper's method: there, the operator's parameters (a blur kernel, a map of tilts)
+walk down from noise, too, under a diffusion prior of their own. There is no such prior here. The operator starts where it
+is given, takes steps of Adam, as the scale of an operator's gradients is anyone's guess, and is held to what is possible
+by its own parameters (a softmax's kernel is positive and of sum one).
 """
 
 from dataclasses import dataclass, replace
@@ -85,12 +85,12 @@ def blind_dps(
 ) -> BlindDps:
     """An image ``[h, w, c]``, in [-1, 1], and what is unknown of the differentiable `operator` that made y of it.
 
-    `scale`, from 0 on: the length of each pull on the image. `operator_lr`, from 0 on: of Adam on the operator. `steps`: of the
-    walk, as many network evaluations, each with its derivative. What isn't given comes from `settings`, without those from the
-    prior, for the `kind` of problem (default: the operator's), or from what is published. `clip`: predicted images to [-1, 1].
-    `sigma_y`, the rms of y's noise in those units, only rates answers. Of several `restarts` `combine` makes one result.
-    InputError for a number out of its range, an operator without derivatives, a prior of latents, or one that ends before
-    noise.
+    `scale`, from 0 on: the length of each pull on the image. `operator_lr`, from 0 on: of Adam on the operator. `steps`:
+    of the walk, as many network evaluations, each with its derivative. What isn't given comes from `settings`, without
+    those from the prior, for the `kind` of problem (default: the operator's), or from what is published. `clip`:
+    predicted images to [-1, 1]. `sigma_y`, the rms of y's noise in those units, only rates answers. Of several `restarts`
+    `combine` makes one result. InputError for a number out of its range, an operator without derivatives, a prior of
+    latents, or one that ends before noise.
 
     >>> import jax, jax.numpy as jnp, jaxrestore as jr
     >>> prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.2)

@@ -1,17 +1,17 @@
 """Fast diffusion EM: blind restoration by guided samples (Laroche, Almansa & Coupete, WACV 2024, arXiv 2309.00287).
 
 Expectation-maximisation in one walk. E: a few walks, guided as in PiGDM by the operator as it is, predict images. M: the
-operator is moved to what makes y of those images in the mean. The paper walks to the end for each E step, too; this is its
-fast form, of which a step of the walk is both.
+operator is moved to what makes y of those images in the mean. The paper walks to the end for each E step, too; this is
+its fast form, of which a step of the walk is both.
 
 What is our reading:
 
 - the paper's M step is a least-squares problem with a denoiser of blur kernels for a prior. There is none here: a damped
   Gauss-Newton step takes its place, on the operator's own parameters, which hold a kernel to be positive and of sum one.
-- the samples of the E step are x0 predicted with noise of a `share` of its unknown deviation r_t on it. Without that noise a
-  smooth prediction is explained by too narrow a kernel.
-- guidance is that of this library's `pigdm`; y's noise is never taken for less than `least_sigma`, as an operator that is off
-  acts as noise.
+- the samples of the E step are x0 predicted, with noise of a `share` of its unknown deviation r_t on it. Predictions
+  alone vary less than images do: what is found from them is too large a gain, or too narrow a kernel.
+- guidance is that of this library's `pigdm`; y's noise is never taken for less than `least_sigma`, as an operator that is
+  off acts as noise.
 """
 
 from dataclasses import dataclass, field, replace
@@ -42,10 +42,10 @@ class FastEmSettings:
     eta: Annotated[Scalar, Range(0, 1)] = 1.0  # 0: DDIM, 1: ancestral sampling
     steps: Count = 100  # at most as many as the schedule has times
     particles: Count = 1  # walks with one operator
-    share: Annotated[Scalar, Range(0)] = 0.0  # of the unknown deviation of x0, on what the operator is estimated from
-    least_sigma: Annotated[Scalar, Range(0)] = 0.05  # y's noise is never taken for less
-    operator_from: Share = 0.3  # the share of the walk before the first M step
-    damping: Rate = 1e-5
+    share: Annotated[Scalar, Range(0)] = 1.0  # of the unknown deviation of x0, on what the operator is estimated from
+    least_sigma: Annotated[Scalar, Range(0)] = 0.1  # y's noise is never taken for less
+    operator_from: Share = 0.6  # the share of the walk before the first M step
+    damping: Rate = 0.01
     # Of the operator that a command line makes for the problem; one that is given has its own.
     kernel: Kernel = "softmax"
     boundary: Boundary = "reflect"
@@ -126,14 +126,14 @@ def fast_em(
 ) -> FastEm:
     """An image ``[h, w, c]``, in [-1, 1], and what is unknown of the differentiable `operator` that made y of it.
 
-    `sigma_y`: the rms of y - H(true image), in those units, and taken for at least `least_sigma`, from 0 on. `spread`, above 0:
-    the deviation of the data. `eta`, in [0, 1]: the share of fresh noise. `particles`: walks with one operator, whose mean the
-    image is. `steps`: of each, as many network evaluations with their derivatives. `share`, from 0 on: of the unknown deviation
-    of a prediction, as noise on what the operator is estimated from. `operator_from`, `damping`: of the Gauss-Newton steps, as
-    in `bird`. What isn't given comes from `settings`, without those from the prior, for the `kind` of problem (default: the
-    operator's), or from what is published. `clip`: predicted images to [-1, 1]. Of several `restarts` `combine` makes one
-    result. InputError for a number out of its range, an operator without derivatives, a prior of latents, or one that ends
-    before noise.
+    `sigma_y`: the rms of y - H(true image), in those units, and taken for at least `least_sigma`, from 0 on. `spread`,
+    above 0: the deviation of the data. `eta`, in [0, 1]: the share of fresh noise. `particles`: walks with one operator,
+    whose mean the image is. `steps`: of each, as many network evaluations with their derivatives. `share`, from 0 on: of
+    the unknown deviation of a prediction, as noise on what the operator is estimated from. `operator_from`, `damping`: of
+    the Gauss-Newton steps, as in `bird`. What isn't given comes from `settings`, without those from the prior, for the
+    `kind` of problem (default: the operator's), or from what is published. `clip`: predicted images to [-1, 1]. Of
+    several `restarts` `combine` makes one result. InputError for a number out of its range, an operator without
+    derivatives, a prior of latents, or one that ends before noise.
 
     >>> import jax, jax.numpy as jnp, jaxrestore as jr
     >>> prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.2)

@@ -1,13 +1,14 @@
 """GDP: the generative diffusion prior, for operators known or not (Fei et al., CVPR 2023, arXiv 2304.01247).
 
-Ancestral sampling, of which each step is followed by one along the gradient of |y - H(x0)|^2 / 2 in the predicted x0 itself: no
-derivative goes through the network. The operator's parameters follow the same misfit. This is the paper's GDP-x0, without the
-losses of exposure, colour and smoothness that it adds for enlightening dark photographs.
+Ancestral sampling, of which each step is followed by one along the gradient of |y - H(x0)|^2 / 2 in the predicted x0
+itself: no derivative goes through the network. The operator's parameters follow the same misfit. This is the paper's
+GDP-x0, without the losses of exposure, colour and smoothness that it adds for enlightening dark photographs.
 
-The pull is as long in the last steps, when the prior has no more to say, as before: of noise in y the image takes its share.
+The pull is as long in the last steps, when the prior has no more to say, as before: of noise in y the image takes its
+share.
 
-What is our reading: the operator takes steps of Adam, not of the gradient, as the scale of an operator's gradients is anyone's
-guess; and it starts where it is given, not at random.
+What is our reading: the operator takes steps of Adam, not of the gradient, as the scale of an operator's gradients is
+anyone's guess; and it starts where it is given, not at random.
 """
 
 from dataclasses import dataclass, replace
@@ -43,8 +44,8 @@ class GdpSettings:
         check_ranges(self)
 
 
-# Steps are the paper's. So is the scale, nearly: what its code's guidance of dark photographs comes to. The operator's rate is
-# ours, as its steps are.
+# Steps are the paper's. So is the scale, nearly: what its code's guidance of dark photographs comes to. The operator's
+# rate is ours, as its steps are.
 PUBLISHED = {"any": GdpSettings()}
 PUBLISHED["blind-deblur"] = replace(PUBLISHED["any"], kernel="gaussian")
 
@@ -82,12 +83,12 @@ def gdp(
 ) -> Gdp:
     """An image ``[h, w, c]``, in [-1, 1], and what is unknown of the differentiable `operator` that made y of it.
 
-    `scale`, from 0 on: the length of each pull on the image; below 2 over the operator's largest squared norm, or the walk
-    diverges. `operator_lr`, from 0 on: of Adam on the operator. `steps`: of the walk, as many network evaluations, and no
-    derivatives of them. What isn't given comes from `settings`, without those from the prior, for the `kind` of problem
-    (default: the operator's), or from what is published. `clip`: predicted images to [-1, 1]. `sigma_y`, the rms of y's noise
-    in those units, only rates answers. Of several `restarts` `combine` makes one result. InputError for a number out of its
-    range, an operator without derivatives, a prior of latents, or one that ends before noise.
+    `scale`, from 0 on: the length of each pull on the image; below 2 over the operator's largest squared norm, or the
+    walk diverges. `operator_lr`, from 0 on: of Adam on the operator. `steps`: of the walk, as many network evaluations,
+    and no derivatives of them. What isn't given comes from `settings`, without those from the prior, for the `kind` of
+    problem (default: the operator's), or from what is published. `clip`: predicted images to [-1, 1]. `sigma_y`, the rms
+    of y's noise in those units, only rates answers. Of several `restarts` `combine` makes one result. InputError for a
+    number out of its range, an operator without derivatives, a prior of latents, or one that ends before noise.
 
     >>> import jax, jax.numpy as jnp, jaxrestore as jr
     >>> prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.2)

@@ -73,8 +73,8 @@ def unknown_variance(spread: Any, alpha_bar: Array) -> Array:
 
 
 def likelihood_gradient(operator: Operator, x0: Array, y: Array, deviation: Array, uncertain: Array) -> Array:
-    """The gradient of log p(y | x_t) in x0 predicted, of which a variance is `uncertain`; of an operator that isn't linear, with
-    its derivative there in its place."""
+    """The gradient of log p(y | x_t) in x0 predicted, of which a variance is `uncertain`; of an operator that isn't linear,
+    with its derivative there in its place."""
     predicted, derivative = jax.linearize(operator, x0)
     explained = dual(derivative, y - predicted, deviation**2 / uncertain, x0.shape) / uncertain
     return adjoint(derivative, explained, x0.shape)

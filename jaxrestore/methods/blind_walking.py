@@ -6,7 +6,6 @@ operator as it is now. How it is guided, and how the operator is moved, is each 
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,10 +18,9 @@ from jaxrestore._promotion import standard_promotion
 from jaxrestore._pytree import register
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import TimeGrid
-from jaxrestore.errors import InputError
-from jaxrestore.methods.operator_steps import GaussNewton
+from jaxrestore.methods.operator_steps import GaussNewton, check_differentiable
 from jaxrestore.methods.walking import Times, check_start
-from jaxrestore.operators import Operator, begin, combine, measure_shape, partition, penalty
+from jaxrestore.operators import Operator, begin, combine, partition, penalty
 
 
 class Estimate(NamedTuple):
@@ -121,18 +119,4 @@ def check_blind_walk(name: str, prior: Prior, operator: Operator, sigma_y: Any) 
     """InputError for what a blind sampler can't restore with: a prior that it can't walk down, or an operator that has no
     derivatives in the image and in what is unknown of it."""
     check_start(name, prior, sigma_y)
-    unknown, known = partition(operator)
-    y = jax.ShapeDtypeStruct(measure_shape(operator, prior.shape), jnp.float32)
-
-    def derivatives(unknown: PyTree, image: Array, y: Array) -> Any:
-        pull_back: Callable = jax.vjp(lambda *both: combine(both[0], known)(both[1]), unknown, image)[1]
-        return pull_back(y)
-
-    try:
-        jax.eval_shape(derivatives, unknown, jax.ShapeDtypeStruct(prior.shape, jnp.float32), y)
-    except Exception as error:  # which one depends on what has no derivative
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200].rstrip('.')}"
-        raise InputError(
-            f"{name} needs derivatives of the operator, and this {type(operator).__name__} has none ({reason}): write it "
-            "in functions that JAX can differentiate."
-        ) from error
+    check_differentiable(name, operator, prior.shape)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import jaxrestore as jr
-from jaxrestore.cli.choices import BIRD, BLIND_SAMPLERS, SAMPLERS, constrained, stopping_rule
+from jaxrestore.cli.blind_samplers import BLIND_SAMPLERS
+from jaxrestore.cli.choices import BIRD, SAMPLERS, constrained, stopping_rule
 from jaxrestore.cli.flags import AlbumFlags, MethodFlags
 from jaxrestore.cli.plan import RestorationFlags, restoration_plan
 from jaxrestore.cli.settled import Descending, Drawing

@@ -48,30 +48,37 @@ def made(name, prior, operator=BLUR, **settings):
     return SAMPLERS[name](prior, operator, sigma_y=0.1, **{"steps": 6, **particles, **settings})
 
 
-ENDS = {  # settings, how far the gain may be off 0.7, the mean of draws off the posterior's, of its way from the prior's
-    "blind_diffpir": ({"steps": 60, "least_sigma": 0.0, "damping": 0.0}, 0.05, 0.25),
-    "fast_em": ({"steps": 60, "least_sigma": 0.0, "damping": 0.0, "spread": 0.2, "share": 0.0}, 0.05, 0.15),
-    "blind_dps": ({"steps": 400, "scale": 0.1, "operator_lr": 0.02}, 0.05, 0.5),
-    "gdp": ({"steps": 400, "scale": 0.01, "operator_lr": 0.02}, 0.05, 0.5),
+EXACT = {"steps": 60, "least_sigma": 0.0, "damping": 0.0}
+ENDS = {  # settings; how far the gain is off 0.7 at most; the mean of draws off the posterior's, of its way from the prior's
+    "blind_diffpir": (EXACT, 0.05, 0.05),
+    "fast_em": ({**EXACT, "spread": 0.2}, 0.02, 0.08),
+    "blind_dps": ({"steps": 300, "scale": 0.3, "operator_lr": 0.02}, 0.1, 0.05),
+    "gdp": ({"steps": 300, "operator_lr": 0.02}, 0.02, 0.08),
 }
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_gain_and_mean_are_nearly_those_of_a_known_gain(prior, name):
-    """Of Gaussian data seen twice with noise: the mean of draws is nearer to the closed form for the true gain than the prior's
-    mean is by far. What is left is the sampler's own bias: of DPS and GDP that a pull has its length whatever the noise is, so
-    that draws follow y too closely; of DiffPIR that y is believed more than the posterior would."""
+    """Of Gaussian data seen twice with noise: the mean of draws is nearly the closed form for the true gain.
+
+    What is left is known. Predictions vary less than images do, so that a gain found from them is too large; where the
+    operator is found from draws (`share` of fast_em), or the pull leaves y's noise in the predictions (GDP), it is not. DPS's
+    pulls are of one length however large the residual is."""
     settings, off, share = ENDS[name]
     draw = np.random.default_rng(3)
     image = 0.1 + 0.2 * draw.standard_normal(SHAPE, np.float32)
-    y = np.concatenate([image, np.float32(0.7) * image], -1) + 0.1 * draw.standard_normal((8, 8, 6), np.float32)
-    method = SAMPLERS[name](prior, Twice(jnp.float32(0.3)), sigma_y=0.1, clip=False, **settings)
-    found = jax.jit(jax.vmap(jr.run, in_axes=(None, None, 0)))(method, y, jax.random.split(KEY, 32))
+    clean = np.concatenate([image, np.float32(0.7) * image], -1)
+    y = clean + np.float32(0.05) * draw.standard_normal(clean.shape, np.float32)
+    method = SAMPLERS[name](prior, Twice(jnp.float32(0.3)), sigma_y=0.05, clip=False, **settings)
+    draws = jax.jit(jax.vmap(jr.run, in_axes=(None, None, 0)))
+    found = draws(method, y, jax.random.split(KEY, 32))
     np.testing.assert_allclose(np.mean(found.operator.gain), 0.7, atol=off)
-    known = (0.1 / 0.04 + (y[..., :3] + 0.7 * y[..., 3:]) / 0.01) / (1 / 0.04 + 1.49 / 0.01)
-    mean = np.mean(found.image, axis=0)
-    print(name, np.mean(found.operator.gain), np.std(found.operator.gain), np.linalg.norm(mean - known) / np.linalg.norm(0.1 - known))
-    assert np.linalg.norm(mean - known) < share * np.linalg.norm(0.1 - known)
+    known = (0.1 / 0.04 + (y[..., :3] + 0.7 * y[..., 3:]) / 0.0025) / (1 / 0.04 + 1.49 / 0.0025)
+    left = np.linalg.norm(np.mean(found.image, axis=0) - known)
+    assert left < share * np.linalg.norm(0.1 - known)
+    if name == "fast_em":
+        method = dataclasses.replace(method, share=jnp.float32(0.0))
+        assert np.mean(draws(method, y, jax.random.split(KEY, 32)).operator.gain) > 0.72
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -102,7 +109,9 @@ def test_a_batch_with_restarts_goes_on_from_a_checkpoint(name, prior, noisy, tmp
     assert iterations == [6]
     np.testing.assert_allclose(again.image, whole.image, atol=1e-4)
     best = jr.best(whole)
-    np.testing.assert_allclose(best.score, np.min(np.abs(whole.restarts.data_term - np.float32(0.01)), axis=0), rtol=1e-6)
+    np.testing.assert_allclose(
+        best.score, np.min(np.abs(whole.restarts.data_term - np.float32(0.01)), axis=0), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -136,9 +145,9 @@ def test_a_move_of_gdp_is_its_formula(prior, noisy):
     """An ancestral step from the prior's prediction, less the scaled gradient of half the squared misfit there."""
     method = made("gdp", prior, Twice(jnp.float32(0.5)), clip=False, scale=0.3)
     level, following = (float(prior.schedule.alpha_bar[t]) for t in (300, 250))
-    x, y = np.asarray(noisy[0]), np.concatenate([noisy[1], noisy[2]], -1)
+    x, y = np.asarray(noisy[0]), jnp.concatenate([noisy[1], noisy[2]], -1)
     time = TimeGrid(jnp.int32(300), jnp.float32(level), jnp.float32(following))
-    state = BlindState(x, method.init(y, KEY).estimate, jnp.int32(0), jnp.uint32(0))
+    state = BlindState(noisy[0], method.init(y, KEY).estimate, jnp.int32(0), jnp.uint32(0))
     after, x0, estimate = method.move(state, y, time, KEY)
     x0_wanted = 0.1 + level**0.5 * 0.04 / (level * 0.04 + 1 - level) * (x - level**0.5 * 0.1)
     np.testing.assert_allclose(x0, x0_wanted, atol=1e-5)
@@ -171,7 +180,9 @@ def test_what_it_cannot_restore_is_said_before_it_starts(name, prior):
         def __call__(self, image):
             return jax.pure_callback(np.sin, jax.ShapeDtypeStruct(image.shape, image.dtype), image)
 
-    with pytest.raises(jr.InputError, match=rf"{name} needs derivatives of the operator, and this Measured has none \("):
+    with pytest.raises(
+        jr.InputError, match=rf"{name} needs derivatives of the operator, and this Measured has none \("
+    ):
         make(prior, Measured())
     with pytest.raises(jr.InputError, match="sigma_y must be a number from 0 on, not -1"):
         make(prior, BLUR, sigma_y=-1.0)
