@@ -147,6 +147,22 @@ def test_blind_samplers_take_steps_restarts_and_how_they_combine(plan, name):
         plan(task="inpaint", method=name)
 
 
+@pytest.mark.parametrize(("name", "task"), [("dip", "denoise"), ("selfdeblur", "blind-deblur")])
+def test_untrained_networks_take_iterations_restarts_and_rules(plan, name, task):
+    settled = plan(task=task, method=name, iterations=4, restarts=3, window=5).method
+    assert (settled.settings.iterations, settled.restarts) == (4, 3)
+    assert settled.combine == {"dip": "mean", "selfdeblur": "best"}[name]
+    prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 1.0)
+    method = settled.method(prior, jr.Identity(), 0.1)
+    assert (method.iterations, method.restarts, method.combine) == (4, 3, settled.combine)
+    assert method.stop == jr.any_of(jr.flat_variance(5))
+    assert plan(task=task, method=name).method.settings == jr.published(name, task)
+    with pytest.raises(InputError, match=f"--method {name} has no use for --noise-lr"):
+        plan(task=task, method=name, noise_lr=0.1)
+    with pytest.raises(InputError, match=f"not one of --method {name}"):
+        plan(task="blind-deblur" if name == "dip" else "inpaint", method=name)
+
+
 def test_who_asks_for_the_noise_has_it_estimated(plan):
     """Of an image that is its own measurement; for others it is zero unless it is told."""
     assert [plan(task="denoise", method=name).sigma for name in ("pigdm", "ddnm", "diffpir", "dps")] == [
