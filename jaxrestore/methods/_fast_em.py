@@ -42,7 +42,7 @@ class FastEmSettings:
     eta: Annotated[Scalar, Range(0, 1)] = 1.0  # 0: DDIM, 1: ancestral sampling
     steps: Count = 100  # at most as many as the schedule has times
     particles: Count = 1  # walks with one operator
-    share: Annotated[Scalar, Range(0)] = 1.0  # of the unknown deviation of x0, on what the operator is estimated from
+    share: Annotated[Scalar, Range(0)] = 0.0  # of the unknown deviation of x0, on what the operator is estimated from
     least_sigma: Annotated[Scalar, Range(0)] = 0.1  # y's noise is never taken for less
     operator_from: Share = 0.6  # the share of the walk before the first M step
     damping: Rate = 0.01
