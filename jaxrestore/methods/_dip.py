@@ -64,9 +64,9 @@ def dip(
     from 0 on: a weight of the total variation. `iterations`: at most, each an evaluation of the network and a derivative;
     `stop`: a rule that ends them. `sigma_y`, the rms of y's noise in units of [-1, 1], rates answers and serves rules.
     What isn't given comes from `settings`, without those from the prior, for the `kind` of problem (default: the
-    operator's), or from what is published. Entries that weren't measured (a mask's) are no part of the loss. Restarts are
-    fitted one after the other. InputError for a number out of its range, an image of odd sides, an operator without
-    derivatives or of which something is unknown.
+    operator's), or from what is published. Entries that weren't measured (a mask's) are no part of the loss. InputError
+    for a number out of its range, an image of odd sides, an operator without derivatives or of which something is
+    unknown.
 
     >>> import jax, jax.numpy as jnp, jaxrestore as jr
     >>> shape = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 1.0)

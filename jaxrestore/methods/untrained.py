@@ -3,7 +3,6 @@ the network's form, and that they end before it has learnt the noise: of a prior
 else.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple
 
@@ -97,7 +96,14 @@ class Untrained(Method):
         code = state.code + self.jitter * jax.random.normal(key, state.code.shape)
         variables: Any = {"weights": state.weights, "operator": state.unknown}
         known = partition(self.operator)[1]
-        gradient, output = one_by_one(self.network)(variables, known, code, y, self.variation)
+
+        def loss(variables: Any) -> tuple[Array, Array]:
+            output = self.network(variables["weights"], code[None], jnp.int32(0))[0]
+            operator = combine(variables["operator"], known)
+            residual = selected(operator, operator(output) - y)
+            return jnp.mean(residual**2) + self.variation * total_variation(output) + penalty(operator), output
+
+        gradient, output = jax.grad(loss, has_aux=True)(variables)
         with standard_promotion():
             updates, optimizer = self._adam.update(gradient, state.optimizer, variables)
             moved: Any = optax.apply_updates(variables, updates)
@@ -122,23 +128,6 @@ class Untrained(Method):
         if halvings:
             rates = {name: optax.piecewise_constant_schedule(rate, halvings) for name, rate in rates.items()}
         return optax.partition({name: optax.adam(rate) for name, rate in rates.items()}, {name: name for name in rates})
-
-
-def one_by_one(network: Any) -> Callable[..., tuple[Any, Array]]:
-    """The loss's gradient in weights and operator, and the output, of one image; of a batch image after image: weights
-    that are each image's own make a batch's convolutions grouped ones, with slow derivatives."""
-
-    @jax.custom_batching.sequential_vmap
-    def differentiate(variables: Any, known: PyTree, code: Array, y: Array, weight: Array) -> tuple[Any, Array]:
-        def loss(variables: Any) -> tuple[Array, Array]:
-            image = network(variables["weights"], code[None], jnp.int32(0))[0]
-            operator = combine(variables["operator"], known)
-            residual = selected(operator, operator(image) - y)
-            return jnp.mean(residual**2) + weight * total_variation(image) + penalty(operator), image
-
-        return jax.grad(loss, has_aux=True)(variables)
-
-    return differentiate
 
 
 def total_variation(image: Float[Array, "h w c"]) -> Array:

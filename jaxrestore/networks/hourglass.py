@@ -1,11 +1,13 @@
 """The encoder-decoder of deep image prior (Ulyanov et al. 2018): a network whose form alone prefers photographs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Array, Float
 
 from jaxrestore.errors import InputError
 from jaxrestore.networks.layers import Layers, UNet, enlarge, numbered
@@ -41,11 +43,41 @@ class Hourglass(UNet):
         return _Hourglass(self, rngs)
 
 
+def by_products(
+    x: Float[Array, "b h w i"],
+    kernel: Float[Array, "kh kw i o"],
+    strides: Sequence[int],
+    padding: Sequence[Sequence[int]],
+    *,
+    precision: Any = None,
+    **named: Any,
+) -> Float[Array, "b H W o"]:
+    """The convolution of `jax.lax.conv_general_dilated`, channels last, as a sum of matrix products, one for each of the
+    kernel's pixels.
+
+    XLA's CPU backend has no fast derivative in the weights within a loop, as a fit is one, nor a fast convolution with
+    weights of each image's own: so written both are matrix products, and several times as fast.
+    """
+    padded = jnp.pad(x, ((0, 0), *padding, (0, 0)))
+    (kh, kw), (down, along) = kernel.shape[:2], strides
+    ends = (padded.shape[1] - kh + 1, padded.shape[2] - kw + 1)
+    seen = (padded[:, r : r + ends[0] : down, c : c + ends[1] : along] for r in range(kh) for c in range(kw))
+    taps = kernel.reshape(kh * kw, *kernel.shape[2:])
+    products = [jnp.tensordot(part, tap, 1, precision=precision) for part, tap in zip(seen, taps, strict=True)]
+    return sum(products[1:], products[0])
+
+
+def convolution(layers: Layers, inputs: int, outputs: int, size: int, strides: int = 1) -> nnx.Conv:
+    """One with zeros beyond the border."""
+    how = {"strides": strides, "padding": ((size // 2, size // 2),) * 2, "conv_general_dilated": by_products}
+    return nnx.Conv(inputs, outputs, (size, size), **how, **layers.products)
+
+
 class _Block(nnx.Module):
     """Convolution, norm, leaking rectifier."""
 
     def __init__(self, layers: Layers, inputs: int, outputs: int, size: int = 3, strides: int = 1):
-        self.conv = layers.conv(inputs, outputs, size, strides)
+        self.conv = convolution(layers, inputs, outputs, size, strides)
         self.norm = nnx.GroupNorm(outputs, outputs, epsilon=1e-5, use_fast_variance=False, **layers.numbers)
 
     def __call__(self, x):
@@ -75,7 +107,7 @@ class _Hourglass(nnx.Module):
     def __init__(self, config: Hourglass, rngs: Any):
         layers = Layers(config, rngs)
         self.body = _Level(layers, config.channels, config.levels)
-        self.out = layers.conv(config.ch, config.out_channels, 1)
+        self.out = convolution(layers, config.ch, config.out_channels, 1)
 
     def __call__(self, x, t, label=None, key=None):
         return 2 * jax.nn.sigmoid(self.out(self.body(x))) - 1

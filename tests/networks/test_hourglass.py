@@ -7,6 +7,16 @@ import pytest
 
 import jaxrestore as jr
 from jaxrestore.networks import Hourglass
+from jaxrestore.networks.hourglass import by_products
+
+
+@pytest.mark.parametrize(("size", "strides"), [(3, 1), (3, 2), (1, 1)])
+def test_products_are_the_convolution(size, strides):
+    draw = np.random.default_rng(0)
+    x, kernel = draw.standard_normal((2, 8, 6, 3), np.float32), draw.standard_normal((size, size, 3, 4), np.float32)
+    how = ((strides, strides), ((size // 2, size // 2),) * 2)
+    wanted = jax.lax.conv_general_dilated(x, kernel, *how, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    np.testing.assert_allclose(by_products(jnp.asarray(x), jnp.asarray(kernel), *how), wanted, atol=1e-5)
 
 
 def test_images_of_a_batch_know_nothing_of_each_other_and_lie_within_their_range():
