@@ -9,7 +9,8 @@ What is our reading:
 - the paper's M step is a least-squares problem with a denoiser of blur kernels for a prior. There is none here: a damped
   Gauss-Newton step takes its place, on the operator's own parameters, which hold a kernel to be positive and of sum one.
 - the samples of the E step are x0 predicted, with noise of a `share` of its unknown deviation r_t on it. Predictions
-  alone vary less than images do: what is found from them is too large a gain, or too narrow a kernel.
+  alone (share 0) vary less than images do: a gain found from them is too large. Of Gaussian data of a known deviation
+  draws (share 1) mend that; of photographs they make a kernel too broad, as r_t is taken for too much.
 - guidance is that of this library's `pigdm`; y's noise is never taken for less than `least_sigma`, as an operator that is
   off acts as noise.
 """

@@ -54,7 +54,7 @@ def made(name, prior, operator=TWICE, **settings):
 EXACT = {"steps": 60, "least_sigma": 0.0, "damping": 0.0}
 ENDS = {  # settings; how far the gain is off 0.7 at most; the mean of draws off the posterior's, of its way from the prior's
     "blind_diffpir": (EXACT, 0.05, 0.05),
-    "fast_em": ({**EXACT, "spread": 0.2}, 0.02, 0.08),
+    "fast_em": ({**EXACT, "spread": 0.2, "share": 1.0}, 0.02, 0.08),
     "blind_dps": ({"steps": 300, "scale": 0.3, "operator_lr": 0.02}, 0.1, 0.05),
     "gdp": ({"steps": 300, "operator_lr": 0.02}, 0.02, 0.08),
 }
