@@ -26,7 +26,7 @@ class Contestant(NamedTuple):
     number: str
     values: tuple[float, ...]
     problems: tuple[str, ...]
-    ours: bool = False  # a search for the noise, or one that rectifies it
+    ours: bool = False  # one of the papers that this library is of, or its own
     derivative: bool = False  # an evaluation is followed by a derivative
 
 
@@ -37,9 +37,10 @@ def searching(name: str) -> Callable[[jr.Prior, str, int, float], Any]:
         tuned = jr.settings_for(name, kind, prior)
         length = len(prior.schedule)
         own = len(grid_times(length, tuned.skip, tuned.grid))
-        steps = min(own, 3 if budget < 50 else 5 if budget < 200 else own)
+        spent = budget // 2 if tuned.gradient == "full" else budget
+        steps = min(own, 3 if spent < 50 else 5 if spent < 200 else own)
         shared = replace(tuned, skip=length // steps, noise_lr=rate, restarts=1, decay="cosine")
-        iterations = max(1, budget // len(grid_times(length, shared.skip, shared.grid)))
+        iterations = max(1, spent // len(grid_times(length, shared.skip, shared.grid)))
         every = tuned.operator_every and max(1, round(tuned.operator_every * iterations / tuned.iterations))
         return replace(shared, iterations=iterations, operator_every=every)
 
@@ -51,6 +52,7 @@ def walking(
     kind: type[WalkSettings],
     problems: tuple[str, ...],
     derivative: bool = False,
+    ours: bool = False,
     **changes: Any,
 ) -> Contestant:
     """One that walks down as many steps as the budget pays for, and the number that its settings say is to be tried."""
@@ -61,7 +63,7 @@ def walking(
         steps = budget // ((1 + derivative) * one.evaluations_a_step)
         return replace(one, steps=min(steps, len(prior.schedule))) if steps > 1 else None
 
-    return Contestant(build, settings, number, values, problems, derivative=derivative)
+    return Contestant(build, settings, number, values, problems, ours, derivative)
 
 
 def rounds(prior: jr.Prior, _: str, budget: int, p: float) -> Any:
@@ -90,6 +92,7 @@ CONTESTANTS = {
     "Invert2Restore": Contestant(
         jr.invert2restore, searching("invert2restore"), "noise_lr", RATES, SEARCHED, ours=True
     ),
+    "DMPlug": Contestant(jr.shred, searching("dmplug"), "noise_lr", (0.01, 0.03, 0.1, 0.3), SEARCHED, derivative=True),
     "Invert2Restore, told nothing": Contestant(untold, rounds, "p", (0.5,), WHOLE, ours=True),
     "DreamClean": walking(cleaning, jr.DreamCleanSettings, WHOLE, gamma=0.1),
     "DPS": walking(jr.dps, jr.DpsSettings, TOLD, derivative=True),
@@ -100,6 +103,10 @@ CONTESTANTS = {
     "DAPS": walking(jr.daps, jr.DapsSettings, TOLD),
     "PnP-Flow": walking(jr.pnp_flow, jr.PnpFlowSettings, TOLD, draws=1),
     "FlowDPS": walking(jr.flowdps, jr.FlowdpsSettings, TOLD),
+    "Blind DiffPIR": walking(jr.blind_diffpir, jr.BlindDiffpirSettings, ("blur",), ours=True, kernel="gaussian"),
+    "Fast EM": walking(jr.fast_em, jr.FastEmSettings, ("blur",), derivative=True, kernel="gaussian"),
+    "BlindDPS": walking(jr.blind_dps, jr.BlindDpsSettings, ("blur",), derivative=True, kernel="gaussian"),
+    "GDP": walking(jr.gdp, jr.GdpSettings, ("blur",), kernel="gaussian"),
     "RePaint": walking(jr.repaint, jr.RepaintSettings, ("box",)),
 }
 

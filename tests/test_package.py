@@ -26,7 +26,7 @@ ARROWS = {
     "runtime": set(),
     "stopping": set(),
     "training": {"diffusion", "runtime", "files"},
-    "methods": {"density", "operators", "diffusion", "training", "stopping"},
+    "methods": {"density", "operators", "diffusion", "training", "stopping", "networks"},
     "solve": {
         "methods",
         "stopping",

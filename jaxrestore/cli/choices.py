@@ -3,12 +3,12 @@
 A choice is settled once, from the flags and the prior's settings (settled.py).
 """
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jaxrestore._ranges import check_ranges
-from jaxrestore.cli.flags import AlbumFlags, MethodFlags, as_flag, given
+from jaxrestore.cli.blind_samplers import BLIND_SAMPLERS, UNKNOWN
+from jaxrestore.cli.choosing import ALBUM, DESCENT, GUIDED, STOPPING, Choice, Random, stopping_rule
+from jaxrestore.cli.flags import AlbumFlags, MethodFlags
 from jaxrestore.cli.settled import (
     BlindlyDescending,
     Cleaning,
@@ -17,8 +17,8 @@ from jaxrestore.cli.settled import (
     Drawing,
     Rounds,
     Sampling,
-    Settled,
 )
+from jaxrestore.cli.untrained import fit
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.errors import InputError
 from jaxrestore.methods import (
@@ -33,60 +33,18 @@ from jaxrestore.methods import (
     ddrm,
     diffpir,
     diip,
+    dip,
     dps,
     flowdps,
     invert2restore,
     pigdm,
     pnp_flow,
     repaint,
+    selfdeblur,
     settings_for,
     shred,
 )
 from jaxrestore.methods.settings import changed
-from jaxrestore.stopping import Rule, any_of, discrepancy, flat_variance, plateau
-
-ALBUM = ("album", "depth", "finetune_steps", "save_prior")
-STOPPING = ("discrepancy", "slope", "window")
-DESCENT = ("noise_lr", "operator_lr", "gradient", *STOPPING, "noise_level", "keep_known")
-
-
-@dataclass(frozen=True)
-class Choice(ABC):
-    """A method of --method."""
-
-    name: str
-    settings: str  # the name that its settings stand under
-    paper: str
-    needs: str  # of what is told
-    blind: bool = False  # for the task of which nothing is told, or for others
-    tasks: tuple[str, ...] | None = None  # those that it serves; None: all of these
-    unused: tuple[str, ...] = ()  # flags that it has no use for
-    complaint: str = ""  # about one of them
-
-    def serves(self, task: str, blind: bool) -> bool:
-        """Whether it is for a task of that name, of which nothing is told or something."""
-        return self.blind == blind and (self.tasks is None or task in self.tasks)
-
-    def check(self, method: MethodFlags, album: AlbumFlags) -> None:
-        """InputError for a flag that it has no use for."""
-        if ALBUM[0] in self.unused and (foreign := given(album)):
-            raise InputError(f"{as_flag(foreign[0])} is for --method gen2res.")
-        if idle := [flag for flag in self.unused if flag in given(method)]:
-            raise InputError(self.complaint.format(as_flag(idle[0])))
-
-    @property
-    def tunable(self) -> bool:
-        """Whether it has numbers that `jaxrestore tune` compares."""
-        return False
-
-    def settled_with(self, settings: Any) -> Settled:
-        """With just those settings; of a method that is tunable."""
-        raise NotImplementedError
-
-    @abstractmethod
-    def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Settled:
-        """With the preset's settings for a kind of problem, those that flags name in their place; InputError for what can't
-        be meant."""
 
 
 @dataclass(frozen=True)
@@ -125,16 +83,6 @@ class BlindRounds(Choice):
 
     def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Rounds:
         return Rounds(settings_for(self.settings, "any", prior) if self.named else blind_settings(prior))
-
-
-@dataclass(frozen=True)
-class Random(Choice):
-    """One that draws at random, so that of its restarts there is a mean alone."""
-
-    def check(self, method: MethodFlags, album: AlbumFlags) -> None:
-        super().check(method, album)
-        if method.combine == "best":
-            raise InputError(f"--method {self.name} draws at random, and no draw is best: give --combine mean.")
 
 
 @dataclass(frozen=True)
@@ -206,24 +154,8 @@ def constrained(preset: Constraint, method: MethodFlags, album: AlbumFlags, leng
     )
 
 
-def stopping_rule(flags: MethodFlags) -> Rule | None:
-    """Any of the rules that flags name, or None for the settings' own; InputError for numbers that can't be meant."""
-    check_ranges(flags, as_flag)
-    if flags.window == 1:
-        raise InputError("--window must be 0 or at least 2: one image has no variance.")
-    rules: list[Rule] = []
-    if flags.discrepancy:
-        rules.append(discrepancy(flags.discrepancy))
-    if flags.slope:
-        rules.append(plateau(flags.slope))
-    if flags.window:
-        rules.append(flat_variance(flags.window))
-    return any_of(*rules) if rules else None
-
-
 EITHER = "an operator, known or not"
 NOTHING = "nothing"
-GUIDED = "; derivatives of the network"
 BIRD = Descent("bird", "bird", "BIRD, NeurIPS 2024", EITHER, constructor=bird)
 SHRED = Descent("shred", "shred", "SHRED, ICLR 2024 submission", EITHER, constructor=shred)
 JOINT = Descent("invert2restore", "invert2restore", "Invert2Restore, 2025", EITHER, constructor=invert2restore)
@@ -306,18 +238,20 @@ FLOWDPS = sampler(
     "flowdps", flowdps, "FlowDPS, ICCV 2025", "a known, differentiable operator", (*LINEAR, "jpeg"), False
 )
 SAMPLERS = (DPS, PIGDM, DDNM, DDRM, DIFFPIR, REPAINT, DAPS, PNP_FLOW, FLOWDPS)
+DIP = fit(
+    "dip",
+    dip,
+    "Deep image prior, CVPR 2018",
+    "a known, differentiable operator",
+    (*LINEAR, "jpeg"),
+    ("operator_lr",),
+)
+SELFDEBLUR = fit(
+    "selfdeblur", selfdeblur, "SelfDeblur, CVPR 2020", "a differentiable operator, known or not", UNKNOWN, ()
+)
 CHOICES: tuple[Choice, ...] = (
-    BIRD,
-    SHRED,
-    JOINT,
-    DMPLUG,
-    NAIVE,
-    D_FLOW,
-    ROUNDS,
-    LITERAL,
-    CALIBRATED,
-    DIIP,
-    GEN2RES,
-    DREAMCLEAN,
+    *(BIRD, SHRED, JOINT, DMPLUG, NAIVE, D_FLOW, ROUNDS, LITERAL, CALIBRATED, DIIP, GEN2RES, DREAMCLEAN),
     *SAMPLERS,
+    *BLIND_SAMPLERS,
+    *(DIP, SELFDEBLUR),
 )

@@ -111,6 +111,12 @@ class MethodFlags:
             "daps",
             "pnp-flow",
             "flowdps",
+            "blind-diffpir",
+            "fast-em",
+            "blind-dps",
+            "gdp",
+            "dip",
+            "selfdeblur",
         ]
         | None
     ) = None
@@ -118,7 +124,9 @@ class MethodFlags:
     through the network, by three steps or all, d-flow by a flow's. Default: the task's. For the task blind there are
     invert2restore (-calibrated where the prior has statistics of photographs, else -literal), diip, gen2res, which fine-tunes
     the prior and draws the image anew, and dreamclean, which corrects the inverted image's noise on the way down. dps, pigdm,
-    ddnm, ddrm, diffpir, repaint, daps, pnp-flow and flowdps draw one through a known operator: see `jaxrestore methods`."""
+    ddnm, ddrm, diffpir, repaint, daps, pnp-flow and flowdps draw one through a known operator, blind-diffpir, fast-em,
+    blind-dps and gdp through one that they estimate; dip and selfdeblur fit an untrained network, without the prior: see
+    `jaxrestore methods`."""
     preset: str | None = None
     """Settings: "published" for the papers', "prior" for those that lie beside the prior, "general" for the same on any task.
     Default: the prior's, where it has any for the method, else the published ones."""

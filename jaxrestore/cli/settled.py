@@ -8,6 +8,8 @@ from jaxtyping import Array
 
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.methods import (
+    BlindDiffpirSettings,
+    BlindDpsSettings,
     CalibratedSettings,
     Constraint,
     DapsSettings,
@@ -16,13 +18,16 @@ from jaxrestore.methods import (
     DiffpirSettings,
     DpsSettings,
     DreamCleanSettings,
+    FastEmSettings,
     FlowdpsSettings,
+    GdpSettings,
     LiteralSettings,
     Method,
     PigdmSettings,
     PnpFlowSettings,
     RepaintSettings,
     Settings,
+    UntrainedSettings,
     dreamclean,
     gen2res,
     invert2restore,
@@ -45,6 +50,7 @@ SamplerSettings = (
     | PnpFlowSettings
     | FlowdpsSettings
 )
+BlindSettings = BlindDiffpirSettings | FastEmSettings | BlindDpsSettings | GdpSettings
 TOLD_NOTHING, TOLD_OPERATOR = Settings(identity=True), Settings()
 
 
@@ -170,10 +176,10 @@ class Cleaning:
 
 @dataclass(frozen=True)
 class Sampling:
-    """DPS and its like, through a known operator: each restart is a draw."""
+    """DPS and its like, through a known operator or one that is estimated on the way: each restart is a draw."""
 
     constructor: Constructor
-    settings: SamplerSettings
+    settings: SamplerSettings | BlindSettings
     restarts: int
     noise_aware: bool
     combine: Combine = "mean"
@@ -187,3 +193,24 @@ class Sampling:
         return self.constructor(
             prior, operator, settings=self.settings, sigma_y=sigma_y, restarts=self.restarts, combine=self.combine
         )
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """DIP, SelfDeblur: each restart is a network of its own."""
+
+    constructor: Constructor
+    settings: UntrainedSettings
+    stop: Rule | None
+    restarts: int
+    combine: Combine
+    operator_settings: Settings
+    noise_aware: bool = False
+
+    @property
+    def about(self) -> Record:
+        return {}
+
+    def method(self, prior: Prior, operator: Operator, sigma_y: float | Array) -> Method:
+        how = {"restarts": self.restarts, "combine": self.combine, "stop": self.stop}
+        return self.constructor(prior, operator, settings=self.settings, sigma_y=sigma_y, **how)

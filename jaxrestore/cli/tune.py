@@ -38,6 +38,10 @@ class Tune(MeasurementFlags):
             "daps",
             "pnp-flow",
             "flowdps",
+            "blind-diffpir",
+            "fast-em",
+            "blind-dps",
+            "gdp",
         ]
         | None
     ) = None

@@ -97,7 +97,8 @@ def _example(
         y = selected(truth, jnp.asarray(as_stored(y)))
     noisy = not task.blind and (flags.noise == "bird" or noise_level(flags, task) > 0)
     sigma_y = float(data_residual(truth, clean, y)) ** 0.5 if noisy else 0.0
-    operator = task.start(flags, size, start) if isinstance(start, Settings) and task.estimated else truth
+    told = choice.settled_with(start).operator_settings
+    operator = task.start(flags, size, told) if task.estimated else truth
 
     def method(settings: Tunable) -> Method:
         return choice.settled_with(settings).method(prior, operator, sigma_y)

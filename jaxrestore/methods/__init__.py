@@ -6,43 +6,56 @@ from jaxrestore.diffusion.prior import Prior
 from jaxrestore.errors import InputError
 from jaxrestore.methods import (
     _bird,
+    _blind_diffpir,
+    _blind_dps,
     _d_flow,
     _daps,
     _ddnm,
     _ddrm,
     _diffpir,
     _diip,
+    _dip,
     _dmplug,
     _dps,
     _dreamclean,
+    _fast_em,
     _flowdps,
+    _gdp,
     _gen2res,
     _invert2restore,
     _pigdm,
     _pnp_flow,
     _repaint,
+    _selfdeblur,
     _shred,
 )
 from jaxrestore.methods._bird import Bird, bird
+from jaxrestore.methods._blind_diffpir import BlindDiffpir, BlindDiffpirSettings, blind_diffpir
+from jaxrestore.methods._blind_dps import BlindDps, BlindDpsSettings, blind_dps
 from jaxrestore.methods._d_flow import DFlow, DFlowSettings, d_flow
 from jaxrestore.methods._daps import Daps, DapsSettings, daps
 from jaxrestore.methods._ddnm import Ddnm, DdnmSettings, ddnm
 from jaxrestore.methods._ddrm import Ddrm, DdrmSettings, ddrm
 from jaxrestore.methods._diffpir import Diffpir, DiffpirSettings, diffpir
 from jaxrestore.methods._diip import Diip, diip
+from jaxrestore.methods._dip import Dip, dip
 from jaxrestore.methods._dps import Dps, DpsSettings, dps
 from jaxrestore.methods._dreamclean import DreamClean, DreamCleanSettings, dreamclean
+from jaxrestore.methods._fast_em import FastEm, FastEmSettings, fast_em
 from jaxrestore.methods._flowdps import Flowdps, FlowdpsSettings, flowdps
+from jaxrestore.methods._gdp import Gdp, GdpSettings, gdp
 from jaxrestore.methods._gen2res import Constraint, Gen2Res, Guidance, gen2res
 from jaxrestore.methods._invert2restore import PartiallyBlind, blind_settings, invert2restore
 from jaxrestore.methods._pigdm import Pigdm, PigdmSettings, pigdm
 from jaxrestore.methods._pnp_flow import PnpFlow, PnpFlowSettings, pnp_flow
 from jaxrestore.methods._repaint import Repaint, RepaintSettings, repaint
+from jaxrestore.methods._selfdeblur import SelfDeblur, selfdeblur
 from jaxrestore.methods._shred import Shred, shred
 from jaxrestore.methods.calibrated import CalibratedInvert2Restore, CalibratedSettings
 from jaxrestore.methods.contract import Method
 from jaxrestore.methods.literal import LiteralInvert2Restore, LiteralSettings
 from jaxrestore.methods.settings import JointSettings, Settings, settings_of
+from jaxrestore.methods.untrained import UntrainedSettings
 
 PUBLISHED: dict[str, dict[str, Any]] = {
     "bird": _bird.PUBLISHED,
@@ -65,6 +78,12 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "d-flow": _d_flow.PUBLISHED,
     "pnp-flow": _pnp_flow.PUBLISHED,
     "flowdps": _flowdps.PUBLISHED,
+    "blind-diffpir": _blind_diffpir.PUBLISHED,
+    "fast-em": _fast_em.PUBLISHED,
+    "blind-dps": _blind_dps.PUBLISHED,
+    "gdp": _gdp.PUBLISHED,
+    "dip": _dip.PUBLISHED,
+    "selfdeblur": _selfdeblur.PUBLISHED,
 }
 
 
@@ -93,6 +112,10 @@ def _table(method: str) -> dict[str, Any]:
 
 __all__ = [
     "Bird",
+    "BlindDiffpir",
+    "BlindDiffpirSettings",
+    "BlindDps",
+    "BlindDpsSettings",
     "CalibratedInvert2Restore",
     "CalibratedSettings",
     "Constraint",
@@ -107,12 +130,17 @@ __all__ = [
     "Diffpir",
     "DiffpirSettings",
     "Diip",
+    "Dip",
     "Dps",
     "DpsSettings",
     "DreamClean",
     "DreamCleanSettings",
+    "FastEm",
+    "FastEmSettings",
     "Flowdps",
     "FlowdpsSettings",
+    "Gdp",
+    "GdpSettings",
     "Gen2Res",
     "Guidance",
     "JointSettings",
@@ -126,9 +154,13 @@ __all__ = [
     "PnpFlowSettings",
     "Repaint",
     "RepaintSettings",
+    "SelfDeblur",
     "Settings",
     "Shred",
+    "UntrainedSettings",
     "bird",
+    "blind_diffpir",
+    "blind_dps",
     "blind_settings",
     "d_flow",
     "daps",
@@ -136,15 +168,19 @@ __all__ = [
     "ddrm",
     "diffpir",
     "diip",
+    "dip",
     "dps",
     "dreamclean",
+    "fast_em",
     "flowdps",
+    "gdp",
     "gen2res",
     "invert2restore",
     "pigdm",
     "pnp_flow",
     "published",
     "repaint",
+    "selfdeblur",
     "settings_for",
     "shred",
 ]

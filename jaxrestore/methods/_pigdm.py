@@ -54,15 +54,26 @@ class Pigdm(Walk):
             return clean_part(x, self.prior.predict_noise(x, time.t), alpha_bar)
 
         x0, pull_back = jax.vjp(predict, x)
-        uncertain = self.spread**2 * (1 - alpha_bar) / (alpha_bar * self.spread**2 + 1 - alpha_bar)  # r_t^2
-        residual = y - self.operator(x0)
-        explained = dual(self.operator, residual, self.deviation(y) ** 2 / uncertain, x.shape) / uncertain
-        (gradient,) = pull_back(adjoint(self.operator, explained, x.shape))  # of log p(y | x_t)
+        uncertain = unknown_variance(self.spread, alpha_bar)
+        (gradient,) = pull_back(likelihood_gradient(self.operator, x0, y, self.deviation(y), uncertain))
         x0 = x0 + (1 - alpha_bar) / jnp.sqrt(alpha_bar) * gradient
         if self.clip:
             x0 = jnp.clip(x0, -1.0, 1.0)
         eps, fresh = noise_part(x, x0, alpha_bar), jax.random.normal(key, x.shape, x.dtype)
         return onward(x0, eps, time.alpha_bar_next, self.eta * ancestral_spread(time), fresh), x0
+
+
+def unknown_variance(spread: Any, alpha_bar: Array) -> Array:
+    """r_t^2, of x0 given x_t, for data of deviation `spread`."""
+    return spread**2 * (1 - alpha_bar) / (alpha_bar * spread**2 + 1 - alpha_bar)
+
+
+def likelihood_gradient(operator: Operator, x0: Array, y: Array, deviation: Array, uncertain: Array) -> Array:
+    """The gradient of log p(y | x_t) in x0 predicted, of which a variance is `uncertain`; of an operator that isn't linear,
+    with its derivative there in its place."""
+    predicted, derivative = jax.linearize(operator, x0)
+    explained = dual(derivative, y - predicted, deviation**2 / uncertain, x0.shape) / uncertain
+    return adjoint(derivative, explained, x0.shape)
 
 
 def pigdm(

@@ -11,6 +11,8 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
 from jaxrestore._pytree import register
+from jaxrestore.errors import InputError
+from jaxrestore.operators.contract import Operator, measure_shape
 from jaxrestore.operators.unknown import combine, partition
 
 CG_STEPS = 10  # damping leaves few directions to solve for; more were not better
@@ -32,12 +34,13 @@ class GaussNewton:
         self,
         operator: PyTree,
         unknown: PyTree,
-        image: Float[Array, "h w c"],
+        image: Float[Array, "*n h w c"],
         y: Array,
         iteration: Array,
         iterations: int,
     ) -> PyTree:
-        """The unknown leaves after iteration number `iteration` (from 0) of `iterations`: as they were, unless one is due."""
+        """The unknown leaves after iteration number `iteration` (from 0) of `iterations`: as they were, unless one is due. Of
+        several images with one operator `y` has as many."""
         if not jax.tree.leaves(unknown):
             return unknown
         known = partition(operator)[1]
@@ -73,6 +76,26 @@ def gauss_newton(predict: Callable[[PyTree], Array], unknown: PyTree, y: Array, 
 
     step, _ = jax.scipy.sparse.linalg.cg(normal, pull(residual)[0] / residual.size, maxiter=CG_STEPS, tol=1e-6)
     return unravel(start + jnp.where(jnp.all(jnp.isfinite(step)), step, 0.0))
+
+
+def check_differentiable(name: str, operator: Operator, image_shape: tuple[int, ...]) -> None:
+    """InputError, in the name of a method, for an operator that has no derivatives in the image and in what is unknown of it.
+    Nothing is computed."""
+    unknown, known = partition(operator)
+    image = jax.ShapeDtypeStruct(image_shape, jnp.float32)
+    y = jax.ShapeDtypeStruct(measure_shape(operator, image_shape), jnp.float32)
+
+    def derivatives(unknown: PyTree, image: Array, y: Array) -> Any:
+        return jax.vjp(lambda leaves, image: combine(leaves, known)(image), unknown, image)[1](y)
+
+    try:
+        jax.eval_shape(derivatives, unknown, image, y)
+    except Exception as error:  # which one depends on what has no derivative
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200].rstrip('.')}"
+        raise InputError(
+            f"{name} needs derivatives of the operator, and this {type(operator).__name__} has none ({reason}): write it "
+            "in functions that JAX can differentiate."
+        ) from error
 
 
 @jax.custom_batching.custom_vmap

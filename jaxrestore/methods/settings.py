@@ -142,7 +142,7 @@ def changed(settings: S, **given: Any) -> S:
     """The settings with those in their place that are not None. Who asks for a rate of the operator's wants it used: its
     Gauss-Newton steps are off then, unless they are asked for, too."""
     known = {name: value for name, value in given.items() if value is not None}
-    if "operator_lr" in known and "operator_every" not in known:
+    if "operator_lr" in known and "operator_every" not in known and hasattr(settings, "operator_every"):
         known["operator_every"] = 0
     return replace(settings, **known)  # type: ignore[type-var]
 

@@ -38,8 +38,8 @@ class WalkIterate(NamedTuple):
 
 @register
 @dataclass(frozen=True, kw_only=True)
-class Walk(Method):
-    """A step of the walk is an iteration. A method is its `move`, and where it doesn't start from pure noise its `init`."""
+class Times(Method):
+    """A method whose iterations are the steps of a walk: its times, and what can be said at each."""
 
     clip: bool = field(default=True, metadata={"static": True})  # predicted images to [-1, 1]
 
@@ -47,6 +47,30 @@ class Walk(Method):
     def times(self) -> TimeGrid:
         """As many as there are iterations, from the schedule's last down to its first."""
         return even_grid(self.prior.schedule, self.iterations)
+
+    def predicted(self, x: Array, time: TimeGrid) -> tuple[Array, Array]:
+        """The prior's x0 in x_t, clipped or not, and the noise that is left with it. One network evaluation."""
+        eps = self.prior.predict_noise(x, time.t)
+        x0 = clean_part(x, eps, time.alpha_bar)
+        if not self.clip:
+            return x0, eps
+        x0 = jnp.clip(x0, -1.0, 1.0)
+        return x0, noise_part(x, x0, time.alpha_bar)
+
+    def deviation(self, y: Array) -> Array:
+        """Of the noise of an entry that was measured: `sigma_y` is over all entries, and missing pixels have none."""
+        return jnp.asarray(self.sigma_y) / jnp.sqrt(jnp.mean(selected(self.operator, jnp.ones_like(y))))
+
+    @property
+    def evaluations(self) -> int:
+        """One; where guidance goes through the network, with a derivative of it."""
+        return 1
+
+
+@register
+@dataclass(frozen=True, kw_only=True)
+class Walk(Times):
+    """A step of the walk is an iteration. A method is its `move`, and where it doesn't start from pure noise its `init`."""
 
     def init(self, y: Array, key: Array) -> WalkState:
         """Pure noise."""
@@ -68,24 +92,6 @@ class Walk(Method):
         iterate = WalkIterate(image, None, jnp.mean((self.operator(image) - y) ** 2))
         return WalkState(following, state.done + 1, state.seed), iterate
 
-    def predicted(self, x: Array, time: TimeGrid) -> tuple[Array, Array]:
-        """The prior's x0 in x_t, clipped or not, and the noise that is left with it. One network evaluation."""
-        eps = self.prior.predict_noise(x, time.t)
-        x0 = clean_part(x, eps, time.alpha_bar)
-        if not self.clip:
-            return x0, eps
-        x0 = jnp.clip(x0, -1.0, 1.0)
-        return x0, noise_part(x, x0, time.alpha_bar)
-
-    def deviation(self, y: Array) -> Array:
-        """Of the noise of an entry that was measured: `sigma_y` is over all entries, and missing pixels have none."""
-        return jnp.asarray(self.sigma_y) / jnp.sqrt(jnp.mean(selected(self.operator, jnp.ones_like(y))))
-
-    @property
-    def evaluations(self) -> int:
-        """One; where guidance goes through the network, with a derivative of it."""
-        return 1
-
 
 def onward(x0: Array, eps: Array, alpha_bar_next: Array, spread: Array | float, fresh: Array) -> Array:
     """x at the next time's level, of whose noise a part of deviation `spread` is fresh (Song et al. 2021, eq. 12)."""
@@ -99,15 +105,20 @@ def ancestral_spread(time: TimeGrid) -> Array:
     return jnp.sqrt(falls * (1 - time.alpha_bar / time.alpha_bar_next))
 
 
-def check_walk(name: str, prior: Prior, operator: Operator, sigma_y: Any, *, linear: bool) -> None:
-    """InputError for what a sampler that starts from pure noise can't restore with: latents, a prior that doesn't reach
-    noise, an operator of which something is unknown, or one that isn't linear where it must be."""
+def check_start(name: str, prior: Prior, sigma_y: Any) -> None:
+    """InputError for a prior of latents, or one that doesn't reach noise, and for a noise that is no number from 0 on."""
     if prior.latent is not None:
         raise InputError(
             f"The prior {prior.name!r} is one of latents, in which {name} doesn't walk: take bird, shred or invert2restore."
         )
     prior.check_reaches_noise()
     check_ranges(Noisy(sigma_y))
+
+
+def check_walk(name: str, prior: Prior, operator: Operator, sigma_y: Any, *, linear: bool) -> None:
+    """InputError for what a sampler that starts from pure noise can't restore with: a prior that it can't walk down, an
+    operator of which something is unknown, or one that isn't linear where it must be."""
+    check_start(name, prior, sigma_y)
     kind = type(operator).__name__
     if is_blind(operator):
         raise InputError(

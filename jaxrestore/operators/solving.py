@@ -66,7 +66,8 @@ def dual(
 def proximal(
     operator: Operator, point: Float[Array, "h w c"], y: Array, weight: Any, iterations: int = ITERATIONS
 ) -> Float[Array, "h w c"]:
-    """The image x of least |H x - y|^2 + weight |x - point|^2, for a linear H and weight >= 0. Pure.
+    """The image x of least |H x - y|^2 + weight |x - point|^2, for weight >= 0; of an H that isn't linear, with its
+    derivative at the point in its place (one Gauss-Newton step). Pure.
 
     With weight 0 it is the limit: of all images that explain y best the one nearest to the point.
 
@@ -74,8 +75,9 @@ def proximal(
     >>> proximal(Mask(jnp.array([[1, 0]])), jnp.ones((1, 2, 1)), jnp.array([[[3.0], [0.0]]]), 1.0).ravel().tolist()
     [2.0, 1.0]
     """
-    u = dual(operator, y - operator(point), weight, point.shape, iterations)
-    return point + adjoint(operator, u, point.shape)
+    predicted, derivative = jax.linearize(operator, point)
+    u = dual(derivative, y - predicted, weight, point.shape, iterations)
+    return point + adjoint(derivative, u, point.shape)
 
 
 def pseudo_inverse(operator: Operator, y: Array, image_shape: tuple[int, ...]) -> Float[Array, "h w c"]:

@@ -27,6 +27,7 @@ def test_every_method_has_a_line(command, tiny_folder):
     assert cost["repaint", "no"] == "2410"
     assert cost["invert2restore-calibrated", "yes"] == "-"  # this prior has no statistics
     assert cost["daps", "no"] == "1000"
+    assert [cost[name, "no"] for name in ("fast-em", "blind-dps", "gdp")] == ["100", "1000", "1000"]
     assert {line[0]: line[2] for line in lines}["repaint"] == "a mask"
 
 

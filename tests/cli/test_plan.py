@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import jaxrestore as jr
+from jaxrestore.cli.blind_samplers import BLIND_SAMPLERS
 from jaxrestore.cli.choices import BIRD, SAMPLERS, constrained, stopping_rule
 from jaxrestore.cli.flags import AlbumFlags, MethodFlags
 from jaxrestore.cli.plan import RestorationFlags, restoration_plan
@@ -128,6 +129,38 @@ def test_samplers_take_steps_restarts_and_a_noise_level(plan, name):
             plan(task="inpaint", method=name, **wrong)
     with pytest.raises(InputError, match=f"not one of --method {name}"):
         plan(task="blind-deblur", method=name)
+
+
+@pytest.mark.parametrize("name", [choice.name for choice in BLIND_SAMPLERS])
+def test_blind_samplers_take_steps_restarts_and_how_they_combine(plan, name):
+    settled = plan(task="blind-deblur", method=name, iterations=4, restarts=3, combine="best").method
+    assert (settled.settings.steps, settled.restarts, settled.combine) == (4, 3, "best")
+    assert plan(task="blind-deblur", method=name).method.settings == jr.published(name, "blind-deblur")
+    with pytest.raises(InputError, match=f"--method {name} has no use for --noise-lr"):
+        plan(task="blind-deblur", method=name, noise_lr=0.1)
+    if name in ("blind-dps", "gdp"):
+        assert plan(task="jpeg", method=name, operator_lr=0.5).method.settings.operator_lr == 0.5
+    else:
+        with pytest.raises(InputError, match=f"--method {name} has no use for --operator-lr"):
+            plan(task="jpeg", method=name, operator_lr=0.5)
+    with pytest.raises(InputError, match=f"not one of --method {name}"):
+        plan(task="inpaint", method=name)
+
+
+@pytest.mark.parametrize(("name", "task"), [("dip", "denoise"), ("selfdeblur", "blind-deblur")])
+def test_untrained_networks_take_iterations_restarts_and_rules(plan, name, task):
+    settled = plan(task=task, method=name, iterations=4, restarts=3, window=5).method
+    assert (settled.settings.iterations, settled.restarts) == (4, 3)
+    assert settled.combine == {"dip": "mean", "selfdeblur": "best"}[name]
+    prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 1.0)
+    method = settled.method(prior, jr.Identity(), 0.1)
+    assert (method.iterations, method.restarts, method.combine) == (4, 3, settled.combine)
+    assert method.stop == jr.any_of(jr.flat_variance(5))
+    assert plan(task=task, method=name).method.settings == jr.published(name, task)
+    with pytest.raises(InputError, match=f"--method {name} has no use for --noise-lr"):
+        plan(task=task, method=name, noise_lr=0.1)
+    with pytest.raises(InputError, match=f"not one of --method {name}"):
+        plan(task="blind-deblur" if name == "dip" else "inpaint", method=name)
 
 
 def test_who_asks_for_the_noise_has_it_estimated(plan):

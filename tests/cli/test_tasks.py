@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import jaxrestore as jr
+from jaxrestore.cli.blind_samplers import BLIND_SAMPLERS
 from jaxrestore.cli.choices import CHOICES, SAMPLERS
 from jaxrestore.cli.flags import AlbumFlags, DegradationFlags, MethodFlags, OperatorFlags
 from jaxrestore.cli.tasks import TASKS, restored_task
@@ -75,9 +76,9 @@ def test_every_method_serves_a_task_and_every_task_has_its_method():
     ):
         TASKS["blind"].choice("bird")
     serve = (
-        "bird or shred or invert2restore or dmplug or naive-inversion or d-flow or dps or daps or pnp-flow or flowdps"
+        "bird or shred or invert2restore or dmplug or naive-inversion or d-flow or dps or daps or pnp-flow or flowdps "
     )
-    with pytest.raises(InputError, match=rf"give {serve}\.$"):
+    with pytest.raises(InputError, match=f"give {serve}or blind-diffpir or "):
         TASKS["jpeg"].choice("diip")
 
 
@@ -103,6 +104,20 @@ def test_samplers_serve_the_tasks_whose_operator_they_can_take(tmp_path):
                 assert settled.method(prior, operator, 0.1).sigma_y == np.float32(0.1)
     assert [choice.name for choice in SAMPLERS if choice.serves("inpaint", False)] == [one.name for one in SAMPLERS]
     assert not any(choice.serves("blind-deblur", False) for choice in SAMPLERS)
+
+
+@pytest.mark.parametrize("choice", BLIND_SAMPLERS, ids=lambda choice: choice.name)
+def test_blind_samplers_serve_the_tasks_of_which_something_is_estimated(choice):
+    prior = jr.gaussian_prior(jax.numpy.zeros((64, 64, 3)), 0.2)
+    for name, task in TASKS.items():
+        assert choice.serves(name, task.blind) == bool(task.estimated)
+        if task.estimated and name != "operator":  # which is what a file says
+            settled = choice.settle(MethodFlags(iterations=3), AlbumFlags(), prior, name)
+            operator = task.start(OperatorFlags(), SIZE, settled.operator_settings)
+            assert is_blind(operator)
+            assert settled.method(prior, operator, 0.1).iterations == 3
+    assert settled.operator_settings.kernel == "softmax"
+    assert choice.settle(MethodFlags(), AlbumFlags(), prior, "blind-deblur").operator_settings.kernel == "gaussian"
 
 
 def test_deblurring_without_a_kernel_is_blind(tmp_path):

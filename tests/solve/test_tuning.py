@@ -48,9 +48,11 @@ def test_candidates_cost_the_same_and_differ_in_few_things(start, length):
     assert {one.decay for one in tried if one.noise_lr > start.noise_lr} == {"cosine"}
 
 
-@pytest.mark.parametrize(
-    "name", ["dps", "pigdm", "ddnm", "ddrm", "diffpir", "repaint", "daps", "pnp-flow", "flowdps", "dreamclean"]
-)
+WALKING = ["dps", "pigdm", "ddnm", "ddrm", "diffpir", "repaint", "daps", "pnp-flow", "flowdps", "dreamclean"]
+WALKING += ["blind-diffpir", "fast-em", "blind-dps", "gdp"]
+
+
+@pytest.mark.parametrize("name", WALKING)
 def test_of_a_walk_its_own_number_is_tried(name):
     start = jr.published(name)
     tried = candidates(start, 1000, 120)
