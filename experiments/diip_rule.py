@@ -44,7 +44,7 @@ class Search(NamedTuple):
 
 
 FLOWERS = Search(("noise", "jpeg", "rain", "raindrop"), (0.003, 0.01, 0.03), 200, 100, 4, (10, 20, 40, 80))
-FACES = Search(("noise 30", "JPEG 10", "rain", "raindrops"), (0.03, 0.1), 60, 60, 2, (5, 10, 20, 40))
+FACES = Search(("noise 30", "JPEG 10"), (0.03, 0.1), 60, 60, 2, (5, 10, 20, 40))
 FRACTIONS = (0.001, 0.003, 0.01, 0.03)
 ABOUT = ("prior", "kind", "rate", "after", "fraction")
 SHOWN = 8
