@@ -92,7 +92,7 @@ CONTESTANTS = {
     "Invert2Restore": Contestant(
         jr.invert2restore, searching("invert2restore"), "noise_lr", RATES, SEARCHED, ours=True
     ),
-    "DMPlug": Contestant(jr.shred, searching("dmplug"), "noise_lr", (0.01, 0.03, 0.1, 0.3), SEARCHED, derivative=True),
+    "DMPlug": Contestant(jr.shred, searching("dmplug"), "noise_lr", (0.01, 0.03, 0.1, 0.3), SEARCHED),
     "Invert2Restore, told nothing": Contestant(untold, rounds, "p", (0.5,), WHOLE, ours=True),
     "DreamClean": walking(cleaning, jr.DreamCleanSettings, WHOLE, gamma=0.1),
     "DPS": walking(jr.dps, jr.DpsSettings, TOLD, derivative=True),
@@ -107,7 +107,7 @@ CONTESTANTS = {
     "Fast EM": walking(jr.fast_em, jr.FastEmSettings, ("blur",), derivative=True, kernel="gaussian"),
     "BlindDPS": walking(jr.blind_dps, jr.BlindDpsSettings, ("blur",), derivative=True, kernel="gaussian"),
     "GDP": walking(jr.gdp, jr.GdpSettings, ("blur",), kernel="gaussian"),
-    "RePaint": walking(jr.repaint, jr.RepaintSettings, ("box",)),
+    "RePaint": walking(jr.repaint, jr.RepaintSettings, ("box",), jump=2),
 }
 
 

@@ -21,13 +21,13 @@ from jaxrestore.methods.settings import values_of
 
 ABOUT = ("half", "kind", "method", "settings")
 CHOSEN = RESULTS / "untold_choice.json"
-FACES_SHOWN = (0, 1)
+SHOWN = 0  # the face of the picture
 BETTER = {"psnr": 1, "ssim": 1, "deviation": -1, "features": -1}  # the direction of each
 FORMS = {"psnr": ".2f", "ssim": ".3f", "deviation": ".3f", "features": ".2f", "unlikely": ".1f", "sharp": ".3f"}
 FORMS |= {"blocks": ".2f"}
 NAMES = {"psnr": "PSNR, dB", "ssim": "SSIM", "deviation": "GMSD", "features": "distance of features"}
 NAMES |= {"unlikely": "unlikely", "sharp": "sharpness", "blocks": "blockiness"}
-CHOICE = ("noise 30", "noise 60", "JPEG 5", "JPEG 10", "rain", "raindrops", "speckle", "palette")
+CHOICE, LINED_UP = ("noise 30", "JPEG 10", "rain", "raindrops"), (2, 3, 4, 5)  # kinds, and faces of each
 
 
 def current(rows: list[Row], settings: dict[str, Any]) -> list[Row]:
@@ -160,10 +160,10 @@ def column(options: argparse.Namespace, kind: str, methods: list[str], face: int
 
 
 def choice(options: argparse.Namespace) -> None:
-    """Pictures laid out without their makers, two faces a kind: `docs/untold_choice.png`, and who is who beside the rows."""
+    """Pictures laid out without their makers, four faces a kind: `docs/untold_choice.png`, and who is who beside the rows."""
     draw, rows, key = np.random.default_rng(0), [], []
     for kind in CHOICE:
-        for face in FACES_SHOWN:
+        for face in LINED_UP:
             there = [name for name in options.laid_out if place(options, kind, name, face).exists()]
             order = [there[index] for index in draw.permutation(len(there))]
             rows.append([read_image(place(options, kind, name, face)) for name in order])
@@ -190,7 +190,7 @@ def report(options: argparse.Namespace) -> None:
     write(options.docs / "invert2restore.md", test, tuning)
     insert(options.docs.parent / "README.md", "told nothing", brief(test))
     methods = [name for name in methods_now() if sum(row["method"] == name for row in test) > len(KINDS) / 2]
-    blocks = [column(options, kind, methods, face) for kind in KINDS for face in FACES_SHOWN[:1]]
+    blocks = [column(options, kind, methods, SHOWN) for kind in KINDS]
     write_rows(options.docs / "untold.png", [list(row) for row in zip(*blocks, strict=True)])
 
 

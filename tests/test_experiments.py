@@ -4,6 +4,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from torch_writer import torch_file
 
 import jaxrestore as jr
 from jaxrestore.diffusion.tuned import read_tuned
+from jaxrestore.methods.settings import values_of
 
 SCRIPTS = Path(__file__).parent.parent / "experiments"
 MODULES = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem != "speed_torch")  # which needs PyTorch
@@ -292,3 +294,37 @@ def test_a_blind_choice_is_counted_by_who_made_the_pictures(experiment):
     assert "| literal | 2 | 0 |" in said
     assert "| DreamClean | 0 | 1 |" in said
     assert "| input | 0 | 1 |" in said
+
+
+def test_contestants_spend_what_they_are_given(experiment):
+    """Whatever a method is compared by: about as many evaluations, and settings by which a row is known."""
+    compare, contestants = experiment("compare"), experiment("compare_contestants")
+    prior, image = jr.gaussian_prior(jnp.zeros((64, 64, 3)), 0.2), np.zeros((64, 64, 3), np.float32)
+    problems = {name: compare.ruined(name, image, 0) for name in ("noise", "box", "blur")}
+    for name, one in contestants.CONTESTANTS.items():
+        problem = next(problems[kind] for kind in one.problems if kind in problems)
+        for budget in (10, 100):
+            settings = one.settings(prior, problem.kind, budget, one.values[-1])
+            if settings is None:
+                assert budget == 10, name
+                continue
+            method = one.build(prior, problem.start, settings=settings, sigma_y=problem.sigma_y)
+            assert 0.6 * budget <= contestants.cost(one, method) <= budget, (name, budget)
+            json.dumps(values_of(settings))
+
+
+def test_a_comparison_tunes_before_it_restores(experiment, tmp_path):
+    compare = experiment("compare")
+    prior = jr.gaussian_prior(jnp.zeros((64, 64, 3)), 0.2)
+    options = SimpleNamespace(stage="tune", problem=["box"], method=["DDNM+"], out=tmp_path, tuning=1, count=2)
+    options.budget = [10, 2000, 3000]
+    plan = compare.planned(options, prior)
+    assert [row["value"] for row in plan] == [0.2, 0.5, 0.85, 1.0]
+    options.stage = "restore"
+    with pytest.raises(jr.InputError, match=r"DDNM\+ isn't tuned for box yet"):
+        compare.planned(options, prior)
+    for row, psnr in zip(plan, (20.0, 22.0, 21.0, 19.0), strict=True):
+        experiment("workers").append(tmp_path / "results-0.jsonl", {**row, "psnr": psnr})
+    rows = compare.planned(options, prior)  # 3000 is no more than 2000: the schedule has a thousand times
+    assert [(row["budget"], row["image"]) for row in rows] == [(10, 0), (10, 1), (2000, 0), (2000, 1)]
+    assert {row["value"] for row in rows} == {0.5}
