@@ -40,7 +40,7 @@ LITERAL, FFDNET = "literal", "FFDNet"
 RIVALS = ("BIRD, 30 iterations", "DreamClean")
 DREAMCLEAN = jr.DreamCleanSettings(gamma=0.1, noise_to_signal=1.0)
 # DIIP's numbers for this prior: experiments/diip_rule.py
-RULES = ({"rule": "small_slope", "fraction": 0.001, "after": 20}, {"rule": "less_sharp", "after": 20})
+RULES = ({"rule": "small_slope", "fraction": 0.03, "after": 20}, {"rule": "less_sharp", "after": 20})
 EARLY = jr.Settings(noise_lr=0.03, iterations=60, skip=60, identity=True, stop=RULES)
 SEARCH = jr.Settings(noise_lr=0.05, iterations=30, skip=60, grid="linspace", gradient="frozen_v", identity=True)
 
