@@ -5,7 +5,8 @@ that matters most and four values of it, so that none is tuned with more than an
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import jaxrestore as jr
@@ -15,6 +16,7 @@ from jaxrestore.methods.settings import WalkSettings, tried_of
 
 TOLD = ("noise", "box", "reduction", "known blur", "jpeg")
 LINEAR = ("noise", "box", "reduction", "known blur")
+WALKS = 4
 WHOLE = ("noise", "jpeg", "blur")  # all of the picture is there: what needs no operator can be asked
 
 
@@ -85,6 +87,15 @@ def cleaning(prior: jr.Prior, operator: Any, *, settings: Any, sigma_y: Any) -> 
     return jr.dreamclean(prior, settings=settings)
 
 
+@dataclass(frozen=True)
+class Quarter(jr.BlindDiffpirSettings):
+    """Of so many walks, whose mean the image is."""
+
+    @property
+    def evaluations_a_step(self) -> int:
+        return WALKS
+
+
 RATES, SEARCHED = (0.05, 0.1, 0.2, 0.4), (*TOLD, "blur")
 CONTESTANTS = {
     "BIRD": Contestant(jr.bird, searching("bird"), "noise_lr", RATES, SEARCHED, ours=True),
@@ -104,6 +115,9 @@ CONTESTANTS = {
     "PnP-Flow": walking(jr.pnp_flow, jr.PnpFlowSettings, TOLD, draws=1),
     "FlowDPS": walking(jr.flowdps, jr.FlowdpsSettings, TOLD),
     "Blind DiffPIR": walking(jr.blind_diffpir, jr.BlindDiffpirSettings, ("blur",), ours=True, kernel="gaussian"),
+    "Blind DiffPIR, mean of 4": walking(
+        partial(jr.blind_diffpir, restarts=WALKS), Quarter, ("blur",), ours=True, kernel="gaussian"
+    ),
     "Fast EM": walking(jr.fast_em, jr.FastEmSettings, ("blur",), derivative=True, kernel="gaussian"),
     "BlindDPS": walking(jr.blind_dps, jr.BlindDpsSettings, ("blur",), derivative=True, kernel="gaussian"),
     "GDP": walking(jr.gdp, jr.GdpSettings, ("blur",), kernel="gaussian"),
