@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 import workers
 from compare_contestants import CONTESTANTS, cost
-from faces import drawn
+from faces import KINDS, drawn
 from faces_problems import PROBLEMS, SEEDS, Problem, known_blur, scores, shown
 from workers import Row
 
@@ -36,6 +36,7 @@ from jaxrestore.methods.settings import values_of
 
 ALL = {"noise": PROBLEMS["noise"], "box": PROBLEMS["box"], "reduction": PROBLEMS["reduction"]}
 ALL |= {"known blur": known_blur, "blur": PROBLEMS["blur"], "jpeg": PROBLEMS["jpeg"]}
+KIND = {**KINDS, "known blur": "deblur"}
 TUNED_AT = 100
 START = 2_000_000  # seed of searches and draws: no image's own
 
@@ -60,7 +61,7 @@ def planned(options: argparse.Namespace, prior: jr.Prior) -> list[Row]:
         for name in (name for name in options.method if problem in CONTESTANTS[name].problems):
             seen: list[Any] = [None]  # what can't be run with so few evaluations
             for budget, value in tries(options, problem, name):
-                settings = CONTESTANTS[name].settings(prior, kind_of(problem), budget, value)
+                settings = CONTESTANTS[name].settings(prior, KIND[problem], budget, value)
                 if settings in seen:
                     continue  # or can't spend more of them
                 seen.append(settings)
@@ -77,12 +78,6 @@ def tries(options: argparse.Namespace, problem: str, name: str) -> list[tuple[in
         return [(TUNED_AT, value) for value in values] if len(values) > 1 else []
     value = best_value(options, problem, name) if len(values) > 1 else next(iter(values))
     return [(budget, value) for budget in options.budget]
-
-
-def kind_of(problem: str) -> str:
-    """Of problem, by which a prior's settings are found."""
-    kinds = {"noise": "denoise", "box": "inpaint", "reduction": "super-resolution", "known blur": "deblur"}
-    return {**kinds, "blur": "blind-deblur", "jpeg": "jpeg"}[problem]
 
 
 def best_value(options: argparse.Namespace, problem: str, method: str) -> float:
@@ -113,7 +108,7 @@ def measure(options: argparse.Namespace, prior: jr.Prior) -> None:
         problems = [
             ruined(first["problem"], images[row["image"]], SEEDS[row["half"]] + row["image"]) for row in entries
         ]
-        settings = contestant.settings(prior, kind_of(first["problem"]), first["budget"], first["value"])
+        settings = contestant.settings(prior, KIND[first["problem"]], first["budget"], first["value"])
         methods = [contestant.build(prior, one.start, settings=settings, sigma_y=one.sigma_y) for one in problems]
         results, seconds = run(methods, [one.y for one in problems], [START + row["image"] for row in entries])
         for entry, problem, result in zip(entries, problems, results, strict=True):

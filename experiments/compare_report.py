@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import workers
-from compare import ALL, TUNED_AT, pictures, ruined
+from compare import ALL, TUNED_AT, picture, pictures, ruined
 from compare_contestants import CONTESTANTS
 from faces_problems import SEEDS, shown
 from kept_rows import grouped, kept
@@ -114,16 +114,10 @@ def sheet(options: Any, prior: jr.Prior, rows: list[Row], path: Path) -> None:
             column = [image, shown(ruined(problem, image, SEEDS["test"] + index))]
             for method in methods:
                 row = at.get((problem, method))
-                place = options.out / _folder(row) / f"{index}.png" if row else None
+                place = options.out / picture({**row, "image": index}) if row else None
                 column.append(read_image(place) if place is not None and place.exists() else blank)
             columns.append(column)
     write_rows(path, [list(row) for row in zip(*columns, strict=True)])
-
-
-def _folder(row: Row) -> Path:
-    from compare import picture
-
-    return picture({**row, "image": 0}).parent
 
 
 def write(options: Any) -> None:

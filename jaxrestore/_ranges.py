@@ -3,9 +3,11 @@
 import math
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from jaxrestore.errors import InputError
+
+D = TypeVar("D")
 
 
 class Range(NamedTuple):
@@ -61,12 +63,17 @@ def check_ranges(values: Any, named: Callable[[str], str] = str) -> None:
                 raise InputError(f"{named(name)} {declared.words(isinstance(number, int))}, not {number}.")
 
 
-@cache
 def ranges_of(cls: type) -> dict[str, Range]:
     """The range of each field that declares one."""
+    return declared(cls, Range)
+
+
+@cache
+def declared(cls: type, kind: type[D]) -> dict[str, D]:
+    """What each field declares of a kind, of those that do: the first."""
     hints = get_type_hints(cls, include_extras=True)
-    declared = {name: [part for part in _extras(hint) if isinstance(part, Range)] for name, hint in hints.items()}
-    return {name: found[0] for name, found in declared.items() if found}
+    found = {name: [part for part in _extras(hint) if isinstance(part, kind)] for name, hint in hints.items()}
+    return {name: parts[0] for name, parts in found.items() if parts}
 
 
 def _extras(hint: Any) -> tuple[Any, ...]:

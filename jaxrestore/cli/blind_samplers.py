@@ -27,6 +27,7 @@ UNKNOWN = (
 class BlindSampler(Choice):
     """One that walks down from pure noise and estimates what is unknown of the operator: of its restarts one may be best."""
 
+    tunable = True
     constructor: Constructor = blind_diffpir
     noise_aware: bool = False  # takes --noise-level for what it does
 
@@ -34,10 +35,6 @@ class BlindSampler(Choice):
         preset = settings_for(self.settings, kind, prior, method.preset)
         chosen = changed(preset, steps=method.iterations, operator_lr=method.operator_lr)
         return replace(self.settled_with(chosen), restarts=method.restarts or 1, combine=method.combine or "mean")
-
-    @property
-    def tunable(self) -> bool:
-        return True
 
     def settled_with(self, settings: Any) -> Sampling:
         told = Settings(kernel=settings.kernel, boundary=settings.boundary)

@@ -51,13 +51,10 @@ from jaxrestore.methods.settings import changed
 class Descent(Choice):
     """One that descends on a noise."""
 
+    tunable = True
     constructor: Constructor = bird
     settled: type[Descending] = Descending
     unused: tuple[str, ...] = ALBUM
-
-    @property
-    def tunable(self) -> bool:
-        return True
 
     def settled_with(self, settings: Any) -> Descending:
         return self.settled(self.constructor, settings, None)
@@ -89,37 +86,30 @@ class BlindRounds(Choice):
 class Corrections(Random):
     """DreamClean."""
 
-    @property
-    def tunable(self) -> bool:
-        return True
+    tunable = True
 
     def settled_with(self, settings: Any) -> Cleaning:
         return Cleaning(settings, restarts=1)
 
     def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Cleaning:
         preset: DreamCleanSettings = settings_for(self.settings, "any", prior, method.preset)
-        return Cleaning(changed(preset, steps=method.iterations), method.restarts or 1)
+        return replace(self.settled_with(changed(preset, steps=method.iterations)), restarts=method.restarts or 1)
 
 
 @dataclass(frozen=True)
 class Sampler(Random):
     """One that walks down from pure noise through a known operator."""
 
+    tunable = True
     constructor: Constructor = dps
     noise_aware: bool = False  # takes --noise-level for what it does
-
-    @property
-    def tunable(self) -> bool:
-        return True
 
     def settled_with(self, settings: Any) -> Sampling:
         return Sampling(self.constructor, settings, 1, self.noise_aware)
 
     def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> Sampling:
         preset = settings_for(self.settings, kind, prior, method.preset)
-        return Sampling(
-            self.constructor, changed(preset, steps=method.iterations), method.restarts or 1, self.noise_aware
-        )
+        return replace(self.settled_with(changed(preset, steps=method.iterations)), restarts=method.restarts or 1)
 
 
 @dataclass(frozen=True)

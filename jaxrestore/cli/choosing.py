@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from jaxrestore._ranges import check_ranges
 from jaxrestore.cli.flags import AlbumFlags, MethodFlags, as_flag, given
@@ -21,6 +21,7 @@ GUIDED = "; derivatives of the network"
 class Choice(ABC):
     """A method of --method."""
 
+    tunable: ClassVar[bool] = False  # whether it has numbers that `jaxrestore tune` compares
     name: str
     settings: str  # the name that its settings stand under
     paper: str
@@ -40,11 +41,6 @@ class Choice(ABC):
             raise InputError(f"{as_flag(foreign[0])} is for --method gen2res.")
         if idle := [flag for flag in self.unused if flag in given(method)]:
             raise InputError(self.complaint.format(as_flag(idle[0])))
-
-    @property
-    def tunable(self) -> bool:
-        """Whether it has numbers that `jaxrestore tune` compares."""
-        return False
 
     def settled_with(self, settings: Any) -> Settled:
         """With just those settings; of a method that is tunable."""

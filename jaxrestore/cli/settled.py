@@ -8,24 +8,11 @@ from jaxtyping import Array
 
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.methods import (
-    BlindDiffpirSettings,
-    BlindDpsSettings,
     CalibratedSettings,
     Constraint,
-    DapsSettings,
-    DdnmSettings,
-    DdrmSettings,
-    DiffpirSettings,
-    DpsSettings,
     DreamCleanSettings,
-    FastEmSettings,
-    FlowdpsSettings,
-    GdpSettings,
     LiteralSettings,
     Method,
-    PigdmSettings,
-    PnpFlowSettings,
-    RepaintSettings,
     Settings,
     UntrainedSettings,
     dreamclean,
@@ -33,24 +20,12 @@ from jaxrestore.methods import (
     invert2restore,
 )
 from jaxrestore.methods.contract import Combine
-from jaxrestore.methods.settings import values_of
+from jaxrestore.methods.settings import WalkSettings, values_of
 from jaxrestore.operators import Operator
 from jaxrestore.solve.record import Record
 from jaxrestore.stopping import Rule
 
 Constructor = Callable[..., Method]  # of the library's
-SamplerSettings = (
-    DapsSettings
-    | DpsSettings
-    | PigdmSettings
-    | DdnmSettings
-    | DdrmSettings
-    | DiffpirSettings
-    | RepaintSettings
-    | PnpFlowSettings
-    | FlowdpsSettings
-)
-BlindSettings = BlindDiffpirSettings | FastEmSettings | BlindDpsSettings | GdpSettings
 TOLD_NOTHING, TOLD_OPERATOR = Settings(identity=True), Settings()
 
 
@@ -179,7 +154,7 @@ class Sampling:
     """DPS and its like, through a known operator or one that is estimated on the way: each restart is a draw."""
 
     constructor: Constructor
-    settings: SamplerSettings | BlindSettings
+    settings: WalkSettings
     restarts: int
     noise_aware: bool
     combine: Combine = "mean"

@@ -53,9 +53,7 @@ def tune(flags: Tune) -> int:
     prior = load_prior(flags.prior)
     kind, length = task.kind_for(flags, prior.shape[:2]), len(prior.schedule)
     start: Tunable = settings_for(choice.settings, kind, prior, flags.preset)
-    if (
-        isinstance(start, Settings) and not task.estimated
-    ):  # the operator is the one that degraded, whose border is mirrored
+    if isinstance(start, Settings) and not task.estimated:  # the operator that degraded, whose border is mirrored
         start = replace(start, boundary="reflect")
     tried = candidates(start, length, flags.evaluations)
     files = list_images(flags.photographs)

@@ -26,13 +26,13 @@ from jaxrestore.diffusion.schedule import TimeGrid, noise_part
 from jaxrestore.methods.blind_walking import BlindState, BlindWalk, Estimate, check_blind_walk
 from jaxrestore.methods.contract import Combine
 from jaxrestore.methods.operator_steps import GaussNewton
-from jaxrestore.methods.settings import Count, Kernel, Rate, Scalar, Share, Tried, WalkSettings, changed, settings_of
+from jaxrestore.methods.settings import BlindWalkSettings, Count, Rate, Scalar, Share, Tried, changed, settings_of
 from jaxrestore.methods.walking import onward, steps_within
-from jaxrestore.operators import Boundary, Operator, kind_of, proximal
+from jaxrestore.operators import Operator, kind_of, proximal
 
 
 @dataclass(frozen=True)
-class BlindDiffpirSettings(WalkSettings):
+class BlindDiffpirSettings(BlindWalkSettings):
     """Those of DiffPIR, and how the operator is moved."""
 
     strength: Annotated[Scalar, Range(0)] = 1.0  # lambda: how much the prior is believed
@@ -42,9 +42,6 @@ class BlindDiffpirSettings(WalkSettings):
     operator_every: Count = 1  # steps of the walk from one on the operator to the next
     operator_from: Share = 0.6  # the share of the walk before the first of them
     damping: Rate = 0.01  # of those on the operator
-    # Of the operator that a command line makes for the problem; one that is given has its own.
-    kernel: Kernel = "softmax"
-    boundary: Boundary = "reflect"
 
 
 # Ours, chosen on photographs of flowers (blind-deblur: Gaussian blur).

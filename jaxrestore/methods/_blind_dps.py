@@ -23,22 +23,19 @@ from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import TimeGrid
 from jaxrestore.methods.blind_walking import BlindState, BlindWalk, Estimate, check_blind_walk
 from jaxrestore.methods.contract import Combine
-from jaxrestore.methods.settings import Count, Kernel, Rate, Scalar, Tried, WalkSettings, changed, settings_of
+from jaxrestore.methods.settings import BlindWalkSettings, Count, Rate, Scalar, Tried, changed, settings_of
 from jaxrestore.methods.walking import ancestral_spread, onward, steps_within
-from jaxrestore.operators import Boundary, Operator, kind_of
+from jaxrestore.operators import Operator, kind_of
 
 
 @dataclass(frozen=True)
-class BlindDpsSettings(WalkSettings):
+class BlindDpsSettings(BlindWalkSettings):
     """How strongly image and operator are pulled towards what was measured, and in how many steps."""
 
     # length of a pull on the image, of the gradient of a norm
     scale: Annotated[Scalar, Range(0), Tried((0.3, 1.0, 3.0, 10.0))] = 0.3
     operator_lr: Rate = 0.01  # of Adam on the operator
     steps: Count = 1000  # at most as many as the schedule has times
-    # Of the operator that a command line makes for the problem; one that is given has its own.
-    kernel: Kernel = "softmax"
-    boundary: Boundary = "reflect"
 
 
 # Scale and steps are the published code's; the operator's rate is ours, as its steps are.

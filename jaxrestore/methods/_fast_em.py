@@ -30,13 +30,13 @@ from jaxrestore.methods._pigdm import likelihood_gradient, unknown_variance
 from jaxrestore.methods.blind_walking import BlindState, BlindWalk, Estimate, check_blind_walk
 from jaxrestore.methods.contract import Combine
 from jaxrestore.methods.operator_steps import GaussNewton
-from jaxrestore.methods.settings import Count, Kernel, Rate, Scalar, Share, Tried, WalkSettings, changed, settings_of
+from jaxrestore.methods.settings import BlindWalkSettings, Count, Rate, Scalar, Share, Tried, changed, settings_of
 from jaxrestore.methods.walking import ancestral_spread, onward, steps_within
-from jaxrestore.operators import Boundary, Operator, kind_of
+from jaxrestore.operators import Operator, kind_of
 
 
 @dataclass(frozen=True)
-class FastEmSettings(WalkSettings):
+class FastEmSettings(BlindWalkSettings):
     """Those of PiGDM, how many walks an operator is estimated from, and how."""
 
     spread: Annotated[Scalar, Range(0, out=True), Tried((0.1, 0.25, 0.5, 1.0))] = 1.0  # deviation of the data
@@ -46,9 +46,6 @@ class FastEmSettings(WalkSettings):
     least_sigma: Annotated[Scalar, Range(0)] = 0.1  # y's noise is never taken for less
     operator_from: Share = 0.6  # the share of the walk before the first M step
     damping: Rate = 0.01
-    # Of the operator that a command line makes for the problem; one that is given has its own.
-    kernel: Kernel = "softmax"
-    boundary: Boundary = "reflect"
 
     @property
     def evaluations_a_step(self) -> int:

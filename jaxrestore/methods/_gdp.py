@@ -24,22 +24,19 @@ from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import TimeGrid
 from jaxrestore.methods.blind_walking import BlindState, BlindWalk, Estimate, check_blind_walk
 from jaxrestore.methods.contract import Combine
-from jaxrestore.methods.settings import Count, Kernel, Rate, Scalar, Tried, WalkSettings, changed, settings_of
+from jaxrestore.methods.settings import BlindWalkSettings, Count, Rate, Scalar, Tried, changed, settings_of
 from jaxrestore.methods.walking import ancestral_spread, onward, steps_within
-from jaxrestore.operators import Boundary, Operator, kind_of
+from jaxrestore.operators import Operator, kind_of
 
 
 @dataclass(frozen=True)
-class GdpSettings(WalkSettings):
+class GdpSettings(BlindWalkSettings):
     """How strongly image and operator are pulled towards what was measured, and in how many steps."""
 
     # length of a pull on the image, of the gradient of half a squared norm
     scale: Annotated[Scalar, Range(0), Tried((0.1, 0.2, 0.5, 1.0))] = 0.2
     operator_lr: Rate = 0.01  # of Adam on the operator
     steps: Count = 1000  # at most as many as the schedule has times
-    # Of the operator that a command line makes for the problem; one that is given has its own.
-    kernel: Kernel = "softmax"
-    boundary: Boundary = "reflect"
 
 
 # Steps are the paper's. So is the scale, nearly: what its code's guidance of dark photographs comes to. The operator's

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_o
 
 from jaxtyping import Array
 
-from jaxrestore._ranges import Range, check_ranges
+from jaxrestore._ranges import Range, check_ranges, declared
 from jaxrestore.diffusion.ddim import GradientMode
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.schedule import GridName
@@ -34,12 +34,7 @@ class Tried(NamedTuple):
 
 def tried_of(cls: type) -> dict[str, tuple[float | int, ...]]:
     """The values to compare of each field that declares some."""
-    hints = get_type_hints(cls, include_extras=True)
-    declared = {
-        name: [part for part in getattr(hint, "__metadata__", ()) if isinstance(part, Tried)]
-        for name, hint in hints.items()
-    }
-    return {name: found[0].values for name, found in declared.items() if found}
+    return {name: tried.values for name, tried in declared(cls, Tried).items()}
 
 
 @dataclass(frozen=True)
@@ -55,6 +50,15 @@ class WalkSettings:
     def evaluations_a_step(self) -> int:
         """Network evaluations."""
         return 1
+
+
+@dataclass(frozen=True)
+class BlindWalkSettings(WalkSettings):
+    """And of those that estimate what is unknown of the operator on the way."""
+
+    # Of the operator that a command line makes for the problem; one that is given has its own.
+    kernel: Kernel = "softmax"
+    boundary: Boundary = "reflect"
 
 
 @dataclass(frozen=True)
