@@ -38,7 +38,7 @@ class BlindDiffpirSettings(BlindWalkSettings):
     strength: Annotated[Scalar, Range(0)] = 1.0  # lambda: how much the prior is believed
     zeta: Annotated[Scalar, Range(0, 1)] = 1.0  # share of fresh noise, in the variance
     # y's noise is never taken for less
-    least_sigma: Annotated[Scalar, Range(0), Tried((0.03, 0.1, 0.2, 0.3))] = 0.1
+    least_sigma: Annotated[Scalar, Range(0), Tried((0.01, 0.02, 0.03, 0.1))] = 0.1
     operator_every: Count = 1  # steps of the walk from one on the operator to the next
     operator_from: Share = 0.6  # the share of the walk before the first of them
     damping: Rate = 0.01  # of those on the operator
