@@ -24,7 +24,7 @@ import numpy as np
 import workers
 from compare_contestants import CONTESTANTS, cost
 from faces import KINDS, drawn
-from faces_problems import PROBLEMS, SEEDS, Problem, known_blur, scores, shown
+from faces_problems import PROBLEMS, SEEDS, Problem, known_blur, motion, scores, shown
 from workers import Row
 
 import jaxrestore as jr
@@ -35,8 +35,8 @@ from jaxrestore.files.images import as_stored, read_image, write_image
 from jaxrestore.methods.settings import values_of
 
 ALL = {"noise": PROBLEMS["noise"], "box": PROBLEMS["box"], "reduction": PROBLEMS["reduction"]}
-ALL |= {"known blur": known_blur, "blur": PROBLEMS["blur"], "jpeg": PROBLEMS["jpeg"]}
-KIND = {**KINDS, "known blur": "deblur"}
+ALL |= {"known blur": known_blur, "blur": PROBLEMS["blur"], "motion": motion, "jpeg": PROBLEMS["jpeg"]}
+KIND = {**KINDS, "known blur": "deblur", "motion": "blind-motion-deblur"}
 TUNED_AT = 100
 START = 2_000_000  # seed of searches and draws: no image's own
 

@@ -5,19 +5,17 @@ that matters most and four values of it, so that none is tuned with more than an
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jaxrestore as jr
 from jaxrestore.diffusion.schedule import grid_times
 from jaxrestore.methods import blind_settings
-from jaxrestore.methods.settings import WalkSettings, tried_of
+from jaxrestore.methods.settings import tried_of
 
 TOLD = ("noise", "box", "reduction", "known blur", "jpeg")
 LINEAR = ("noise", "box", "reduction", "known blur")
-WALKS = 4
-WHOLE = ("noise", "jpeg", "blur")  # all of the picture is there: what needs no operator can be asked
+WHOLE = ("noise", "jpeg", "blur", "motion")  # all of the picture is there: what needs no operator can be asked
 
 
 class Contestant(NamedTuple):
@@ -51,17 +49,17 @@ def searching(name: str) -> Callable[[jr.Prior, str, int, float], Any]:
 
 def walking(
     build: Callable[..., jr.Method],
-    kind: type[WalkSettings],
+    name: str,
     problems: tuple[str, ...],
     derivative: bool = False,
     ours: bool = False,
     **changes: Any,
 ) -> Contestant:
     """One that walks down as many steps as the budget pays for, and the number that its settings say is to be tried."""
-    ((number, values),) = tried_of(kind).items()
+    ((number, values),) = tried_of(type(jr.published(name))).items()
 
-    def settings(prior: jr.Prior, _: str, budget: int, value: float) -> Any:
-        one = kind(**{**changes, number: value})
+    def settings(prior: jr.Prior, kind: str, budget: int, value: float) -> Any:
+        one = replace(jr.published(name, kind), **{**changes, number: value})
         steps = budget // ((1 + derivative) * one.evaluations_a_step)
         return replace(one, steps=min(steps, len(prior.schedule))) if steps > 1 else None
 
@@ -87,16 +85,8 @@ def cleaning(prior: jr.Prior, operator: Any, *, settings: Any, sigma_y: Any) -> 
     return jr.dreamclean(prior, settings=settings)
 
 
-@dataclass(frozen=True)
-class Quarter(jr.BlindDiffpirSettings):
-    """Of so many walks, whose mean the image is."""
-
-    @property
-    def evaluations_a_step(self) -> int:
-        return WALKS
-
-
-RATES, SEARCHED = (0.05, 0.1, 0.2, 0.4), (*TOLD, "blur")
+RATES, BLIND = (0.05, 0.1, 0.2, 0.4), ("blur", "motion")
+SEARCHED = (*TOLD, *BLIND)
 CONTESTANTS = {
     "BIRD": Contestant(jr.bird, searching("bird"), "noise_lr", RATES, SEARCHED, ours=True),
     "SHRED": Contestant(jr.shred, searching("shred"), "noise_lr", RATES, SEARCHED, ours=True),
@@ -105,23 +95,21 @@ CONTESTANTS = {
     ),
     "DMPlug": Contestant(jr.shred, searching("dmplug"), "noise_lr", (0.01, 0.03, 0.1, 0.3), SEARCHED),
     "Invert2Restore, told nothing": Contestant(untold, rounds, "p", (0.5,), WHOLE, ours=True),
-    "DreamClean": walking(cleaning, jr.DreamCleanSettings, WHOLE, gamma=0.1),
-    "DPS": walking(jr.dps, jr.DpsSettings, TOLD, derivative=True),
-    "PiGDM": walking(jr.pigdm, jr.PigdmSettings, LINEAR, derivative=True),
-    "DDNM+": walking(jr.ddnm, jr.DdnmSettings, LINEAR),
-    "DDRM": walking(jr.ddrm, jr.DdrmSettings, ("noise", "box", "reduction")),
-    "DiffPIR": walking(jr.diffpir, jr.DiffpirSettings, LINEAR),
-    "DAPS": walking(jr.daps, jr.DapsSettings, TOLD),
-    "PnP-Flow": walking(jr.pnp_flow, jr.PnpFlowSettings, TOLD, draws=1),
-    "FlowDPS": walking(jr.flowdps, jr.FlowdpsSettings, TOLD),
-    "Blind DiffPIR": walking(jr.blind_diffpir, jr.BlindDiffpirSettings, ("blur",), ours=True, kernel="gaussian"),
-    "Blind DiffPIR, mean of 4": walking(
-        partial(jr.blind_diffpir, restarts=WALKS), Quarter, ("blur",), ours=True, kernel="gaussian"
-    ),
-    "Fast EM": walking(jr.fast_em, jr.FastEmSettings, ("blur",), derivative=True, kernel="gaussian"),
-    "BlindDPS": walking(jr.blind_dps, jr.BlindDpsSettings, ("blur",), derivative=True, kernel="gaussian"),
-    "GDP": walking(jr.gdp, jr.GdpSettings, ("blur",), kernel="gaussian"),
-    "RePaint": walking(jr.repaint, jr.RepaintSettings, ("box",), jump=2),
+    "DreamClean": walking(cleaning, "dreamclean", WHOLE, gamma=0.1),
+    "DPS": walking(jr.dps, "dps", TOLD, derivative=True),
+    "PiGDM": walking(jr.pigdm, "pigdm", LINEAR, derivative=True),
+    "DDNM+": walking(jr.ddnm, "ddnm", LINEAR),
+    "DDRM": walking(jr.ddrm, "ddrm", ("noise", "box", "reduction")),
+    "DiffPIR": walking(jr.diffpir, "diffpir", LINEAR),
+    "DAPS": walking(jr.daps, "daps", TOLD),
+    "PnP-Flow": walking(jr.pnp_flow, "pnp-flow", TOLD, draws=1),
+    "FlowDPS": walking(jr.flowdps, "flowdps", TOLD),
+    "Blind DiffPIR": walking(jr.blind_diffpir, "blind-diffpir", BLIND, ours=True),
+    "Blind DiffPIR, one walk": walking(jr.blind_diffpir, "blind-diffpir", BLIND, ours=True, walks=1),
+    "Fast EM": walking(jr.fast_em, "fast-em", BLIND, derivative=True),
+    "BlindDPS": walking(jr.blind_dps, "blind-dps", BLIND, derivative=True),
+    "GDP": walking(jr.gdp, "gdp", BLIND),
+    "RePaint": walking(jr.repaint, "repaint", ("box",), jump=2),
 }
 
 

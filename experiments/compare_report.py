@@ -23,6 +23,7 @@ WORDS = {
     "reduction": "8x reduction",
     "known blur": "A Gaussian blur that is told, and noise of 2 grey levels",
     "blur": "The same, unknown",
+    "motion": "Unknown motion blur, and noise of 2 grey levels",
     "jpeg": "JPEG of quality 10",
 }
 COLUMNS = 3  # images of each problem in the pictures
@@ -66,7 +67,8 @@ def verdicts(found: dict[tuple[str, int], Row], asked: list[int]) -> list[str]:
         texts = []
         for score, words, sign, digits in (("psnr", "PSNR", 1, 2), ("deviation", "GMSD", -1, 4)):
             ours, other = (max(side, key=lambda name: sign * np.mean(here[name][score])) for side in sides)
-            difference = np.subtract(here[ours][score], here[other][score])
+            pair = [dict(zip(here[name]["image"], here[name][score], strict=True)) for name in (ours, other)]
+            difference = np.array([pair[0][image] - pair[1][image] for image in pair[0] if image in pair[1]])
             texts.append(f"{words} {ours} against {other} {interval(difference, digits)}")
         lines.append(f"- {budget} evaluations: {'; '.join(texts)}")
     return lines

@@ -87,6 +87,14 @@ def known_blur(face: np.ndarray, seed: int, draw: np.random.Generator) -> Proble
     return Problem(truth, truth, jnp.asarray(y), sigma, "deblur")
 
 
+def motion(face: np.ndarray, seed: int, draw: np.random.Generator) -> Problem:
+    """The path of a hand, eight pixels long, that nobody knows; noise of 2 grey levels."""
+    truth = jr.Blur(jr.motion_kernel(jax.random.key(RUIN + seed), 11, 8.0))
+    sigma = BLUR_NOISE / 127.5
+    y = as_stored(gaussian_noise(truth(jnp.asarray(face)), jax.random.key(2 * RUIN + seed), sigma))
+    return Problem(truth, jr.Blur(jr.SoftmaxKernel(11)), jnp.asarray(y), sigma, "blind-motion-deblur")
+
+
 def _jpeg(face: np.ndarray, seed: int, draw: np.random.Generator) -> Problem:
     """The codec of quality 10, which its file says."""
     data = io.BytesIO()

@@ -239,6 +239,7 @@ DIP = fit(
 SELFDEBLUR = fit(
     "selfdeblur", selfdeblur, "SelfDeblur, CVPR 2020", "a differentiable operator, known or not", UNKNOWN, ()
 )
+BLIND_DIFFPIR = BLIND_SAMPLERS[0]
 CHOICES: tuple[Choice, ...] = (
     *(BIRD, SHRED, JOINT, DMPLUG, NAIVE, D_FLOW, ROUNDS, LITERAL, CALIBRATED, DIIP, GEN2RES, DREAMCLEAN),
     *SAMPLERS,

@@ -153,6 +153,7 @@ _TASKS = (
         estimated="the kernel",
         papers="SHRED, BIRD",
         flags="--kernel-size",
+        method=choices.BLIND_DIFFPIR,
     ),
     Task(
         "motion-deblur",
@@ -170,6 +171,7 @@ _TASKS = (
         estimated="the kernel",
         papers="BIRD",
         flags="--kernel-size",
+        method=choices.BLIND_DIFFPIR,
     ),
     Task(
         "nonuniform-deblur",

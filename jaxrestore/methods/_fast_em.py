@@ -45,7 +45,7 @@ class FastEmSettings(BlindWalkSettings):
     share: Annotated[Scalar, Range(0)] = 0.0  # of the unknown deviation of x0, on what the operator is estimated from
     least_sigma: Annotated[Scalar, Range(0)] = 0.1  # y's noise is never taken for less
     operator_from: Share = 0.6  # the share of the walk before the first M step
-    damping: Rate = 0.01
+    damping: Rate = 2e-6
 
     @property
     def evaluations_a_step(self) -> int:
@@ -55,7 +55,7 @@ class FastEmSettings(BlindWalkSettings):
 
 # 100 steps and one walk are the published code's; the M step's numbers are ours, as it is.
 PUBLISHED = {"any": FastEmSettings()}
-PUBLISHED["blind-deblur"] = replace(PUBLISHED["any"], kernel="gaussian")
+PUBLISHED["blind-deblur"] = replace(PUBLISHED["any"], kernel="gaussian", damping=0.01)
 
 
 @register
