@@ -2,11 +2,12 @@
 
     python experiments/compare_deepinv.py --data eval.tar
 
-The network is flowers64's, as a PyTorch module deepinv's denoiser; a box missing and 4x reduction, both with noise, on the
-same photographs of the test half, with as many network evaluations. Every contestant is a process of its own on one core
-(`deepinv_contestant.py`), and they restore in turn, so that the machine's moods fall on all. Fifteen minutes on a core that is
-half busy; the package doesn't need what this needs: `pip install torch==2.14.1 torchvision==0.29.1 deepinv==0.5.0`. Keeps
-experiments/results/deepinv.jsonl, and of these rows alone, without `--data` too, makes the tables in docs/compare.md.
+The network is flowers64's, as a PyTorch module in deepinv's denoiser; a box missing and 4x reduction, both with noise, on the
+same photographs of the test half, with as many network evaluations. Each side is a process of its own on one core
+(`deepinv_contestant.py`), and they restore in turn, so that the machine's moods fall on both. A few minutes of a core;
+`pip install torch==2.14.1 torchvision==0.29.1 deepinv==0.5.0` beforehand, which the package doesn't need. Keeps
+experiments/results/deepinv.jsonl, and of these rows alone, without `--data` too, makes the tables in docs/compare.md. A race
+that is there already is not run again.
 """
 
 import argparse
@@ -133,10 +134,10 @@ def lines(rows: list[Row]) -> list[str]:
     """The part of the document that is made of rows."""
     by_entry = {tuple(row[key] for key in ABOUT): row for row in rows}
     one = by_entry[METHODS[0], "box", SAME, 4]
-    packages = one["machine"]["packages"]
-    said = f"{one['machine']['device']}, of which each process has one; jax {packages['jax']}, torch {packages['torch']}, "
-    said += f"deepinv {one['machine']['deepinv']}. Noise of {127.5 * one['sigma_y']:.0f} grey levels, {one['evaluations']} "
-    said += f"network evaluations. The two networks' x0 differ by at most {one['network differs']:.1g}, the operators' "
+    hardware, packages = one["machine"], one["machine"]["packages"]
+    said = f"{hardware['device']}, of which each process has one; jax {packages['jax']}, torch {packages['torch']}, deepinv "
+    said += f"{hardware['deepinv']}. Noise of {127.5 * one['sigma_y']:.0f} grey levels, {one['evaluations']} network "
+    said += f"evaluations. The two networks' x0 differ by at most {one['network differs']:.1g}, the operators' "
     said += f"measurements by {one['operators differ']:.1g}, in units of [-1, 1]."
     many = " and ".join(f"{k} rounds of {n}" for n, k in ROUNDS.items())
     what = f"Seconds an image by the wall clock, and of the core in brackets: medians of {many}; of ratios, ours to "
@@ -147,7 +148,7 @@ def lines(rows: list[Row]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="eval.tar of the flower photographs; without it the rows that there are")
+    parser.add_argument("--data", type=Path, help="eval.tar of the flowers; without it the rows that there are")
     parser.add_argument("--docs", type=Path, default=Path("docs"))
     options = parser.parse_args()
     rows = measure(options.data) if options.data else read("deepinv")
