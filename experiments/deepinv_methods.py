@@ -9,6 +9,7 @@ import importlib
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import speed_torch as st
 
@@ -135,7 +136,7 @@ class Theirs:
             noise = np.random.default_rng(t).standard_normal(images.shape, np.float32)
             alpha_bar = np.asarray(self.prior.schedule.alpha_bar[t])
             x = np.sqrt(alpha_bar) * images + np.sqrt(1 - alpha_bar) * noise
-            eps = np.asarray(self.prior.predict_noise(x, t))
+            eps = np.asarray(self.prior.predict_noise(jnp.asarray(x), t))
             ours = np.clip((x - np.sqrt(1 - alpha_bar) * eps) / np.sqrt(alpha_bar), -1, 1)
             with torch.no_grad():
                 given = channels_first(x / np.sqrt(alpha_bar))
