@@ -107,9 +107,11 @@ def ratios(ours: Row, theirs: Row, name: str) -> str:
 
 
 def costs(by_entry: dict[tuple, Row]) -> list[str]:
-    """What an image takes."""
+    """What an image takes, in the races that were run."""
     body = []
     for method, problem, together in ((m, p, n) for m in METHODS for p in PROBLEMS for n in ROUNDS):
+        if (method, problem, OURS, together) not in by_entry:
+            continue
         ours, theirs = pair = [by_entry[method, problem, name, together] for name in (OURS, SAME)]
         medians = [f"{np.median(row['seconds']):.2f} ({np.median(row['cpu']):.2f})" for row in pair]
         against = [ratios(ours, theirs, name) for name in ("seconds", "cpu")]
