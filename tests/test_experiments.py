@@ -17,7 +17,8 @@ from jaxrestore.diffusion.tuned import read_tuned
 from jaxrestore.methods.settings import values_of
 
 SCRIPTS = Path(__file__).parent.parent / "experiments"
-MODULES = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem != "speed_torch")  # which needs PyTorch
+TORCH = ("speed_torch", "deepinv_methods")  # which need PyTorch
+MODULES = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem not in TORCH)
 
 
 @pytest.fixture
@@ -328,3 +329,36 @@ def test_a_comparison_tunes_before_it_restores(experiment, tmp_path):
     rows = compare.planned(options, prior)  # 3000 is no more than 2000: the schedule has a thousand times
     assert [(row["budget"], row["image"]) for row in rows] == [(10, 0), (10, 1), (2000, 0), (2000, 1)]
     assert {row["value"] for row in rows} == {0.5}
+
+
+def test_the_document_beside_deepinv_is_that_of_its_rows(experiment):
+    made = "\n".join(experiment("compare_deepinv").lines(experiment("kept_rows").read("deepinv")))
+    assert made.count("|") > 100
+    assert made in (SCRIPTS.parent / "docs" / "compare.md").read_text()
+
+
+def test_a_race_beside_deepinv_asks_the_same_of_both_sides(experiment):
+    module, asked = experiment("compare_deepinv"), {"jaxrestore": [], "deepinv": []}
+
+    def process(name):
+        def turn(question):
+            asked[name].append({key: value for key, value in question.items() if key != "own"})
+            seconds = 2.0 + question["own"]
+            return {"seconds": seconds, "cpu": 1.0, "settings": {}, "psnr": [20.0] * question["together"]}
+
+        return SimpleNamespace(turn=turn)
+
+    processes = {name: process(name) for name in asked}
+    ours, same, own = module.race(processes, "DDRM", "box", 4)
+    assert ours["seconds"] == same["seconds"] == [0.5] * module.ROUNDS[4]  # of an image
+    assert own["seconds"] == [0.75] * module.ROUNDS[4]
+    assert len(ours["image"]) == len(ours["psnr"]) == len(own["psnr"]) == 4 * module.ROUNDS[4]
+    assert all(question in asked["deepinv"] for question in asked["jaxrestore"])
+    assert module.ratios({"cpu": [1.0, 2.0, 3.0]}, {"cpu": [2.0, 2.0, 2.0]}, "cpu") == "0.50 / 1.00 / 1.50"
+
+
+def test_what_the_comparison_with_deepinv_lacks_is_said(experiment, monkeypatch, tmp_path):
+    module = experiment("compare_deepinv")
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match=r"torch and deepinv can't be found: pip install torch"):
+        module.measure(tmp_path)
