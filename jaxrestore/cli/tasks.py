@@ -171,7 +171,6 @@ _TASKS = (
         estimated="the kernel",
         papers="BIRD",
         flags="--kernel-size",
-        method=choices.BLIND_DIFFPIR,
     ),
     Task(
         "nonuniform-deblur",
