@@ -1,22 +1,21 @@
-"""What lies beyond the border of a blurred photograph: a known motion blur, restored as if the photograph were mirrored there,
-zero, or unknown.
+"""What lies beyond the border of a blurred photograph: a known blur, undone as if it were mirrored there, or zero, or unknown.
 
-    python experiments/borders.py --photos photos.tar
+    python experiments/borders.py --data eval.tar --photos photos.tar
 
-Photographs are reduced to scenes of 74 x 74, blurred by paths of 8 pixels (kernels of 11 x 11) with noise of 5 grey levels, and
-then cut to 64 x 64: what is beyond the border entered what is measured, and no restoration sees it. "mirrored" beside it is
-what simulations do: the cut itself is blurred, reflected at its border, and restored with the same reflection. The sixteen
-photographs are of the tuning part of the collection, as a default follows from them; eight of its test part are the check.
-Ten core-minutes; goes on where it was killed; rows stay in `results/borders.jsonl`. Writes the table of docs/borders.md. To
-expect: mirrored flatters BIRD and DiffPIR, and of what is cut "valid" restores best, inside as well as at the border.
+Photographs are reduced to scenes of 74 x 74, blurred by paths of 8 pixels (kernels of 11 x 11) with noise of 5 grey levels,
+and then cut to 64 x 64: what is beyond the border entered what is measured, and no restoration sees it. "mirrored" beside it
+is what simulations do: the cut itself is blurred, reflected at its border, and restored with the same reflection. A default
+follows from flowers of the tuning half, and from photographs that the prior doesn't know (of the tuning part of their
+collection); flowers of the test half are the check. A quarter of an hour on two free cores; goes on where it was killed. Rows
+stay in `results/borders.jsonl`. Writes the table of docs/borders.md.
 """
 
 import argparse
-import io
 import tarfile
 from pathlib import Path
 from typing import Any
 
+import flowers
 import jax
 import jax.numpy as jnp
 import kept_rows
@@ -31,22 +30,24 @@ from jaxrestore.files.images import as_stored, read_image
 from jaxrestore.operators import Blur, middle, sigma_of, with_boundary
 
 SIZE, KERNEL, LENGTH, LEVEL = 64, 11, 8.0, 5  # pixels, and grey levels
-COUNTS = {"tuning": 16, "test": 8}
+COUNTS = {"flowers, tuning half": 16, "flowers, test half": 8, "other photographs": 8}
 MEASURED = {"mirrored": ("reflect",), "cut": ("reflect", "zero", "valid")}  # and restored with
-METHODS = ("BIRD", "DiffPIR")
-ABOUT = ("half", "measured", "boundary", "method", "evaluations")
+METHODS = {"BIRD": ("flowers, tuning half",), "DiffPIR": tuple(COUNTS)}  # and of which photographs
+ABOUT = ("photographs", "measured", "boundary", "method", "evaluations")
 
 
-def scenes(tar: Path, half: str, folder: Path) -> list[np.ndarray]:
-    """Photographs of a half, reduced; the tuning half's spread evenly over the collection."""
-    with tarfile.open(tar) as archive:
+def scenes(options: argparse.Namespace, kind: str) -> list[np.ndarray]:
+    """Photographs of a kind, reduced; the others spread evenly over the collection, without its test part."""
+    side, count = SIZE + KERNEL - 1, COUNTS[kind]
+    if kind.startswith("flowers"):
+        return list(flowers.photographs(options.data, kind.split()[1], count, side).values())
+    found = []
+    with tarfile.open(options.photos) as archive:
         members = {Path(member.name).stem: member for member in archive.getmembers() if member.name.endswith(".png")}
-        names = sorted(set(members) - set(TEST)) if half == "tuning" else sorted(TEST)
-        side, found = SIZE + KERNEL - 1, []
-        for i in range(COUNTS[half]):
-            name = names[i * len(names) // COUNTS[half]]
-            path = folder / f"{name}.png"
-            path.write_bytes(io.BytesIO(archive.extractfile(members[name]).read()).getvalue())  # type: ignore[union-attr]
+        names = sorted(set(members) - set(TEST))
+        for name in (names[i * len(names) // count] for i in range(count)):
+            path = options.out / f"{name}.png"
+            path.write_bytes(archive.extractfile(members[name]).read())  # type: ignore[union-attr]
             found.append(read_image(path, (side, side), "crop"))
     return found
 
@@ -80,12 +81,12 @@ def scores(image: np.ndarray, clean: np.ndarray) -> dict[str, float]:
 def planned() -> list[workers.Row]:
     """How each row is known."""
     return [
-        {"half": half, "measured": how, "boundary": boundary, "method": method, "image": image}
-        for half, count in COUNTS.items()
-        for method in METHODS
+        {"photographs": kind, "measured": how, "boundary": boundary, "method": method, "image": image}
+        for method, kinds in METHODS.items()
+        for kind in kinds
         for how, boundaries in MEASURED.items()
         for boundary in boundaries
-        for image in range(count)
+        for image in range(COUNTS[kind])
     ]
 
 
@@ -93,14 +94,14 @@ def measure(options: argparse.Namespace) -> None:
     """The rows of the plan that `out` has not."""
     prior, seen = jr.load_prior("flowers64"), {}
     for entry in workers.unmeasured(planned(), options.out):
-        half, image = entry["half"], entry["image"]
-        if half not in seen:
-            seen[half] = scenes(options.photos, half, options.out)
-        clean, y, blur = measured(seen[half][image], entry["measured"], image + (half == "test") * 1000)
+        kind, image = entry["photographs"], entry["image"]
+        if kind not in seen:
+            seen[kind] = scenes(options, kind)
+        clean, y, blur = measured(seen[kind][image], entry["measured"], image + 1000 * ("test" in kind))
         operator = with_boundary(blur, entry["boundary"])
         method = method_of(entry["method"], prior, operator, y)
         found = as_stored(jr.restore(method, y, jax.random.key(image)).image)
-        evaluations = {"evaluations": method.iterations * method.evaluations}
+        evaluations = {"evaluations": method.iterations * (method.evaluations or 1)}
         inputs = {f"{name} of the input": value for name, value in scores(np.asarray(y), clean).items()}
         workers.append(options.out / "results-0.jsonl", {**entry, **evaluations, **scores(found, clean), **inputs})
 
@@ -117,7 +118,7 @@ def lines(rows: list[workers.Row]) -> list[str]:
                 if all(one[key] == {**row, "boundary": "reflect"}[key] for key in ABOUT if key != "evaluations")
             )
             compared = [interval(np.subtract(row[key], other[key]), 2) for key in ("psnr", "psnr inside")]
-        about = [row["half"], row["method"], row["measured"], row["boundary"], f"{len(row['image'])}"]
+        about = [row["photographs"], row["method"], row["measured"], row["boundary"], f"{len(row['image'])}"]
         means = [f"{np.mean(row[key]):.2f}" for key in ("psnr of the input", "psnr", "psnr inside")]
         body.append([*about, *means, *compared])
     head = ["photographs", "method", "measured", "restored with", "number", "input", "PSNR, dB", "inside"]
@@ -126,6 +127,7 @@ def lines(rows: list[workers.Row]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="eval.tar of the flower photographs")
     parser.add_argument("--photos", type=Path, required=True, help="photos.tar")
     parser.add_argument("--out", type=Path, default=Path("out/borders"))
     parser.add_argument("--docs", type=Path, default=Path("docs"))

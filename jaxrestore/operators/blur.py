@@ -10,6 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Complex, Float
 
+from jaxrestore._names import Boundary
 from jaxrestore._promotion import against
 from jaxrestore._pytree import assign, register
 from jaxrestore.errors import InputError
@@ -20,7 +21,6 @@ from jaxrestore.operators.decomposition import Spectral
 from jaxrestore.operators.kernels import Kernel
 from jaxrestore.operators.unknown import is_blind
 
-Boundary = Literal["zero", "reflect", "circular", "valid"]
 Algorithm = Literal["direct", "fft"]
 PADDING: dict[str, Literal["constant", "reflect", "wrap"]] = {
     "zero": "constant",

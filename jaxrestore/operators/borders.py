@@ -90,17 +90,16 @@ class Bordered:
 
     def sigma_of(self, sigma: Any, y: Float[Array, "*b h w c"]) -> Any:
         """Pixels that were left out have no noise, and count among the entries of `y`."""
-        return sigma * share(self, y) ** 0.5
+        return sigma * share(self.spread(NONE), y) ** 0.5
 
 
-def share(operator: Operator, y: Float[Array, "*b h w c"]) -> float:
-    """The part of a measurement's pixels that lies inside its frame.
+def share(frame: Frame, y: Float[Array, "*b h w c"]) -> float:
+    """The part of a measurement's pixels that lies inside a frame.
 
-    >>> from jaxrestore.operators import Blur
-    >>> share(Blur(jnp.eye(3), "valid"), jnp.zeros((4, 4, 3)))
+    >>> share((1, 1), jnp.zeros((4, 4, 3)))
     0.25
     """
-    (rows, columns), (height, width) = frame_of(operator), y.shape[-3:-1]
+    (rows, columns), (height, width) = frame, y.shape[-3:-1]
     return (1 - 2 * rows / height) * (1 - 2 * columns / width)
 
 

@@ -52,9 +52,7 @@ class Compose:
     def sigma_of(self, sigma: float | Array, y: Array) -> float | Array:
         """As the last part has it, but for the frame."""
         own = sigma_of(self.parts[-1], sigma, y)
-        if not any(self.spread(NONE)):
-            return own
-        return own * (share(self, y) / share(self.parts[-1], y)) ** 0.5
+        return own * (share(self.spread(NONE), y) / share(frame_of(self.parts[-1]), y)) ** 0.5
 
     @property
     def kind(self) -> str:
