@@ -1,4 +1,4 @@
-"""What lies beyond the border of a blurred photograph: a known blur, undone as if it were mirrored there, or zero, or unknown.
+"""What lies beyond the border of a blurred photograph: a known blur, undone as if it were mirrored there, zero, or unknown.
 
     python experiments/borders.py --data eval.tar --photos photos.tar
 
@@ -55,7 +55,7 @@ def scenes(options: argparse.Namespace, kind: str) -> list[np.ndarray]:
 def measured(scene: np.ndarray, how: str, number: int) -> tuple[np.ndarray, Any, Blur]:
     """The clean image, the measurement as a file holds it, and the blur."""
     key, noise = jax.random.split(jax.random.key(number))
-    blur = Blur(simulate.motion_kernel(key, KERNEL, LENGTH))
+    blur = Blur(simulate.motion_kernel(key, KERNEL, LENGTH), algorithm="fft")
     clean = middle(jnp.asarray(scene), (SIZE, SIZE))
     given = (scene, (SIZE, SIZE)) if how == "cut" else (clean, None)
     y = simulate.measure(blur, jnp.asarray(given[0]), noise, 2 * LEVEL / 255, size=given[1])
@@ -63,11 +63,11 @@ def measured(scene: np.ndarray, how: str, number: int) -> tuple[np.ndarray, Any,
 
 
 def method_of(name: str, prior: jr.Prior, operator: Blur, y: Any) -> jr.Method:
-    """BIRD as tuned but for one restart of 200 evaluations, or DiffPIR of 50."""
+    """BIRD as tuned but for one restart of 200 evaluations, or DiffPIR of 30."""
     sigma_y = sigma_of(operator, jnp.float32(2 * LEVEL / 255), y)
     if name == "BIRD":
         return jr.bird(prior, operator, sigma_y=sigma_y, iterations=40, skip=200, restarts=1)
-    return jr.diffpir(prior, operator, sigma_y=sigma_y, steps=50)
+    return jr.diffpir(prior, operator, sigma_y=sigma_y, steps=30)
 
 
 def scores(image: np.ndarray, clean: np.ndarray) -> dict[str, float]:
@@ -93,7 +93,7 @@ def planned() -> list[workers.Row]:
 def measure(options: argparse.Namespace) -> None:
     """The rows of the plan that `out` has not."""
     prior, seen = jr.load_prior("flowers64"), {}
-    for entry in workers.unmeasured(planned(), options.out):
+    for entry in (row for row in workers.unmeasured(planned(), options.out) if row["method"] in options.method):
         kind, image = entry["photographs"], entry["image"]
         if kind not in seen:
             seen[kind] = scenes(options, kind)
@@ -103,7 +103,10 @@ def measure(options: argparse.Namespace) -> None:
         found = as_stored(jr.restore(method, y, jax.random.key(image)).image)
         evaluations = {"evaluations": method.iterations * (method.evaluations or 1)}
         inputs = {f"{name} of the input": value for name, value in scores(np.asarray(y), clean).items()}
-        workers.append(options.out / "results-0.jsonl", {**entry, **evaluations, **scores(found, clean), **inputs})
+        workers.append(
+            options.out / f"results-{'-'.join(options.method)}.jsonl",
+            {**entry, **evaluations, **scores(found, clean), **inputs},
+        )
 
 
 def lines(rows: list[workers.Row]) -> list[str]:
@@ -129,12 +132,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="eval.tar of the flower photographs")
     parser.add_argument("--photos", type=Path, required=True, help="photos.tar")
+    parser.add_argument("--method", nargs="+", choices=[*METHODS], default=[*METHODS], help="to divide the work")
     parser.add_argument("--out", type=Path, default=Path("out/borders"))
     parser.add_argument("--docs", type=Path, default=Path("docs"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     workers.keep_programs(options.out)
     measure(options)
+    if missing := workers.unmeasured(planned(), options.out):
+        raise SystemExit(f"{len(missing)} rows of another --method are missing: run that, then this again.")
     rows = kept_rows.grouped(workers.complete(planned(), options.out), ABOUT, "image")
     insert(options.docs / "borders.md", "borders", lines(kept_rows.kept("borders", rows, ABOUT, "image")))
 

@@ -51,6 +51,9 @@ def degrade_folder(flags: Degrade) -> int:
         ".png" if masks or is_picture(task.degrade(flags, size)) else ".npy"
     )  # flags that can't be meant: said once
     entries, failures = entries_of(flags.input, flags.output, None, flags.mask), 0
+    for path in _in_folders(entries[0], flags.output):
+        if path.parent.resolve() == flags.input.resolve():
+            raise InputError(f"INPUT {flags.input} is read, and would be written into: give another OUTPUT.")
     decided = _decided(flags)
     for entry in entries:
         entry = entry._replace(files=entry.files._replace(image=entry.files.image.with_suffix(suffix)))
