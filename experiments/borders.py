@@ -1,17 +1,15 @@
-"""What lies beyond the border of a blurred photograph: a known blur, undone as if it were mirrored there, zero, or unknown.
+"""What lies beyond the border of a blurred photograph: a known blur, undone as if it were mirrored there, zero, unknown.
 
-    python experiments/borders.py --data eval.tar --photos photos.tar
+    python experiments/borders.py --data eval.tar
 
-Photographs are reduced to scenes of 74 x 74, blurred by paths of 8 pixels (kernels of 11 x 11) with noise of 5 grey levels,
-and then cut to 64 x 64: what is beyond the border entered what is measured, and no restoration sees it. "mirrored" beside it
-is what simulations do: the cut itself is blurred, reflected at its border, and restored with the same reflection. A default
-follows from flowers of the tuning half, and from photographs that the prior doesn't know (of the tuning part of their
-collection); flowers of the test half are the check. A quarter of an hour on two free cores; goes on where it was killed. Rows
-stay in `results/borders.jsonl`. Writes the table of docs/borders.md.
+Flowers are reduced to scenes of 74 x 74, blurred by paths of 8 pixels (kernels of 11 x 11) with noise of 5 grey levels, and
+then cut to 64 x 64: what is beyond the border entered what is measured, and no restoration sees it. "mirrored" beside it is
+what simulations do: the cut itself is blurred, reflected at its border, and restored with the same reflection. A default
+follows from the tuning half; the test half is the check. A quarter of an hour on two free cores; `--method` divides the work;
+goes on where it was killed. Rows stay in `results/borders.jsonl`. Writes the table of docs/borders.md.
 """
 
 import argparse
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -21,35 +19,23 @@ import jax.numpy as jnp
 import kept_rows
 import numpy as np
 import workers
-from kinds_of_photographs import PHOTOS as TEST
 from report import insert, interval, table
 
 import jaxrestore as jr
 from jaxrestore import metrics, simulate
-from jaxrestore.files.images import as_stored, read_image
+from jaxrestore.files.images import as_stored
 from jaxrestore.operators import Blur, middle, sigma_of, with_boundary
 
 SIZE, KERNEL, LENGTH, LEVEL = 64, 11, 8.0, 5  # pixels, and grey levels
-COUNTS = {"flowers, tuning half": 16, "flowers, test half": 8, "other photographs": 8}
+COUNTS = {"flowers, tuning half": 16, "flowers, test half": 8}
 MEASURED = {"mirrored": ("reflect",), "cut": ("reflect", "zero", "valid")}  # and restored with
 METHODS = {"BIRD": ("flowers, tuning half",), "DiffPIR": tuple(COUNTS)}  # and of which photographs
 ABOUT = ("photographs", "measured", "boundary", "method", "evaluations")
 
 
-def scenes(options: argparse.Namespace, kind: str) -> list[np.ndarray]:
-    """Photographs of a kind, reduced; the others spread evenly over the collection, without its test part."""
-    side, count = SIZE + KERNEL - 1, COUNTS[kind]
-    if kind.startswith("flowers"):
-        return list(flowers.photographs(options.data, kind.split()[1], count, side).values())
-    found = []
-    with tarfile.open(options.photos) as archive:
-        members = {Path(member.name).stem: member for member in archive.getmembers() if member.name.endswith(".png")}
-        names = sorted(set(members) - set(TEST))
-        for name in (names[i * len(names) // count] for i in range(count)):
-            path = options.out / f"{name}.png"
-            path.write_bytes(archive.extractfile(members[name]).read())  # type: ignore[union-attr]
-            found.append(read_image(path, (side, side), "crop"))
-    return found
+def scenes(data: Path, kind: str) -> list[np.ndarray]:
+    """Photographs of a half, reduced."""
+    return list(flowers.photographs(data, kind.split()[1], COUNTS[kind], SIZE + KERNEL - 1).values())
 
 
 def measured(scene: np.ndarray, how: str, number: int) -> tuple[np.ndarray, Any, Blur]:
@@ -96,7 +82,7 @@ def measure(options: argparse.Namespace) -> None:
     for entry in (row for row in workers.unmeasured(planned(), options.out) if row["method"] in options.method):
         kind, image = entry["photographs"], entry["image"]
         if kind not in seen:
-            seen[kind] = scenes(options, kind)
+            seen[kind] = scenes(options.data, kind)
         clean, y, blur = measured(seen[kind][image], entry["measured"], image + 1000 * ("test" in kind))
         operator = with_boundary(blur, entry["boundary"])
         method = method_of(entry["method"], prior, operator, y)
@@ -131,7 +117,6 @@ def lines(rows: list[workers.Row]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="eval.tar of the flower photographs")
-    parser.add_argument("--photos", type=Path, required=True, help="photos.tar")
     parser.add_argument("--method", nargs="+", choices=[*METHODS], default=[*METHODS], help="to divide the work")
     parser.add_argument("--out", type=Path, default=Path("out/borders"))
     parser.add_argument("--docs", type=Path, default=Path("docs"))
