@@ -2,11 +2,13 @@
 
 import json
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
+import jaxrestore as jr
 from jaxrestore import operators as ops
 from jaxrestore.cli import degrading
 from jaxrestore.files.images import as_stored, read_image
@@ -44,6 +46,19 @@ def test_a_photograph_is_blurred_with_what_lies_around_it(command, photograph, t
     np.testing.assert_array_equal(clean, read_image(photograph, (16, 16), "resize"))
     wanted = ops.with_boundary(blur, "zero")(jnp.asarray(clean))
     np.testing.assert_allclose(read_image(y), as_stored(wanted), atol=0.009)
+
+
+def test_a_border_is_left_out_of_a_restoration(command, tiny_folder, photograph, tmp_path):
+    y, x, kernel = tmp_path / "y.png", tmp_path / "x.png", tmp_path / "y_kernel.npy"
+    assert command("degrade", photograph, y, *BLUR)[0] == 0
+    told = ("--task", "deblur", "--kernel", kernel, "--boundary", "valid", "--prior", tiny_folder, "--iterations", 2)
+    assert command("restore", y, x, *told)[0] == 0
+    assert json.loads((tmp_path / "run.json").read_text())["options"]["boundary"] == "valid"
+    prior, blur = jr.load_prior(tiny_folder), jr.Blur(np.load(kernel), "valid")
+    result = jr.restore(jr.bird(prior, blur, iterations=2), jr.read_image(y, prior), jax.random.key(0))
+    np.testing.assert_array_equal(read_image(x), as_stored(result.image))
+    seen = np.asarray(ops.selected(blur, jnp.asarray(read_image(y))))
+    np.testing.assert_allclose(result.data_term, np.mean((np.asarray(blur(result.image)) - seen) ** 2), rtol=1e-3)
 
 
 def test_what_has_no_border_or_nothing_around_it(command, photograph, tmp_path):

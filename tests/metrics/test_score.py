@@ -11,6 +11,7 @@ from test_lite0 import random_lite0
 from test_perceptual import random_classifier
 
 from jaxrestore import metrics
+from jaxrestore.cli import scoring
 from jaxrestore.files.images import read_image
 from jaxrestore.metrics.lite0 import lite0_from
 
@@ -94,10 +95,10 @@ def test_the_distance_in_features_from_a_file(command, folders, tmp_path):
 
 @pytest.fixture(scope="module")
 def others(folders):
-    """Two images of other names and sizes."""
+    """Two images of other names."""
     (folders / "others").mkdir()
-    for i, size in enumerate(((36, 40), (30, 30))):
-        Image.new("RGB", size, (90, 40 * i, 10)).save(folders / "others" / f"other {i}.png")
+    for i in range(2):
+        Image.new("RGB", (36, 40), (90, 40 * i, 10)).save(folders / "others" / f"other {i}.png")
     return folders / "others"
 
 
@@ -117,7 +118,9 @@ def test_folders_of_other_names_are_compared_as_sets(command, folders, others, t
     assert found["missing"] == ["0.png", "1.png", "2.png"]
     network = lite0_from(random_lite0())
     sets = [
-        np.concatenate([network.pooled(jnp.asarray(read_image(path))[None]) for path in sorted(folder.iterdir())])
+        np.concatenate(
+            [scoring._pooled(network, jnp.asarray(read_image(path))[None]) for path in sorted(folder.iterdir())]
+        )
         for folder in (folders / "noisy", others)
     ]
     wanted = metrics.frechet_distance(*map(metrics.moments, sets))
