@@ -24,7 +24,7 @@ def frame_of(operator: Operator, frame: Frame = NONE) -> Frame:
     """The outer rows and columns of a measurement that depend on such a `frame` of the image, or on what lies beyond it
     where the operator leaves that out. Shapes alone decide it.
 
-    By the operator's own ``spread(frame)``; without one the frame stays as it is, as where each pixel is by itself.
+    By the operator's own ``framed(frame)``; without one the frame stays as it is, as where each pixel is by itself.
     InputError where the measurement is no picture, and has no frame.
 
     >>> from jaxrestore.operators import AveragePool, Blur, Compose
@@ -32,7 +32,7 @@ def frame_of(operator: Operator, frame: Frame = NONE) -> Frame:
     >>> frame_of(Blur(kernel)), frame_of(Blur(kernel, "valid")), frame_of(Compose((Blur(kernel, "valid"), AveragePool(4))))
     ((0, 0), (2, 1), (1, 1))
     """
-    own: Callable[[Frame], Frame] | None = getattr(operator, "spread", None)
+    own: Callable[[Frame], Frame] | None = getattr(operator, "framed", None)
     if own is not None:
         return own(frame)
     if any(frame) and not is_picture(operator):
@@ -78,7 +78,11 @@ class Bordered:
         """Rows and columns, of the largest kernel."""
         return radius(self.kernels if hasattr(self, "kernels") else [self.kernel])  # type: ignore[attr-defined]
 
-    def spread(self, frame: Frame) -> Frame:
+    def cut_out(self, scene: Float[Array, "*b H W c"], size: Frame) -> Float[Array, "*b h w c"]:
+        """The measurement of the middle of a scene that is larger by the reach."""
+        raise NotImplementedError
+
+    def framed(self, frame: Frame) -> Frame:
         """Wider by its reach, where there is one; with the boundary "valid" one begins here."""
         if self.boundary != "valid" and not any(frame):  # type: ignore[attr-defined]
             return frame
@@ -86,11 +90,11 @@ class Bordered:
 
     def selected(self, y: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
         """What depends on nothing beyond the border: all of it, but for the boundary "valid"."""
-        return inside(y, self.spread(NONE))
+        return inside(y, self.framed(NONE))
 
     def sigma_of(self, sigma: Any, y: Float[Array, "*b h w c"]) -> Any:
         """Pixels that were left out have no noise, and count among the entries of `y`."""
-        return sigma * share(self.spread(NONE), y) ** 0.5
+        return sigma * share(self.framed(NONE), y) ** 0.5
 
 
 def share(frame: Frame, y: Float[Array, "*b h w c"]) -> float:
@@ -110,7 +114,7 @@ def has_boundary(operator: Operator) -> bool:
     >>> has_boundary(Compose((Blur(jnp.eye(3)), Grayscale()))), has_boundary(Grayscale())
     (True, False)
     """
-    return hasattr(operator, "boundary") or any(has_boundary(part) for part in getattr(operator, "parts", ()))
+    return isinstance(operator, Bordered) or any(has_boundary(part) for part in getattr(operator, "parts", ()))
 
 
 def with_boundary(operator: O, boundary: str) -> O:
@@ -120,7 +124,7 @@ def with_boundary(operator: O, boundary: str) -> O:
     >>> with_boundary(Blur(jnp.eye(3)), "valid").boundary
     'valid'
     """
-    changes: dict[str, Any] = {"boundary": boundary} if hasattr(operator, "boundary") else {}
+    changes: dict[str, Any] = {"boundary": boundary} if isinstance(operator, Bordered) else {}
     if parts := getattr(operator, "parts", ()):
         changes["parts"] = tuple(with_boundary(part, boundary) for part in parts)
     return replaced(operator, **changes) if changes else operator
@@ -136,7 +140,7 @@ def reach_of(operator: Operator) -> Frame:
     """
     if parts := getattr(operator, "parts", ()):
         return reach_of(parts[0])
-    return getattr(operator, "reach", NONE)
+    return operator.reach if isinstance(operator, Bordered) else NONE
 
 
 def cut_out(operator: Operator, scene: Float[Array, "*b H W c"], size: Frame) -> Array:
@@ -162,8 +166,7 @@ def cut_out(operator: Operator, scene: Float[Array, "*b H W c"], size: Frame) ->
             f"A scene of {sides[0]} x {sides[1]} is too small: {size[0]} x {size[1]} pixels are to be cut from it, and the "
             f"blur reaches {reach[0]} x {reach[1]} pixels further."
         )
-    own: Callable[[Array, Frame], Array] | None = getattr(operator, "cut_out", None)
-    return operator(middle(scene, size)) if own is None else own(scene, size)
+    return operator.cut_out(scene, size) if isinstance(operator, Bordered) else operator(middle(scene, size))
 
 
 def middle(scene: Float[Array, "*b H W c"], size: Frame) -> Float[Array, "*b h w c"]:

@@ -37,9 +37,9 @@ class Compose:
     def __call__(self, image: Array) -> Array:
         for part in self.parts:
             image = part(image)
-        return inside(image, self.spread(NONE))
+        return inside(image, self.framed(NONE))
 
-    def spread(self, frame: Frame) -> Frame:
+    def framed(self, frame: Frame) -> Frame:
         """The parts' one after another: what later parts make of the frame of a blur is left out, too."""
         for part in self.parts:
             frame = frame_of(part, frame)
@@ -47,12 +47,12 @@ class Compose:
 
     def selected(self, y: Array) -> Array:
         """What the last part measured, inside the frame."""
-        return inside(selected(self.parts[-1], y), self.spread(NONE))
+        return inside(selected(self.parts[-1], y), self.framed(NONE))
 
     def sigma_of(self, sigma: float | Array, y: Array) -> float | Array:
         """As the last part has it, but for the frame."""
         own = sigma_of(self.parts[-1], sigma, y)
-        return own * (share(self.spread(NONE), y) / share(frame_of(self.parts[-1]), y)) ** 0.5
+        return own * (share(self.framed(NONE), y) / share(frame_of(self.parts[-1]), y)) ** 0.5
 
     @property
     def kind(self) -> str:

@@ -111,7 +111,7 @@ class Jpeg:
         coded = jnp.concatenate([self._coded(ycc[..., :1], LUMA_TABLE) + 128, chroma[..., :h, :w, :]], -1)
         return jnp.clip(coded @ np.linalg.inv(TO_YCC).T.astype(image.dtype), 0, 255) / 127.5 - 1
 
-    def spread(self, frame: Frame) -> Frame:
+    def framed(self, frame: Frame) -> Frame:
         """Wider by a block of chroma, wherever the sides end, and the pixel from which it is enlarged beside it."""
         return (frame[0] + 2 * BLOCK, frame[1] + 2 * BLOCK) if any(frame) else frame
 

@@ -33,7 +33,7 @@ class _Reduction:
         """As a step of chains.py."""
         return {"operator": "reduce", "factor": self.scale, "by": self.by}
 
-    def spread(self, frame: Frame) -> Frame:
+    def framed(self, frame: Frame) -> Frame:
         """Of the measurement: whatever has a part in it (`borders.frame_of`)."""
         return -(-frame[0] // self.scale), -(-frame[1] // self.scale)
 
@@ -127,7 +127,7 @@ class Bicubic(_Reduction):
         *batch, _, _, c = image.shape
         return jax.image.resize(image, (*batch, *self._size(image), c), "cubic", antialias=True)
 
-    def spread(self, frame: Frame) -> Frame:
+    def framed(self, frame: Frame) -> Frame:
         """The kernel reaches two pixels of the measurement from the middle of one."""
         if not any(frame):
             return NONE
