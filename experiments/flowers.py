@@ -21,8 +21,9 @@ def prior() -> Any:
     return jr.load_prior("flowers64")
 
 
-def photographs(tar: Path, half: str, count: int) -> dict[str, np.ndarray]:
-    """`count` photographs of the tuning half (even positions of the sorted names) or the test half (odd), spread evenly.
+def photographs(tar: Path, half: str, count: int, size: int = SIZE) -> dict[str, np.ndarray]:
+    """`count` photographs of the tuning half (even positions of the sorted names) or the test half (odd), spread evenly,
+    reduced to sides of `size`.
 
     Any first few of them are spread over the classes, too.
     """
@@ -31,11 +32,11 @@ def photographs(tar: Path, half: str, count: int) -> dict[str, np.ndarray]:
         names = names[0::2] if half == "tuning" else names[1::2]
         order = sorted(range(count), key=lambda i: (i * 0.6180339887) % 1)  # golden section: every prefix is spread
         spread = [names[i * len(names) // count] for i in order]
-        return {name: reduced(archive.extractfile(name).read()) for name in spread}  # type: ignore[union-attr]
+        return {name: reduced(archive.extractfile(name).read(), size) for name in spread}  # type: ignore[union-attr]
 
 
-def reduced(data: bytes) -> np.ndarray:
-    image = Image.open(io.BytesIO(data)).convert("RGB").resize((SIZE, SIZE), Image.Resampling.BOX)
+def reduced(data: bytes, size: int = SIZE) -> np.ndarray:
+    image = Image.open(io.BytesIO(data)).convert("RGB").resize((size, size), Image.Resampling.BOX)
     return np.asarray(image, np.float32) / 127.5 - 1
 
 

@@ -189,6 +189,24 @@ def test_the_document_on_faces_is_that_of_its_rows(experiment):
         assert made in text
 
 
+def test_the_document_on_borders_is_that_of_its_rows(experiment):
+    report, rows = experiment("borders"), experiment("kept_rows")
+    made = "\n".join(report.lines(rows.read("borders")))
+    assert made.count("|") > 50
+    assert made in (SCRIPTS.parent / "docs" / "borders.md").read_text()
+
+
+def test_what_is_cut_is_inside_what_would_be_mirrored(experiment):
+    """The same clean photograph and kernel, and the same measurement but for the border."""
+    borders, scene = experiment("borders"), np.random.default_rng(0).uniform(-0.5, 0.5, (74, 74, 3)).astype(np.float32)
+    (clean, cut, blur), (same, mirrored, _) = (borders.measured(scene, how, 3) for how in ("cut", "mirrored"))
+    np.testing.assert_array_equal(clean, same)
+    inner = (slice(5, -5), slice(5, -5))
+    np.testing.assert_allclose(cut[inner], mirrored[inner], atol=0.009)
+    assert np.abs(cut - mirrored).max() > 0.05
+    assert blur.kernel.shape == (11, 11)
+
+
 def test_the_document_on_partially_blind_is_that_of_its_rows(experiment):
     report, methods = experiment("partially_blind_report"), experiment("partially_blind").METHODS
     tasks, root = list(experiment("partially_blind_problems").TASKS), SCRIPTS.parent

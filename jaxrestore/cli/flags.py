@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
-from jaxrestore._names import Fit, GradientMode, NoiseName, ReductionName
+from jaxrestore._names import Boundary, Fit, GradientMode, NoiseName, ReductionName
 from jaxrestore._ranges import Range
 
 File = Annotated[Path, tyro.conf.Positional]
@@ -25,6 +25,10 @@ class OperatorFlags:
     convolution's: the picture that the blur makes of a bright point, not turned by half."""
     kernel_size: Annotated[int | None, Range(1, 4095)] = None
     """Side of an estimated or a drawn kernel, odd. Default: 41 at 256 pixels, in proportion."""
+    boundary: Boundary | None = None
+    """What lies beyond the border of a blurred image: middle grey (zero), its mirror image (reflect), its other side
+    (circular), or what nobody knows (valid): a restoration then leaves out the outer pixels, which depend on it, and degrade
+    cuts from a larger scene, its default where the photograph is large enough. Default of a restoration: the preset's."""
     mask: Path | None = None
     """inpaint, compressed-sensing: an image whose white pixels (or painted ones, on black or transparency) are missing, of
     the photograph's size or proportions; for a folder, one mask, or a folder of masks by name."""
@@ -50,6 +54,8 @@ class OperatorFlags:
 class DegradationFlags(OperatorFlags):
     """What an image is degraded by: flags of `degrade` and `tune`."""
 
+    fit: Literal["crop", "resize"] = "crop"
+    """How a photograph becomes an image of the size: the centre is cut out and reduced, or all of it, out of shape."""
     box: Annotated[int | None, Range(1, 4096)] = None
     """inpaint: side of the missing box, in the middle. Default: 80 at 256 pixels, in proportion."""
     text: str | None = None

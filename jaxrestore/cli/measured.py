@@ -1,5 +1,8 @@
 """From flags to a measurement, as `degrade` and `tune` make it of a photograph."""
 
+from pathlib import Path
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,9 +10,12 @@ from jaxtyping import Array
 
 from jaxrestore.cli.flags import MeasurementFlags
 from jaxrestore.cli.plan import grey_levels, hint_at_grey_levels
-from jaxrestore.cli.tasks import Task
+from jaxrestore.cli.tasks import Task, bounded
 from jaxrestore.errors import InputError
-from jaxrestore.operators import Operator, is_picture
+from jaxrestore.files.images import read_image
+from jaxrestore.files.opening import open_image
+from jaxrestore.operators import Operator, has_boundary, is_picture, middle, reach_of
+from jaxrestore.operators.chains import Size
 from jaxrestore.simulate import DEGRADATIONS, measure
 
 RELATIVE = ("speckle", "poisson", "salt-and-pepper")  # noises that are nothing without a level, or on a sinogram
@@ -23,11 +29,52 @@ def noise_level(flags: MeasurementFlags, task: Task) -> float:
     return task.noise_level if flags.noise_level is None else flags.noise_level
 
 
-def measurement(flags: MeasurementFlags, task: Task, operator: Operator, image: Array) -> Array:
-    """What a camera makes of an image ``[h, w, c]``."""
+class Measured(NamedTuple):
+    """A photograph, and what a camera made of it."""
+
+    clean: Array  # [h, w, 3]
+    y: Array
+    exact: Array  # y without its noise
+    operator: Operator
+    scene: Size | None  # of which it was cut; None: it had a border, or needed none
+
+
+def photographed(flags: MeasurementFlags, task: Task, photograph: Path, size: Size) -> Measured:
+    """A photograph reduced to `size` (height, width), degraded as the flags say; InputError for what can't be meant.
+
+    What a blur needs beyond the border is there where the photograph is large enough: a scene that is larger by its reach is
+    blurred, then cut.
+    """
+    operator = task.degrade(flags, size)
+    if flags.boundary is None or flags.boundary == "valid":
+        scene = _scene_of(photograph, size, reach_of(operator))
+        if flags.boundary == "valid" and (scene is None or not has_boundary(operator)):
+            raise InputError(
+                f"--boundary valid needs a blur and a larger photograph than {photograph}: what lies beyond the border is "
+                "taken from it."
+            )
+    else:
+        operator, scene = bounded(operator, flags), None
+    image = jnp.asarray(read_image(photograph, scene or size, flags.fit))
+    cut = None if scene is None else size
+    exact = measure(operator, image, jax.random.key(0), size=cut)
+    clean = image if scene is None else middle(image, size)
+    return Measured(clean, measurement(flags, task, operator, image, cut), exact, operator, scene)
+
+
+def _scene_of(photograph: Path, size: Size, reach: Size) -> Size | None:
+    """The size of the scene, if there is one in the photograph, and the blur needs it."""
+    scene, whole = (size[0] + 2 * reach[0], size[1] + 2 * reach[1]), open_image(photograph)
+    return scene if any(reach) and whole.height >= scene[0] and whole.width >= scene[1] else None
+
+
+def measurement(
+    flags: MeasurementFlags, task: Task, operator: Operator, image: Array, cut: Size | None = None
+) -> Array:
+    """What a camera makes of an image ``[h, w, c]``, or of the middle of a scene, of the size that is to be `cut`."""
     level = noise_level(flags, task)
     if flags.noise in RELATIVE and (level < 0.01 or not is_picture(operator)):
         raise InputError(f"--noise {flags.noise} needs --noise-level, from 0.01 on, and an image: no sinogram.")
     key = jax.random.fold_in(jax.random.key(flags.seed), 1 << 20)  # apart from the keys that the operator draws from
-    y = measure(operator, image, key, grey_levels(level), flags.noise)
+    y = measure(operator, image, key, grey_levels(level), flags.noise, cut)
     return jnp.asarray(DEGRADATIONS[flags.degradation](np.asarray(y), flags.seed)) if task.blind else y

@@ -121,7 +121,7 @@ def _name_subfolders(input: Path, output: Path) -> None:
     """A warning of those that hold images, which are not looked for."""
     for folder in sorted(path for path in input.iterdir() if path.is_dir() and path.resolve() != output.resolve()):
         if any(is_image(path) for path in folder.iterdir()):
-            sentence = f"{folder} is a folder inside INPUT: its images are not restored. Give it as INPUT for that."
+            sentence = f"{folder} is a folder inside INPUT: its images are left out. Give it as INPUT for them."
             warnings.warn(sentence, InputWarning, stacklevel=2)
 
 

@@ -18,7 +18,7 @@ from jaxrestore.methods import Settings
 from jaxrestore.operators import Operator, kind_of
 from jaxrestore.operators.chains import Size
 
-FILES = ("mask", "kernel", "operator", "quality")  # flags for some tasks alone
+SPECIAL = ("mask", "kernel", "operator", "quality", "boundary")  # flags for some tasks alone
 
 
 @dataclass(frozen=True)
@@ -59,19 +59,30 @@ class Task:
         photograph: Size | None = None,
     ) -> Operator:
         """The operator that a restoration of images of `size` (height, width) starts from; InputError for flags that can't be
-        meant. The method's `settings` say how an unknown kernel is parametrised and how a blur treats the border; a mask is
-        fitted as its `photograph`, which is of that size."""
-        return ops.Identity() if settings.identity else self.restore(Given(flags, size, settings, fit, photograph))
+        meant. The method's `settings` say how an unknown kernel is parametrised, and how a blur treats the border where no
+        --boundary does; a mask is fitted as its `photograph`, which is of that size."""
+        if settings.identity:
+            return ops.Identity()
+        return bounded(self.restore(Given(flags, size, settings, fit, photograph)), flags)
 
     def kind_for(self, flags: OperatorFlags, size: Size) -> str:
         """The kind of problem, by which settings are chosen."""
         return kind_of(self.start(flags, size, Settings())) if self.says_kind else self.name
 
     def check(self, flags: OperatorFlags) -> None:
-        """InputError for a file or a quality that the task doesn't take."""
-        for name in FILES:
+        """InputError for a file, a quality or a boundary that the task doesn't take."""
+        for name in SPECIAL:
             if getattr(flags, name) is not None and as_flag(name) not in self.flags.split():
                 raise InputError(f"The task {self.name} takes no {as_flag(name)}: see `jaxrestore tasks`.")
+
+
+def bounded(operator: Operator, flags: OperatorFlags) -> Operator:
+    """With the boundary of --boundary, if it is given; InputError where there is no blur."""
+    if flags.boundary is None:
+        return operator
+    if not ops.has_boundary(operator):
+        raise InputError(f"--boundary {flags.boundary} is for a blur, and there is none here: leave it out.")
+    return ops.with_boundary(operator, flags.boundary)
 
 
 def named_task(name: str | None, flags: OperatorFlags) -> Task:
@@ -90,7 +101,7 @@ def restored_task(name: str | None, flags: OperatorFlags) -> Task:
     return task if task.without_kernel is None or flags.kernel is not None else TASKS[task.without_kernel]
 
 
-_REDUCED, _WIDER = "--scale --reduction", "--scale --reduction --kernel-size"
+_REDUCED, _WIDER = "--scale --reduction", "--scale --reduction --kernel-size --boundary"
 _TASKS = (
     Task(
         "denoise",
@@ -142,7 +153,7 @@ _TASKS = (
         restore=starts.blurred,
         degrade=truths.gaussian_blur,
         known="the kernel",
-        flags="--kernel",
+        flags="--kernel --boundary",
         without_kernel="blind-deblur",
     ),
     Task(
@@ -152,7 +163,7 @@ _TASKS = (
         known="that one kernel blurred it",
         estimated="the kernel",
         papers="SHRED, BIRD",
-        flags="--kernel-size",
+        flags="--kernel-size --boundary",
         method=choices.BLIND_DIFFPIR,
     ),
     Task(
@@ -160,7 +171,7 @@ _TASKS = (
         restore=starts.blurred,
         degrade=truths.motion_blur,
         known="the kernel",
-        flags="--kernel",
+        flags="--kernel --boundary",
         without_kernel="blind-motion-deblur",
     ),
     Task(
@@ -170,7 +181,7 @@ _TASKS = (
         known="that one kernel blurred it",
         estimated="the kernel",
         papers="BIRD",
-        flags="--kernel-size",
+        flags="--kernel-size --boundary",
     ),
     Task(
         "nonuniform-deblur",
@@ -179,7 +190,7 @@ _TASKS = (
         known="that a few kernels blurred it",
         estimated="all of them",
         papers="BIRD",
-        flags="--regions --kernel-size",
+        flags="--regions --kernel-size --boundary",
     ),
     Task(
         "jpeg",
@@ -215,7 +226,7 @@ _TASKS = (
         degrade=truths.from_file,
         known="what the file says",
         estimated="what it says is unknown",
-        flags="--operator",
+        flags="--operator --boundary",
         method=choices.JOINT,
         says_kind=True,
     ),

@@ -31,7 +31,7 @@ def always(operator: Operator) -> Truth:
 def erased(flags: DegradationFlags, size: Size) -> Operator:
     """All but a box, a text, or what a file says."""
     if flags.mask is not None:
-        known = read_mask(flags.mask, size, "crop")
+        known = read_mask(flags.mask, size, flags.fit)
         hint_at_inversion(flags.mask, known)
         return ops.Mask(known)
     if flags.text is not None:
@@ -42,7 +42,7 @@ def erased(flags: DegradationFlags, size: Size) -> Operator:
 def sensed(flags: DegradationFlags, size: Size) -> Operator:
     """A few pixels, drawn at random, or those that a file says."""
     if flags.mask is not None:
-        return ops.Mask(read_mask(flags.mask, size, "crop"), "compressed-sensing")
+        return ops.Mask(read_mask(flags.mask, size, flags.fit), "compressed-sensing")
     return ops.Mask(simulate.random_mask(jax.random.key(flags.seed), size, flags.fraction), "compressed-sensing")
 
 

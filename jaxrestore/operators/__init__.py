@@ -2,6 +2,7 @@
 
 from jaxrestore.operators.basic import Grayscale, Identity, Mask
 from jaxrestore.operators.blur import Algorithm, Blur, Boundary, convolve
+from jaxrestore.operators.borders import cut_out, frame_of, has_boundary, middle, reach_of, with_boundary
 from jaxrestore.operators.chains import parse, read_operator
 from jaxrestore.operators.compose import Compose
 from jaxrestore.operators.contract import (
@@ -60,27 +61,33 @@ __all__ = [
     "begin",
     "combine",
     "convolve",
+    "cut_out",
     "decompose",
     "default_kernel_size",
     "described",
     "dual",
+    "frame_of",
     "from_brightness",
+    "has_boundary",
     "is_blind",
     "is_linear",
     "is_picture",
     "kernels_of",
     "kind_of",
     "measure_shape",
+    "middle",
     "parse",
     "partition",
     "penalty",
     "proximal",
     "pseudo_inverse",
     "put_back",
+    "reach_of",
     "read_operator",
     "region_weights",
     "selected",
     "shown",
     "sigma_of",
     "squared_norm",
+    "with_boundary",
 ]

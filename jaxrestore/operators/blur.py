@@ -10,18 +10,19 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Complex, Float
 
+from jaxrestore._names import Boundary
 from jaxrestore._promotion import against
 from jaxrestore._pytree import assign, register
 from jaxrestore.errors import InputError
+from jaxrestore.operators.borders import Bordered, middle
 from jaxrestore.operators.checks import check_word, holds
 from jaxrestore.operators.contract import Step
 from jaxrestore.operators.decomposition import Spectral
 from jaxrestore.operators.kernels import Kernel
 from jaxrestore.operators.unknown import is_blind
 
-Boundary = Literal["zero", "reflect", "circular"]
 Algorithm = Literal["direct", "fft"]
-PADDING: dict[Boundary, Literal["constant", "reflect", "wrap"]] = {
+PADDING: dict[str, Literal["constant", "reflect", "wrap"]] = {
     "zero": "constant",
     "reflect": "reflect",
     "circular": "wrap",
@@ -36,34 +37,49 @@ def convolve(
 ) -> Float[Array, "*b h w c"]:
     """The convolution of each channel with a kernel of odd sides, of the same size as the image.
 
-    The kernel is turned, as a convolution's is: a bright point becomes a picture of it. See `Blur` for the words.
+    The kernel is turned, as a convolution's is: a bright point becomes a picture of it. See `Blur` for the words. InputError
+    where the boundary "valid" leaves nothing.
 
     >>> row = convolve(jnp.ones((4, 4, 1)), jnp.full((3, 3), 1 / 9), "zero")[0, :, 0]
     >>> print(np.asarray(row).round(3))
     [0.444 0.667 0.667 0.444]
     """
-    (kh, kw), c = kernel.shape, image.shape[-1]
+    kh, kw = kernel.shape
     margins = [(0, 0)] * (image.ndim - 3) + [(kh // 2, kh // 2), (kw // 2, kw // 2), (0, 0)]
-    padded = jnp.pad(image, margins, mode=PADDING[boundary])
-    height, width = padded.shape[-3:-1]
-    if algorithm == "fft":  # in float32: there is no FFT of less
-        padded = padded.astype(jnp.promote_types(image.dtype, jnp.float32))
-        spectrum = jnp.fft.rfft2(padded, axes=(-3, -2))
-        spectrum = spectrum * against(jnp.fft.rfft2(kernel, (height, width))[..., None], spectrum)
-        circular = jnp.fft.irfft2(spectrum, (height, width), axes=(-3, -2))
-        return circular[..., kh - 1 :, kw - 1 :, :].astype(image.dtype)
+    of_known_pixels = _spectral if algorithm == "fft" else _direct
+    if boundary != "valid":
+        return of_known_pixels(jnp.pad(image, margins, mode=PADDING[boundary]), kernel)
+    h, w = image.shape[-3:-1]
+    if h < kh or w < kw:
+        raise InputError(f'The boundary "valid" leaves nothing of {h} x {w} pixels with a kernel of {kh} x {kw}.')
+    return jnp.pad(of_known_pixels(image, kernel), margins)
+
+
+def _spectral(padded: Float[Array, "*b H W c"], kernel: Float[Array, "kh kw"]) -> Float[Array, "*b h w c"]:
+    """Where the kernel lies wholly inside, by spectra; in float32: there is no FFT of less."""
+    (height, width), (kh, kw), dtype = padded.shape[-3:-1], kernel.shape, padded.dtype
+    padded = padded.astype(jnp.promote_types(dtype, jnp.float32))
+    spectrum = jnp.fft.rfft2(padded, axes=(-3, -2))
+    spectrum = spectrum * against(jnp.fft.rfft2(kernel, (height, width))[..., None], spectrum)
+    circular = jnp.fft.irfft2(spectrum, (height, width), axes=(-3, -2))
+    return circular[..., kh - 1 :, kw - 1 :, :].astype(dtype)
+
+
+def _direct(padded: Float[Array, "*b H W c"], kernel: Float[Array, "kh kw"]) -> Float[Array, "*b h w c"]:
+    """The same by sums over the kernel."""
+    *batch, height, width, c = padded.shape
     planes = jnp.moveaxis(padded, -1, -3).reshape(
         -1, height, width, 1
     )  # channels are images to a kernel that they share
     blurred = jax.lax.conv_general_dilated(
         planes,
-        kernel.astype(image.dtype)[::-1, ::-1, None, None],
+        kernel.astype(padded.dtype)[::-1, ::-1, None, None],
         (1, 1),
         "VALID",
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
         precision="highest",
     )
-    return jnp.moveaxis(blurred.reshape(*image.shape[:-3], c, *image.shape[-3:-1]), -3, -1)
+    return jnp.moveaxis(blurred.reshape(*batch, c, *blurred.shape[1:3]), -3, -1)
 
 
 def as_kernel(kernel: ArrayLike | Kernel) -> Float[Array, "kh kw"] | Kernel:
@@ -105,14 +121,16 @@ def spectrum_of(kernel: Float[Array, "kh kw"], size: tuple[int, ...]) -> Complex
 
 @register
 @dataclass(frozen=True, init=False)
-class Blur:
+class Blur(Bordered):
     """Convolution with one kernel for all channels; images ``[*b, h, w, c]``, the measurement of the same size.
 
     `kernel` is an array ``[kh, kw]`` with odd sides, or a kernel object (`operators.kernels`), some of whose fields may be
     unknown. `boundary` is what lies beyond the border: 0, which is middle grey ("zero"), the image mirrored about its
-    outermost pixels ("reflect"), or its other side ("circular"). `algorithm` "direct" sums over the kernel, and is the
-    default for arrays; "fft" multiplies spectra, the default for kernel objects, and the one to take under vmap over
-    kernels, where a direct convolution turns into a grouped one with a slow backward pass (dozens of times slower on CPU).
+    outermost pixels ("reflect"), its other side ("circular"), or what nobody knows ("valid"): then the measurement is zero in
+    a frame as wide as the kernel reaches, whose pixels depend on it, and `selected` takes the others of a photograph.
+    `algorithm` "direct" sums over the kernel, and is the default for arrays; "fft" multiplies spectra, the default for kernel
+    objects, and the one to take under vmap over kernels, where a direct convolution turns into a grouped one with a slow
+    backward pass (dozens of times slower on CPU).
     InputError names what is wrong with a kernel or a word.
 
     >>> box = Blur(jnp.full((3, 3), 1 / 9), boundary="circular")
@@ -165,6 +183,10 @@ class Blur:
         spectrum = spectrum_of(as_matrix(self.kernel), image_shape[:2])[..., None]
         gain = jnp.abs(spectrum)
         return Spectral(gain, jnp.where(gain > 0, spectrum / jnp.where(gain > 0, gain, 1).astype(spectrum.dtype), 1))
+
+    def cut_out(self, scene: Float[Array, "*b H W c"], size: tuple[int, int]) -> Float[Array, "*b h w c"]:
+        """Of the middle of a scene that is larger by the reach (`borders.cut_out`)."""
+        return middle(self(scene), size)
 
     def describe(self) -> Step:
         """As a step of chains.py: by the kernel's own description, or by its values."""

@@ -7,7 +7,8 @@ from jaxtyping import Array
 
 from jaxrestore._pytree import register
 from jaxrestore.errors import InputError
-from jaxrestore.operators.contract import Operator, Step, described, kind_of
+from jaxrestore.operators.borders import NONE, Frame, frame_of, inside, share
+from jaxrestore.operators.contract import Operator, Step, described, kind_of, selected, sigma_of
 
 DEBLURRING = ("blind-deblur", "blind-motion-deblur")
 
@@ -17,7 +18,8 @@ DEBLURRING = ("blind-deblur", "blind-motion-deblur")
 class Compose:
     """Operators one after another: ``Compose((first, second))(image) = second(first(image))``.
 
-    What is unknown of the parts is unknown of the chain. InputError for no parts, or for one that can't be called.
+    What is unknown of the parts is unknown of the chain. After a blur with the boundary "valid" the measurement is zero where
+    anything beyond the border enters it. InputError for no parts, or for one that can't be called.
 
     >>> import jax.numpy as jnp
     >>> from jaxrestore.operators import AveragePool, Grayscale
@@ -35,7 +37,22 @@ class Compose:
     def __call__(self, image: Array) -> Array:
         for part in self.parts:
             image = part(image)
-        return image
+        return inside(image, self.framed(NONE))
+
+    def framed(self, frame: Frame) -> Frame:
+        """The parts' one after another: what later parts make of the frame of a blur is left out, too."""
+        for part in self.parts:
+            frame = frame_of(part, frame)
+        return frame
+
+    def selected(self, y: Array) -> Array:
+        """What the last part measured, inside the frame."""
+        return inside(selected(self.parts[-1], y), self.framed(NONE))
+
+    def sigma_of(self, sigma: float | Array, y: Array) -> float | Array:
+        """As the last part has it, but for the frame."""
+        own = sigma_of(self.parts[-1], sigma, y)
+        return own * (share(self.framed(NONE), y) / share(frame_of(self.parts[-1]), y)) ** 0.5
 
     @property
     def kind(self) -> str:

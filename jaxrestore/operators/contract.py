@@ -35,6 +35,7 @@ class Operator(Protocol):
     - ``sigma_of(sigma, y)``: what white noise on the camera's pixels amounts to in the measurement;
     - ``is_picture``: False where a measurement is no picture, and ``from_brightness(values)``, which makes a measurement of
       values that are of brightness in [0, 1];
+    - ``framed(frame)``: the outer rows and columns of its measurement that depend on those of an image (`borders.frame_of`);
     - ``kernel`` or ``kernels``: blur kernels, arrays or objects that are called for one;
     - ``describe()``: itself as a step of the language of chains.py, a dict.
 

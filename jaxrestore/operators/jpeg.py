@@ -16,6 +16,7 @@ from jaxrestore._dct import block_dct, inverse_block_dct
 from jaxrestore._promotion import against
 from jaxrestore._pytree import assign, register, replaced
 from jaxrestore.errors import InputError
+from jaxrestore.operators.borders import Frame
 from jaxrestore.operators.checks import Number, check_word, holds
 from jaxrestore.operators.contract import Step
 from jaxrestore.operators.unknown import Unknown, unknown_fields
@@ -109,6 +110,10 @@ class Jpeg:
         chroma = jax.image.resize(small, (*small.shape[:-3], 2 * small.shape[-3], 2 * small.shape[-2], 2), "linear")
         coded = jnp.concatenate([self._coded(ycc[..., :1], LUMA_TABLE) + 128, chroma[..., :h, :w, :]], -1)
         return jnp.clip(coded @ np.linalg.inv(TO_YCC).T.astype(image.dtype), 0, 255) / 127.5 - 1
+
+    def framed(self, frame: Frame) -> Frame:
+        """Wider by a block of chroma, wherever the sides end, and the pixel from which it is enlarged beside it."""
+        return (frame[0] + 2 * BLOCK, frame[1] + 2 * BLOCK) if any(frame) else frame
 
     def describe(self) -> Step:
         """As a step of chains.py."""

@@ -1,5 +1,6 @@
 """Reduction: a small image of a large one, by averaging, by leaving pixels out, or by bicubic resampling."""
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from jaxtyping import Array, Float
 from jaxrestore._names import ReductionName
 from jaxrestore._pytree import register
 from jaxrestore.errors import InputError
+from jaxrestore.operators.borders import NONE, Frame
 from jaxrestore.operators.contract import Step
 from jaxrestore.operators.decomposition import Separable, factor
 
@@ -30,6 +32,10 @@ class _Reduction:
     def describe(self) -> Step:
         """As a step of chains.py."""
         return {"operator": "reduce", "factor": self.scale, "by": self.by}
+
+    def framed(self, frame: Frame) -> Frame:
+        """Of the measurement: whatever has a part in it (`borders.frame_of`)."""
+        return -(-frame[0] // self.scale), -(-frame[1] // self.scale)
 
     def __call__(self, image: Array) -> Array:
         raise NotImplementedError
@@ -120,6 +126,12 @@ class Bicubic(_Reduction):
     def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b hs ws c"]:
         *batch, _, _, c = image.shape
         return jax.image.resize(image, (*batch, *self._size(image), c), "cubic", antialias=True)
+
+    def framed(self, frame: Frame) -> Frame:
+        """The kernel reaches two pixels of the measurement from the middle of one."""
+        if not any(frame):
+            return NONE
+        return math.ceil(frame[0] / self.scale + 1.5), math.ceil(frame[1] / self.scale + 1.5)
 
 
 REDUCTIONS: dict[ReductionName, type[AveragePool] | type[Stride] | type[Bicubic]] = {

@@ -11,13 +11,14 @@ from jaxrestore._promotion import against
 from jaxrestore._pytree import assign, register
 from jaxrestore.errors import InputError
 from jaxrestore.operators.blur import Boundary, as_kernel, as_matrix, convolve
+from jaxrestore.operators.borders import Bordered, middle
 from jaxrestore.operators.checks import check_word
 from jaxrestore.operators.kernels import Kernel
 
 
 @register
 @dataclass(frozen=True, init=False)
-class VaryingBlur:
+class VaryingBlur(Bordered):
     """H(image) = sum_i weights_i * (kernel_i convolved with the image): smooth weights blend the blurred images.
 
     `kernels` are n = m x m arrays ``[k, k]`` or kernel objects with unknown fields, for regions in m rows over images of
@@ -45,9 +46,18 @@ class VaryingBlur:
         assign(self, kernels=known, weights=region_weights(side, size), boundary=boundary)
 
     def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
-        blurred = (convolve(image, as_matrix(kernel), self.boundary, "fft") for kernel in self.kernels)
-        weights = (against(weight[..., None], image) for weight in self.weights)
-        return sum((weight * one for weight, one in zip(weights, blurred, strict=True)), jnp.zeros_like(image))
+        return self.selected(self._blended(image, (image.shape[-3], image.shape[-2])))
+
+    def _blended(self, scene: Float[Array, "*b H W c"], size: tuple[int, int]) -> Float[Array, "*b h w c"]:
+        """The middles of the blurred scenes, by their weights."""
+        blurred = (middle(convolve(scene, as_matrix(kernel), self.boundary, "fft"), size) for kernel in self.kernels)
+        weights = (against(weight[..., None], scene) for weight in self.weights)
+        first, *others = (weight * one for weight, one in zip(weights, blurred, strict=True))
+        return sum(others, first)
+
+    def cut_out(self, scene: Float[Array, "*b H W c"], size: tuple[int, int]) -> Float[Array, "*b h w c"]:
+        """Of the middle of a scene that is larger by the reach (`borders.cut_out`)."""
+        return self._blended(scene, size)
 
 
 def region_weights(side: int, size: tuple[int, int]) -> Float[Array, "n h w"]:

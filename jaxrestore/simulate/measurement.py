@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 from jaxrestore._names import NoiseName
 from jaxrestore._pytree import is_traced
 from jaxrestore.errors import InputError
+from jaxrestore.operators.borders import cut_out, with_boundary
 from jaxrestore.operators.checks import check_word
 from jaxrestore.operators.contract import Operator, is_picture, kind_of, selected, sigma_of
 from jaxrestore.simulate.noise import bird_noise, gaussian_noise, poisson_noise, salt_and_pepper, speckle_noise
@@ -18,8 +19,13 @@ def measure(
     key: Array,
     sigma_y: float | Array = 0.0,
     noise: NoiseName = "gaussian",
+    size: tuple[int, int] | None = None,
 ) -> Array:
     """y = H(image) + noise of deviation `sigma_y` in units of [-1, 1]; pixels that a mask leaves out have none. Pure.
+
+    With `size`, (height, width), `image` is a larger scene, and y is of its middle (`operators.middle`): blurred with what
+    lies around it, then cut, as a photograph is. Whatever boundary the operator has doesn't matter then. InputError where the
+    scene isn't larger by `operators.reach_of` on each side.
 
     - "gaussian": white noise.
     - "speckle", "poisson": in proportion to the brightness, and to its root; `sigma_y` is the deviation at white.
@@ -38,7 +44,11 @@ def measure(
     known = not is_traced(sigma_y)
     if known and not 0 <= float(sigma_y) < math.inf:
         raise InputError(f"sigma_y must be a number from 0 on, not {sigma_y}.")
-    y = operator(image)
+    if size is None:
+        y = operator(image)
+    else:
+        operator = with_boundary(operator, "reflect")  # none of its pixels is to be left out
+        y = cut_out(operator, image, size)
     if not is_picture(operator):
         if noise not in ("gaussian", "bird"):
             raise InputError(f"A measurement that is no picture has Gaussian noise, not {noise}.")

@@ -17,7 +17,7 @@ from jaxtyping import Array, PyTree
 from jaxrestore.errors import CheckpointError, InputError, Notice, memory_advice
 from jaxrestore.files.ranges import as_measurement, check_restorable
 from jaxrestore.methods.contract import Method
-from jaxrestore.operators import kind_of
+from jaxrestore.operators import kind_of, selected
 from jaxrestore.runtime.checkpoints import Checkpoints, fingerprint
 from jaxrestore.runtime.compiling import outermost
 from jaxrestore.runtime.devices import Devices, divided, everywhere, mesh_of
@@ -45,7 +45,7 @@ def restore(
     """Restore one measurement, or a batch of them along a first axis, by the method's iterations, restarts and rules.
 
     - `y`: a float array, or what NumPy makes one of. A picture's is in [-1, 1], noise beyond; InputError for integers and for
-      numbers that are far outside, a warning for what looks like [0, 1].
+      numbers that are far outside, a warning for what looks like [0, 1]. What the operator leaves out of it isn't looked at.
     - `key`: one key (of ``jax.random.key``, or a raw one), or ``[b]``, one per image. Under one key every image has the noise
       it would have alone, so an image's result doesn't depend on the batch around it (to float tolerance; convolutions of
       other batch sizes differ in the last bits).
@@ -82,7 +82,7 @@ def restore(
     if not bool(jnp.all(jnp.isfinite(images))):
         raise InputError("The measurement holds values that are not finite (NaN or infinite).")
     check_restorable(method.operator, images, method.prior.shape)
-    images = jnp.asarray(images, jnp.float32)
+    images = selected(method.operator, jnp.asarray(images, jnp.float32))
     b, restarts = images.shape[0], method.restarts
     keys = _keys(key, b, restarts)
     problems = jnp.tile(images, (restarts, *[1] * (images.ndim - 1)))  # restart by restart, as the keys

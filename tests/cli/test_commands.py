@@ -78,7 +78,7 @@ def test_a_device_that_is_not_there_is_said(command, tiny_folder, photograph, tm
     monkeypatch.setattr(jax, "devices", none)
     with pytest.raises(jr.InputError, match="JAX finds no device of the kind that JAX_PLATFORMS asks for"):
         jr.load_prior(tiny_folder)
-    monkeypatch.setattr("jaxrestore.files.images.read_image", none)
+    monkeypatch.setattr("jaxrestore.cli.measured.read_image", none)
     code, _, errors = command("degrade", photograph, tmp_path / "y.png", "--task", "denoise")
     assert code == 2
     assert errors.startswith("jaxrestore: JAX finds no device")

@@ -36,6 +36,28 @@ def test_published_blind_deblurring_has_the_papers_generator():
     assert operator(jax.numpy.zeros((64, 64, 3))).shape == (64, 64, 3)
 
 
+def test_a_boundary_that_is_asked_for_is_taken_before_that_of_the_settings(tmp_path):
+    published, told = jr.published("bird", "blind-deblur"), OperatorFlags(boundary="valid")
+    for name in ("blind-deblur", "nonuniform-deblur"):
+        assert TASKS[name].start(told, SIZE, GAUSSIAN).boundary == "valid"
+    assert TASKS["blind-deblur"].start(told, SIZE, published).boundary == "valid"
+    chain = TASKS["blind-super-resolution"].start(told, SIZE, GAUSSIAN)
+    assert chain.parts[0].boundary == "valid"
+    assert jr.operators.frame_of(chain) == (2, 2)  # 5 pixels of the large image
+    file = tmp_path / "chain.json"
+    file.write_text('[{"operator": "blur", "boundary": "valid"}, {"operator": "reduce"}]')
+    for flags, boundary in (
+        (OperatorFlags(operator=file), "valid"),
+        (OperatorFlags(operator=file, boundary="zero"), "zero"),
+    ):
+        assert TASKS["operator"].start(flags, SIZE, GAUSSIAN).parts[0].boundary == boundary
+    file.write_text('{"operator": "reduce"}')
+    with pytest.raises(InputError, match="--boundary valid is for a blur, and there is none here"):
+        TASKS["operator"].start(OperatorFlags(operator=file, boundary="valid"), SIZE, GAUSSIAN)
+    with pytest.raises(InputError, match="The task denoise takes no --boundary"):
+        TASKS["denoise"].check(told)
+
+
 def test_settings_without_an_operator_have_none():
     published = jr.published("bird", "nonuniform-deblur")
     assert published.identity

@@ -78,6 +78,18 @@ def test_it_is_read_from_a_torch_file_or_a_wheel_and_no_other(tensors, tmp_path)
     (tmp_path / "lite0.pth").rename(tmp_path / "bare.whl")  # a zip file, too
     with pytest.raises(jr.InputError, match=r"bare\.whl is not the wheel"):
         lite0.load_lite0(tmp_path / "bare.whl")
+    whole = (tmp_path / "lite0.whl").read_bytes()
+    (tmp_path / "cut.whl").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "spoilt.whl").write_bytes(whole.replace(b"data.pkl", b"data.pkx"))
+    for name, words in (
+        ("cut.whl", "can't be read as a wheel"),
+        ("spoilt.whl", "read"),
+        ("no.whl", "There is no file"),
+    ):
+        with pytest.raises(jr.InputError, match=words):
+            lite0.load_lite0(tmp_path / name)
+    with pytest.raises(jr.InputError, match="There is no file"):
+        lite0.load_lite0(tmp_path)
     with pytest.raises(jr.InputError, match=r"no tensor _blocks\.3\._expand_conv\.weight"):
         lite0.lite0_from({name: value for name, value in tensors.items() if "_blocks.3._expand" not in name})
     with pytest.raises(jr.InputError, match=r"_fc\.bias has shape"):

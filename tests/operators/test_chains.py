@@ -72,7 +72,7 @@ def test_faults_are_named(tmp_path):
         "must be odd": [{"operator": "blur", "size": 4}],
         "a parameter is a value": [{"operator": "jpeg", "quality": {"start": 4}}],
         "by must be average or stride or bicubic, not mean": [{"operator": "reduce", "by": "mean"}],
-        "boundary must be zero or reflect or circular": [{"operator": "blur", "boundary": "none"}],
+        "boundary must be zero or reflect or circular or valid": [{"operator": "blur", "boundary": "none"}],
         "Step 1: ": [{"operator": "reduce", "factor": 7}],
     }
     path = tmp_path / "chain.json"

@@ -52,7 +52,7 @@ CASES = {
     ),
     **{
         f"blur-{boundary}-{algorithm}": Case(ops.Blur(KERNEL, boundary, algorithm), "deblur")
-        for boundary in ("zero", "reflect", "circular")
+        for boundary in ("zero", "reflect", "circular", "valid")
         for algorithm in ("direct", "fft")
     },
     "square blur": Case(blur(SQUARE), "deblur"),
@@ -74,6 +74,9 @@ CASES = {
     ),
     "blurred and reduced": Case(
         ops.Compose((blur(SOFTMAX), ops.AveragePool(2))), "blind-super-resolution", (".logits",)
+    ),
+    "blurred, but for the border, and reduced": Case(
+        ops.Compose((ops.Blur(SOFTMAX, "valid"), ops.AveragePool(2))), "blind-super-resolution", (".logits",)
     ),
     "old photo": Case(
         ops.Compose((blur(ops.GaussianKernel(5, unknown=True)), ops.Stride(2), ops.Grayscale())), "old-photo", GAUSSIAN

@@ -17,6 +17,7 @@ LINEAR = {
     "stride": ops.Stride(2),
     "bicubic": ops.Bicubic(2),
     "blur": ops.Blur(KERNEL, "reflect"),
+    "blur inside": ops.Blur(KERNEL, "valid"),
     "circular blur": ops.Blur(KERNEL, "circular"),
     "tomography": ops.ParallelBeam(3),
     "chain": ops.Compose((ops.Blur(KERNEL, "zero"), ops.Stride(2))),
