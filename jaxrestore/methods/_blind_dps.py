@@ -33,7 +33,7 @@ class BlindDpsSettings(BlindWalkSettings):
     """How strongly image and operator are pulled towards what was measured, and in how many steps."""
 
     # length of a pull on the image, of the gradient of a norm
-    scale: Annotated[Scalar, Range(0), Tried((1.0, 3.0, 10.0, 30.0))] = 0.3
+    scale: Annotated[Scalar, Range(0), Tried((0.3, 3.0, 10.0, 30.0))] = 0.3
     operator_lr: Rate = 0.01  # of Adam on the operator
     steps: Count = 1000  # at most as many as the schedule has times
 
