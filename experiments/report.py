@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-Parts = Mapping[tuple[str, str], list[str]]
-
 import numpy as np
+
+Parts = Mapping[tuple[str, str], list[str]]
 
 
 def write(root: Path, parts: Parts) -> None:
