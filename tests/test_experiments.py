@@ -346,14 +346,21 @@ def test_images_restored_elsewhere_are_scored_as_ours(experiment, tmp_path, monk
     options = SimpleNamespace(data=tmp_path / "clean", out=tmp_path / "out", size="smoke", reference=None)
     options.folder = [("Theirs", tmp_path / "theirs")]
     options.out.mkdir()
-    papers.run("bird-3", options, prior, papers.Networks())
+    features = experiment("papers_scores").metrics
+    monkeypatch.setattr(features, "inception_features", lambda network, images: images[:, :2, 0, 0])
+    papers.run("bird-3", options, prior, papers.Networks(inception="of two numbers"))
     text = (tmp_path / "out" / "bird-3.md").read_text()
     assert [line.split("|")[1].strip() for line in text.splitlines() if "| 2 |" in line][:2] == [
         "input",
         "BIRD, skip 200",
     ]
+    before = (tmp_path / "out" / "results-0.jsonl").read_text()
     assert any(line.startswith("| Theirs | 1 |") for line in text.splitlines())
     assert "has no image named as b.png" in text
-    before = (tmp_path / "out" / "results-0.jsonl").read_text()
-    papers.run("bird-3", options, prior, papers.Networks())
+    assert [json.loads(line)["method"] for line in before.splitlines() if '"fid"' in line] == [
+        "input",
+        "BIRD, skip 200",
+    ]
+    assert "| FID |" in text
+    papers.run("bird-3", options, prior, papers.Networks(inception="of two numbers"))
     assert (tmp_path / "out" / "results-0.jsonl").read_text() == before
