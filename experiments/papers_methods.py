@@ -1,6 +1,7 @@
 """How a row of a paper's table is run: a method with its published settings, or with those that lie beside the prior."""
 
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -91,7 +92,7 @@ def posed(table: Table, task: Task, name: str, image: np.ndarray, folder: Any) -
     """What a table's task makes of an image; without a task the image as it is, or ruined as the table says."""
     if task.task == "blind":
         ruin = jr.simulate.DEGRADATIONS[table.degradation] if table.degradation else lambda image, seed: image
-        y = ruin(image, 0)
+        y = ruin(image, zlib.crc32(name.encode()))
         return Posed(jnp.asarray(y), y, lambda settings: jr.Identity(), 0.0, False, False)
     size = image.shape[:2]
     problem = flowers.problem(task.task, task.noise, name, image, folder, **scaled(task.given, size))
