@@ -60,7 +60,7 @@ def document(name: str, rows: list[Row], failures: Sequence[str] = ()) -> list[s
     printed = json.loads(PRINTED.read_text()).get(name, {"rows": {}})
     lines = [f"# {TABLES[name].title}", "", f"Our reading: {TABLES[name].reading}"]
     if "source" in printed:
-        lines += ["", f'Rows "printed" are {printed["source"]}\'s ({printed["confidence"]}); their images are others.']
+        lines += ["", f"Printed, of other images: {printed['source']} ({printed['confidence']})."]
     if not any(row.get("lpips") for row in rows):
         lines += ["", "LPIPS and FID are measured where weights are given: --lpips, --inception."]
     for task in dict.fromkeys(row["task"] for row in rows):
