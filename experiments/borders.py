@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import kept_rows
 import numpy as np
 import workers
-from report import insert, interval, table
+from report import Parts, interval, table, write
 
 import jaxrestore as jr
 from jaxrestore import metrics, simulate
@@ -114,6 +114,11 @@ def lines(rows: list[workers.Row]) -> list[str]:
     return table([*head, "against reflect", "inside"], body)
 
 
+def parts() -> Parts:
+    """The document's table, of the kept rows."""
+    return {("docs/borders.md", "borders"): lines(kept_rows.read("borders"))}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="eval.tar of the flower photographs")
@@ -127,7 +132,8 @@ def main() -> None:
     if missing := workers.unmeasured(planned(), options.out):
         raise SystemExit(f"{len(missing)} rows of another --method are missing: run that, then this again.")
     rows = kept_rows.grouped(workers.complete(planned(), options.out), ABOUT, "image")
-    insert(options.docs / "borders.md", "borders", lines(kept_rows.kept("borders", rows, ABOUT, "image")))
+    kept_rows.kept("borders", rows, ABOUT, "image")
+    write(options.docs.parent, parts())
 
 
 if __name__ == "__main__":

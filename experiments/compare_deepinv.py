@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from deepinv_contestant import METHODS, PROBLEMS, SIGMA, STEPS
 from kept_rows import kept, read
-from report import insert, interval, table
+from report import Parts, interval, table, write
 from speed_report import machine
 from workers import Row
 
@@ -148,13 +148,19 @@ def lines(rows: list[Row]) -> list[str]:
     return ["", said, "", what, *costs(by_entry), "", means, *answers(by_entry)]
 
 
+def parts() -> Parts:
+    """The document's part, of the kept rows."""
+    return {("docs/compare.md", "deepinv"): lines(read("deepinv"))}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="eval.tar of the flowers; without it the rows that there are")
     parser.add_argument("--docs", type=Path, default=Path("docs"))
     options = parser.parse_args()
-    rows = measure(options.data) if options.data else read("deepinv")
-    insert(options.docs / "compare.md", "deepinv", lines(rows))
+    if options.data:
+        measure(options.data)
+    write(options.docs.parent, parts())
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ import workers
 from compare import ALL, TUNED_AT, picture, pictures, ruined
 from compare_contestants import CONTESTANTS
 from faces_problems import SEEDS, shown
-from kept_rows import grouped, kept
-from report import insert, interval, table, write_rows
+from kept_rows import grouped, kept, read
+from report import Parts, interval, table, write_rows
+from report import write as put
 from workers import Row
 
 import jaxrestore as jr
@@ -122,19 +123,35 @@ def sheet(options: Any, prior: jr.Prior, rows: list[Row], path: Path) -> None:
     write_rows(path, [list(row) for row in zip(*columns, strict=True)])
 
 
-def write(options: Any) -> None:
-    """The kept rows, and of this prior's its part of the document, its figure and its pictures."""
-    prior = jr.load_prior(options.prior)
-    found = grouped(workers.read_rows(options.out), ABOUT, "image", SHARED)
-    rows = kept("compare", [row for row in found if row["half"] == "test"], ABOUT, "image")
-    kept("compare_tuning", [row for row in found if row["half"] == "tuning"], ABOUT, "image")
-    rows = [row for row in rows if row["prior"] == prior.name]
+def lines(rows: list[Row]) -> list[str]:
+    """The part of one prior's rows."""
     counts = sorted({len(row["image"]) for row in rows})
     about = f"PSNR in dB, GMSD (less is better), seconds an image ({rows[0]['device']})"
-    lines = ["", f"{' or '.join(map(str, counts))} images a point; {about}."]
+    made = ["", f"{' or '.join(map(str, counts))} images a point; {about}."]
     for problem, words in WORDS.items():
         if here := [row for row in rows if row["problem"] == problem]:
-            lines += ["", f"### {words}", *of_problem(here)]
-    insert(options.docs / "compare.md", prior.name, lines)
+            made += ["", f"### {words}", *of_problem(here)]
+    return made
+
+
+def restored(prior: str) -> list[Row]:
+    """The kept rows of a prior's test images."""
+    return [row for row in read("compare") if row["prior"] == prior]
+
+
+def parts() -> Parts:
+    """The document's tables, of the kept rows."""
+    priors = dict.fromkeys(row["prior"] for row in read("compare"))
+    return {("docs/compare.md", prior): lines(restored(prior)) for prior in priors}
+
+
+def write(options: Any) -> None:
+    """The kept rows, their part of the document, and the prior's figure and pictures."""
+    prior = jr.load_prior(options.prior)
+    found = grouped(workers.read_rows(options.out), ABOUT, "image", SHARED)
+    kept("compare", [row for row in found if row["half"] == "test"], ABOUT, "image")
+    kept("compare_tuning", [row for row in found if row["half"] == "tuning"], ABOUT, "image")
+    put(options.docs.parent, parts())
+    rows = restored(prior.name)
     figure(options.docs / f"compare-{prior.name}.png", rows)
     sheet(options, prior, rows, options.docs / f"compare-{prior.name}-pictures.png")

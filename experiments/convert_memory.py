@@ -3,7 +3,7 @@
     python experiments/convert_memory.py
 
 Writes a torch file of random weights for each table of keys (`tests/golden/checkpoint_keys`), converts it in a process of
-its own, and writes what that process took at most to `docs/convert.json`. To expect: below 1.3 times the larger of source
+its own, and keeps what that process took at most. To expect: below 1.3 times the larger of source
 and result, beside some hundred megabytes of the runtime; a source of half precision becomes a folder of its own size.
 """
 
@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from kept_rows import keep
 
 ROOT = Path(__file__).parent.parent
 RUNS = [  # keys, type in the file, --dtype
@@ -46,9 +47,7 @@ def peak(command: list[str]) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--docs", type=Path, default=ROOT / "docs")
-    options = parser.parse_args()
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     rows = []
     for name, kind, dtype in RUNS:
         about = json.loads((ROOT / "tests" / "golden" / "checkpoint_keys" / f"{name}.json").read_text())
@@ -64,7 +63,7 @@ def main() -> None:
         row |= {"source_bytes": sizes[0], "result_bytes": sizes[1], "peak_bytes": most, "ratio": most / max(sizes)}
         rows.append(row | {"seconds": seconds})
         print(json.dumps(rows[-1]), flush=True)
-    (options.docs / "convert.json").write_text("\n".join(map(json.dumps, rows)) + "\n")
+    keep("convert_memory", rows)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ import numpy as np
 import workers
 from faces import drawn
 from faces_problems import RUIN, SEEDS
-from kept_rows import grouped, kept
-from report import insert, table
+from kept_rows import grouped, kept, read
+from report import Parts, table, write
 from untold_problems import KINDS as RUINS
 from workers import Row
 
@@ -46,13 +46,14 @@ class Search(NamedTuple):
 FLOWERS = Search(("noise", "jpeg", "rain", "raindrop"), (0.003, 0.01, 0.03), 200, 100, 4, (10, 20, 40, 80))
 FACES = Search(("noise 30", "JPEG 10"), (0.03, 0.1), 60, 60, 2, (5, 10, 20, 40))
 FRACTIONS = (0.001, 0.003, 0.01, 0.03)
-ABOUT = ("prior", "kind", "rate", "after", "fraction")
+RULE = ("rate", "after", "fraction")
+ABOUT = ("prior", "kind", *RULE, "settings")
 SHOWN = 8
 
 
 def planned(name: str, search: Search) -> list[Row]:
     """A row a path."""
-    shared = {"prior": name, "iterations": search.iterations, "skip": search.skip}
+    shared = {"prior": name, "settings": {"iterations": search.iterations, "skip": search.skip}}
     return [
         {**shared, "kind": kind, "rate": rate, "photograph": i}
         for kind, rate, i in product(search.kinds, search.rates, range(search.images))
@@ -91,7 +92,7 @@ def rules(rows: list[Row], search: Search) -> list[Row]:
     made = []
     for row, after, fraction in product(rows, search.after, FRACTIONS):
         end = stopped(row, after, fraction)
-        about = {key: row[key] for key in ("prior", "kind", "rate", "photograph")} | {
+        about = {key: row[key] for key in ("prior", "settings", "kind", "rate", "photograph")} | {
             "after": after,
             "fraction": fraction,
         }
@@ -105,7 +106,7 @@ def lines(rows: list[Row]) -> list[str]:
     for name in dict.fromkeys(row["prior"] for row in rows):
         by_rule: dict[tuple[Any, ...], list[Row]] = {}
         for row in (row for row in rows if row["prior"] == name):
-            by_rule.setdefault(tuple(row[key] for key in ABOUT[2:]), []).append(row)
+            by_rule.setdefault(tuple(row[key] for key in RULE), []).append(row)
         order = sorted(by_rule, key=lambda key: -np.mean([np.mean(row["psnr"]) for row in by_rule[key]]))
         body = []
         for key in order[:SHOWN]:
@@ -115,6 +116,11 @@ def lines(rows: list[Row]) -> list[str]:
         head = ["rate", "after", "slope", *(row["kind"] for row in by_rule[order[0]]), "iterations"]
         found += ["", f"{name}, {len(by_rule[order[0]][0]['photograph'])} images of a kind:", *table(head, body)]
     return found
+
+
+def parts() -> Parts:
+    """The document's table, of the kept rows."""
+    return {("docs/rectification.md", "diip rule"): lines(read("diip_rule"))}
 
 
 def main() -> None:
@@ -144,8 +150,8 @@ def main() -> None:
                 workers.append(options.out / "results-0.jsonl", {**entry, **path})
             print(kind, rate, flush=True)
     made = rules(workers.complete(plan, options.out), search)
-    rows = kept("diip_rule", grouped(made, ABOUT, "photograph"), ABOUT, "photograph")
-    insert(options.docs / "rectification.md", "diip rule", lines(rows))
+    kept("diip_rule", grouped(made, ABOUT, "photograph"), ABOUT, "photograph")
+    write(options.docs.parent, parts())
 
 
 def faces_ruined(kind: str, clean: np.ndarray) -> np.ndarray:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import workers
-from kept_rows import grouped, kept
+from kept_rows import grouped, kept, read
 from PIL import Image
-from report import interval, table, write_rows
+from report import Parts, interval, table, write_rows
+from report import write as put
 from workers import Row
 
 SCORES = ("psnr", "ssim", "deviation", "unlikely")
@@ -95,13 +96,16 @@ def picture(options: argparse.Namespace, rows: list[Row]) -> None:
     write_rows(options.docs / "faces.png", [list(row) for row in zip(*blocks, strict=True)])
 
 
+def parts() -> Parts:
+    """Of the kept rows, all of the document's tables."""
+    document = "docs/faces.md"
+    return {(document, "restored"): restored(read("faces")), (document, "tried"): tried(read("faces_tuning"))}
+
+
 def write(options: Any) -> None:
     """The kept rows, `docs/faces.md` between its markers, and the picture."""
-    from report import insert
-
     rows = grouped(workers.read_rows(options.out), ABOUT, "face", ("evaluations", "batch", "device"))
     test = kept("faces", [row for row in rows if row["half"] == "test"], ABOUT, "face")
-    tuning = kept("faces_tuning", [row for row in rows if row["half"] == "tuning"], ABOUT, "face")
-    insert(options.docs / "faces.md", "restored", restored(test))
-    insert(options.docs / "faces.md", "tried", tried(tuning))
+    kept("faces_tuning", [row for row in rows if row["half"] == "tuning"], ABOUT, "face")
+    put(options.docs.parent, parts())
     picture(options, test)

@@ -25,8 +25,9 @@ import jax.numpy as jnp
 import numpy as np
 import workers
 from ffdnet_network import HIGHEST, bounded, denoise, ffdnet_prior, weights
+from kept_rows import keep, read
 from PIL import Image
-from report import insert, interval, table, write_rows
+from report import Parts, interval, table, write, write_rows
 from untold_problems import simulated
 from workers import Row
 
@@ -269,6 +270,13 @@ def told(rows: list[Row]) -> list[str]:
     return table(["", "", *(f"told {level:.1f}" for level in levels), "largest z-score"], lines)
 
 
+def parts() -> Parts:
+    """The document's tables, of the kept rows."""
+    rows = read("ffdnet")
+    tables = {part: (compared if part in TESTS else tuned)(rows, part) for part in METHODS}
+    return {("docs/ffdnet.md", name): lines for name, lines in {**tables, "predicted": told(rows)}.items()}
+
+
 def write_picture(out: Path, path: Path) -> None:
     """A row a degradation, of another photograph each: degraded, flowers64, FFDNet's prior, FFDNet told the level, clean."""
     methods = ("input", "flowers64", OURS, TOLD)
@@ -291,10 +299,8 @@ def main() -> None:
     workers.in_workers(
         lambda index: measure(plan[index :: options.workers], files, options.out, index), options.out, options.workers
     )
-    rows = workers.complete(plan, options.out)
-    tables = {part: (compared if part in TESTS else tuned)(rows, part) for part in METHODS}
-    for name, lines in {**tables, "predicted": told(rows)}.items():
-        insert(options.docs / "ffdnet.md", name, lines)
+    keep("ffdnet", workers.complete(plan, options.out))
+    write(options.docs.parent, parts())
     write_picture(options.out, options.docs / "ffdnet.png")
 
 

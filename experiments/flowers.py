@@ -47,13 +47,15 @@ class Problem(NamedTuple):
     truth: Any  # the operator that degraded it
     flags: Any  # what a restoration is told, as flags of the command line
     y: Any
+    size: tuple[int, int]  # of the photograph
 
 
-def problem(task: str, noise: str, name: str, image: np.ndarray, folder: Path) -> Problem:
+def problem(task: str, noise: str, name: str, image: np.ndarray, folder: Path, **given: Any) -> Problem:
     """The photograph degraded as `jaxrestore degrade` would: kernels, masks and noise are drawn from its name's hash.
 
-    Gaussian kernels have log-uniform deviations of 0.7 to 2.6 pixels (3 to 10 at 256), any angle, and centres up to a pixel
-    off the middle; motion kernels paths of 8 pixels. What a restoration may know is written to `folder` and read from it.
+    Gaussian kernels have log-uniform deviations of 0.7 to 2.6 pixels at 64 (3 to 10 at 256), any angle, and centres up to a
+    pixel off the middle; motion kernels paths of 8 pixels. What a restoration may know is written to `folder` and read from
+    it. `given`: flags of `jaxrestore degrade` in the place of what is drawn.
     """
     import jax
     import jax.numpy as jnp
@@ -61,21 +63,18 @@ def problem(task: str, noise: str, name: str, image: np.ndarray, folder: Path) -
     from jaxrestore.cli.flags import DegradationFlags, OperatorFlags
     from jaxrestore.cli.tasks import TASKS
     from jaxrestore.files.images import as_stored, write_image
-    from jaxrestore.operators import is_picture, kernels_of, selected
+    from jaxrestore.operators import default_kernel_size, is_picture, kernels_of, selected
     from jaxrestore.simulate import measure
 
     number = zlib.crc32(name.encode())
     draw = np.random.default_rng(number)
     low, high = np.log(0.7), np.log(2.6)
-    sigmas, offset = np.exp(draw.uniform(low, high, 2)), draw.uniform(-1, 1, 2)
-    flags = DegradationFlags(
-        seed=number,
-        kernel_size=11,
-        sigmas=(float(sigmas[0]), float(sigmas[1])),
-        angle=float(draw.uniform(0, 180)),
-        offset=(float(offset[0]), float(offset[1])),
-    )
-    truth = TASKS[task].degrade(flags, (SIZE, SIZE))
+    size = (image.shape[0], image.shape[1])
+    of_64 = min(size) / SIZE
+    sigmas, offset = of_64 * np.exp(draw.uniform(low, high, 2)), of_64 * draw.uniform(-1, 1, 2)
+    drawn = {"seed": number, "kernel_size": default_kernel_size(size), "angle": float(draw.uniform(0, 180))}
+    drawn |= {"sigmas": (float(sigmas[0]), float(sigmas[1])), "offset": (float(offset[0]), float(offset[1]))}
+    truth = TASKS[task].degrade(DegradationFlags(**{**drawn, **given}), size)
     key, level = jax.random.fold_in(jax.random.key(1), number), TASKS[task].noise_level
     y = measure(truth, jnp.asarray(image), key, 2 * level / 255, "bird" if noise == "bird" else "gaussian")
     if is_picture(truth):  # as an 8-bit file holds it
@@ -83,28 +82,29 @@ def problem(task: str, noise: str, name: str, image: np.ndarray, folder: Path) -
     mask = kernel = None
     if "--mask" in TASKS[task].flags.split():
         mask = folder / f"{task}-{number}.png"  # the task in its name: another worker may be at the same photograph
-        write_image(mask, (255 * (1 - known_pixels(truth))).astype(np.uint8))
+        write_image(mask, (255 * (1 - known_pixels(truth, size))).astype(np.uint8))
     elif "--kernel" in TASKS[task].flags.split():
         kernel = folder / f"{task}-{number}.npy"
         kernel.parent.mkdir(parents=True, exist_ok=True)
         np.save(kernel, np.asarray(kernels_of(truth)[0]))
-    return Problem(task, truth, OperatorFlags(mask=mask, kernel=kernel, seed=number % 1000), y)
+    told = {flag: given[flag] for flag in ("scale", "reduction", "kernel_size") if flag in given}
+    return Problem(task, truth, OperatorFlags(mask=mask, kernel=kernel, seed=number % 1000, **told), y, size)
 
 
 def start(problem: Problem, settings: Any) -> Any:
     """The operator that a restoration with these settings starts from."""
     from jaxrestore.cli.tasks import TASKS
 
-    return TASKS[problem.task].start(problem.flags, (SIZE, SIZE), settings)
+    return TASKS[problem.task].start(problem.flags, problem.size, settings)
 
 
-def known_pixels(truth: Any) -> np.ndarray:
+def known_pixels(truth: Any, size: tuple[int, int]) -> np.ndarray:
     """Of an operator that leaves pixels out, ``[h, w]``: one where a pixel was measured."""
     import jax.numpy as jnp
 
     from jaxrestore.operators import selected
 
-    return np.asarray(selected(truth, jnp.ones((SIZE, SIZE, 1))))[..., 0]
+    return np.asarray(selected(truth, jnp.ones((*size, 1))))[..., 0]
 
 
 def shown(problem: Problem) -> np.ndarray:
@@ -115,9 +115,9 @@ def shown(problem: Problem) -> np.ndarray:
 
     y = np.asarray(operators.shown(problem.truth, problem.y))
     if problem.flags.mask is not None:
-        return np.where(known_pixels(problem.truth)[..., None] > 0, y, -1)
-    if y.shape[0] != SIZE:
-        small = Image.fromarray(to_uint8(y)).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+        return np.where(known_pixels(problem.truth, problem.size)[..., None] > 0, y, -1)
+    if y.shape[:2] != problem.size:
+        small = Image.fromarray(to_uint8(y)).resize((problem.size[1], problem.size[0]), Image.Resampling.BICUBIC)
         y = np.asarray(small, np.float32) / 127.5 - 1
     return y
 

@@ -21,7 +21,8 @@ import numpy as np
 import optax
 import workers
 from calibrate import training_photographs
-from report import insert, table
+from kept_rows import keep, read
+from report import Parts, table, write
 from workers import Row
 
 import jaxrestore as jr
@@ -130,6 +131,11 @@ def report(rows: list[Row]) -> list[str]:
     return table(["", *KINDS], cells)
 
 
+def parts() -> Parts:
+    """The document's table, of the kept rows."""
+    return {("docs/rectification.md", "full depth"): report(read("full_depth"))}
+
+
 def main() -> None:
     parser = workers.parser(__doc__, "out/full_depth")
     parser.add_argument("--train", type=Path, required=True, help="train.tar")
@@ -142,9 +148,8 @@ def main() -> None:
         measure(planned(KINDS[index :: options.workers], names), images, options, index)
 
     workers.in_workers(work, options.out, options.workers)
-    insert(
-        options.docs / "rectification.md", "full depth", report(workers.complete(planned(KINDS, names), options.out))
-    )
+    keep("full_depth", workers.complete(planned(KINDS, names), options.out))
+    write(options.docs.parent, parts())
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ import flowers
 import gen2res_report as reporting
 import numpy as np
 import workers
-from report import insert
+from kept_rows import keep
+from report import write
 from workers import Row
 
 COUNT, GROWN = 10, 5  # photographs, and those of them for which K grows: the first of each class
@@ -147,7 +148,8 @@ def measure(plan: list[Row], everyone: list[Subject], half: Any, prior: Any, out
             scores[str(depth)] = [[float(v) for v in score(drawn.image, truth)] for score in reporting.scores()]
             shown[str(depth)] = np.asarray(drawn.image[0])
         np.savez(reporting.pictures_of(out, entry["number"], arm), y=subject.y, clean=subject.clean, **shown)
-        row = {**entry, "album": size, "seconds": round(seconds, 1), "scores": scores}
+        first = [float(score(jnp.asarray(subject.y), jnp.asarray(subject.clean))) for score in reporting.scores()]
+        row = {**entry, "album": size, "seconds": round(seconds, 1), "input": first, "scores": scores}
         workers.append(out / f"results-{worker}.jsonl", row)
 
 
@@ -164,11 +166,8 @@ def main() -> None:
     workers.in_workers(work, options.out, options.workers)
     rows = workers.complete(planned(everyone, range(COUNT), prior), options.out)
     depth = rows[0]["settings"]["depth"]
-    whole = reporting.report(rows, depth, reporting.degraded_scores(options.out, COUNT))
-    insert(options.docs / "gen2res.md", "constraint", whole)
-    few = [row for row in rows if row["number"] < GROWN]
-    grown = [reporting.report(few, each, reporting.degraded_scores(options.out, GROWN)) for each in DEPTHS]
-    insert(options.docs / "gen2res.md", "steps", [*grown[0], *(line for lines in grown[1:] for line in lines[4:])])
+    keep("gen2res", rows)
+    write(options.docs.parent, reporting.parts())
     reporting.write_pictures(options.out, options.docs, depth, DEPTHS, COUNT, GROWN)
 
 

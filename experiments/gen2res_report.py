@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from report import table, write_rows
+from kept_rows import read
+from report import Parts, table, write_rows
 from workers import Row
 
 ARMS = {
@@ -29,19 +30,27 @@ def pictures_of(out: Path, number: int, arm: str) -> Path:
     return out / f"{number}-{arm.replace(' ', '-')}.npz"
 
 
-def degraded_scores(out: Path, count: int) -> list[str]:
-    """The line of the degraded photographs themselves, the first `count`."""
-    import jax.numpy as jnp
+def parts() -> Parts:
+    """The document's tables, of the kept rows."""
+    rows = read("gen2res")
+    whole = report(rows, rows[0]["settings"]["depth"])
+    depths = max((row["depths"] for row in rows), key=len)
+    few = [row for row in rows if row["depths"] == depths]
+    steps = [report(few, depth) for depth in depths]
+    grown = [*steps[0], *(line for lines in steps[1:] for line in lines[4:])]
+    return {("docs/gen2res.md", "constraint"): whole, ("docs/gen2res.md", "steps"): grown}
 
-    stored = [np.load(pictures_of(out, number, "unconstrained")) for number in range(count)]
-    y, clean = (jnp.asarray(np.stack([one[name] for one in stored])) for name in ("y", "clean"))
-    cells = [f"{float(score(y, clean).mean()):.{d}f}" for score, d in zip(scores(), SCORES.values(), strict=True)]
+
+def degraded(rows: list[Row]) -> list[str]:
+    """The line of the degraded photographs themselves."""
+    inputs = np.mean([row["input"] for row in rows if row["arm"] == "unconstrained"], axis=0)
+    cells = [f"{value:.{d}f}" for value, d in zip(inputs, SCORES.values(), strict=True)]
     return ["", "degraded", "", *cells, *[""] * len(SCORES)]
 
 
-def report(rows: list[Row], depth: int, degraded: list[str]) -> list[str]:
+def report(rows: list[Row], depth: int) -> list[str]:
     """A line for each arm: mean scores over photographs and draws, and against the unconstrained prior, paired."""
-    lines, plain = [degraded], np.zeros(0)
+    lines, plain = [degraded(rows)], np.zeros(0)
     for arm in ARMS:
         mine = sorted((row for row in rows if row["arm"] == arm), key=lambda row: row["name"])
         values = np.array([np.mean(row["scores"][str(depth)], axis=-1) for row in mine])  # photographs, scores

@@ -25,7 +25,12 @@ def grouped(rows: list[Row], about: Sequence[str], image: str, shared: Sequence[
 
 
 def _short(value: object) -> object:
-    return round(value, 5) if isinstance(value, float) else value
+    """With five digits behind the point, four of what is small."""
+    if isinstance(value, list):
+        return [_short(one) for one in value]
+    if not isinstance(value, float):
+        return value
+    return round(value, 5) if abs(value) >= 1e-3 else float(f"{value:.4g}")
 
 
 def read(name: str) -> list[Row]:
@@ -34,16 +39,35 @@ def read(name: str) -> list[Row]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def keep(name: str, rows: list[Row]) -> list[Row]:
+    """The rows of a whole plan in the place of what the file of results holds; as it then reads."""
+    text = "".join(json.dumps({key: _short(value) for key, value in row.items()}) + "\n" for row in rows)
+    (RESULTS / f"{name}.jsonl").write_text(text)
+    return read(name)
+
+
 def kept(name: str, rows: list[Row], about: Sequence[str], image: str) -> list[Row]:
-    """What the file of results holds, and these rows in the place of those that agree in `about` and have no more images;
-    written."""
+    """What the file of results holds and these grouped rows, newer ones first where both have an image; written."""
     by_entry = {_key(row, about): row for row in read(name)}
     for row in rows:
         entry = _key(row, about)
-        if entry not in by_entry or len(by_entry[entry][image]) <= len(row[image]):
-            by_entry[entry] = row
-    (RESULTS / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in by_entry.values()))
-    return list(by_entry.values())
+        by_entry[entry] = _joined(by_entry[entry], row, about, image) if entry in by_entry else row
+    return keep(name, list(by_entry.values()))
+
+
+def _joined(old: Row, new: Row, about: Sequence[str], image: str) -> Row:
+    """Of all images that either has. Where not every image has every number, the row of more images."""
+    listed = [key for key, value in new.items() if key not in about and isinstance(value, list)]
+    if any(len(row.get(key, ())) != len(row[image]) for row in (old, new) for key in listed):
+        return new if len(old[image]) <= len(new[image]) else old
+    places = {name: (row, index) for row in (old, new) for index, name in enumerate(row[image])}
+    return new | {key: [row[key][index] for _, (row, index) in sorted(places.items())] for key in listed}
+
+
+def missing(name: str, plan: list[Row], about: Sequence[str], image: str) -> list[Row]:
+    """The entries that the file of results doesn't hold."""
+    images = {_key(row, about): row[image] for row in read(name)}
+    return [entry for entry in plan if entry[image] not in images.get(_key(entry, about), ())]
 
 
 def _key(row: Row, about: Sequence[str]) -> str:

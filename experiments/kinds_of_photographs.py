@@ -20,14 +20,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import workers
+from kept_rows import keep, read
 from PIL import Image
-from report import insert, table
+from report import Parts, table, write
 
 import jaxrestore as jr
 from jaxrestore import metrics
 from jaxrestore.density import LOUD, NOVEL, novelty
 from jaxrestore.files.images import as_stored, read_image
-from jaxrestore.operators import kind_of
+from jaxrestore.methods.settings import values_of
 from jaxrestore.runtime.compiling import outermost
 
 LEVELS = (0, 10, 30, 60)  # grey levels
@@ -78,7 +79,7 @@ def restored(prior: jr.Prior, task: str, images: np.ndarray, out: Path) -> np.nd
     found = []
     for i, image in enumerate(images):
         problem = flowers.problem(task, "none", f"{task} {i}", image, out / "files")
-        settings = jr.settings_for("bird", task if task.startswith("blind") else kind_of(problem.truth), prior)
+        settings = jr.settings_for("bird", task, prior)
         sigma_y = jnp.float32(60 / 255 if task == "denoise" else 0)
         operator = flowers.start(problem, settings)
         method = jr.bird(prior, operator, settings=settings, sigma_y=sigma_y, restarts=1, combine="mean")
@@ -86,52 +87,69 @@ def restored(prior: jr.Prior, task: str, images: np.ndarray, out: Path) -> np.nd
     return np.stack(found)
 
 
-def planned(names: list[str]) -> list[workers.Row]:
+def planned(names: list[str], prior: jr.Prior) -> list[workers.Row]:
     """Every kind with every level of noise; flowers of the test half and Kodak's photographs after every task."""
-    noises = [{"kind": name, "what": f"noise {level}"} for name in names for level in LEVELS]
-    return noises + [{"kind": name, "what": task} for task in TASKS for name in (names[1], names[2])]
+    noises = [{"kind": name, "what": f"noise {level}", "settings": {}} for name in names for level in LEVELS]
+    settings = {task: values_of(jr.settings_for("bird", task, prior)) for task in TASKS}
+    restored = [{"what": task, "settings": settings[task]} for task in TASKS]
+    return noises + [{"kind": name, **one} for one in restored for name in (names[1], names[2])]
 
 
 def measure(prior: jr.Prior, images: dict[str, np.ndarray], out: Path) -> None:
     """The rows of the plan, but what `out` holds already."""
-    for entry in workers.unmeasured(planned(list(images)), out):
+    for entry in workers.unmeasured(planned(list(images), prior), out):
         kind, what = entry["kind"], entry["what"]
+        row = dict(entry)
         if what in TASKS:
             shown = restored(prior, what, images[kind][:RESTORED], out)
         else:
             shown = noisy(images[kind], int(what.split()[1]))
-        scores = [round(float(score), 3) for score in _novelties(prior, jnp.asarray(shown))]
-        workers.append(out / "results-0.jsonl", {**entry, "scores": scores})
+            row["estimated"] = np.asarray(metrics.estimate_sigma_y(jnp.asarray(shown))).tolist()
+        row["scores"] = [round(float(score), 3) for score in _novelties(prior, jnp.asarray(shown))]
+        workers.append(out / "results-0.jsonl", row)
 
 
-def cost(prior: jr.Prior) -> list[str]:
-    """Seconds to compile a score, and milliseconds to take one: the least of ten, in this process."""
+def cost(prior: jr.Prior) -> dict[str, float]:
+    """Seconds to compile a score, and to take one: the least of ten, in this process."""
     score, image, seconds = outermost(novelty), jnp.zeros(prior.shape), []
     for _ in range(11):
         began = time.perf_counter()
         jax.block_until_ready(score(prior, image))
         seconds.append(time.perf_counter() - began)
-    least = min(seconds)
-    head = ["a score takes", "and the first one more, for compiling, where no earlier command has"]
-    return table(head, [[f"{1e3 * least:.0f} ms", f"{seconds[0] - least:.1f} s"]])
+    return {"seconds": min(seconds), "compilation": seconds[0] - min(seconds)}
 
 
-def report(rows: list[workers.Row], images: dict[str, np.ndarray]) -> tuple[list[str], list[str], float]:
-    """The two tables, and the limit that the tuning half asks for."""
-    scores, names = {(row["kind"], row["what"]): np.asarray(row["scores"]) for row in rows}, list(images)
+def parts() -> Parts:
+    """The document's tables, of the kept rows."""
+    rows = [row for row in read("kinds_of_photographs") if "scores" in row]
+    (took,) = (row for row in read("kinds_of_photographs") if "compilation" in row)
+    by_entry = {(row["kind"], row["what"]): row for row in rows}
+    names = list(dict.fromkeys(row["kind"] for row in rows))
 
     def cell(kind: str, what: str) -> str:
-        values, told = scores[kind, what], np.bool_(True)
-        if what not in TASKS:
-            told = np.asarray(metrics.estimate_sigma_y(jnp.asarray(noisy(images[kind], int(what.split()[1]))))) < LOUD
+        row = by_entry[kind, what]
+        values, told = np.array(row["scores"]), np.array(row.get("estimated", 0.0)) < LOUD
         return f"{100 * np.mean(told & (values > NOVEL)):.0f} % ({np.median(values):.1f})"
 
     columns = [f"noise {level}" for level in LEVELS]
-    first = [[name, f"{len(images[name])}", *(cell(name, what) for what in columns)] for name in names]
+    counts = [f"{len(by_entry[name, columns[0]]['scores'])}" for name in names]
+    first = [[name, count, *(cell(name, what) for what in columns)] for name, count in zip(names, counts, strict=True)]
     second = [[task, *(cell(name, task) for name in (names[1], names[2]))] for task in TASKS]
-    limit = np.quantile(np.concatenate([scores[names[0], what] for what in columns if what != "noise 60"]), 0.95)
     head = ["photographs", "number", "clean", *(f"noise of {level}" for level in LEVELS[1:])]
-    return table(head, first), table(["restored by", names[1], names[2]], second), float(limit)
+    costs = ["a score takes", "and the first one more, for compiling, where no earlier command has"]
+    return {
+        ("docs/novelty.md", "kinds"): table(head, first),
+        ("docs/novelty.md", "restored kinds"): table(["restored by", names[1], names[2]], second),
+        ("docs/novelty.md", "cost"): table(
+            costs, [[f"{1e3 * took['seconds']:.0f} ms", f"{took['compilation']:.1f} s"]]
+        ),
+    }
+
+
+def limit(rows: list[workers.Row]) -> float:
+    """Which limit the tuning half asks for."""
+    quiet = [row for row in rows if row["kind"] == "flowers, tuning half" and row["what"] not in (*TASKS, "noise 60")]
+    return float(np.quantile(np.concatenate([row["scores"] for row in quiet]), 0.95))
 
 
 def main() -> None:
@@ -144,10 +162,10 @@ def main() -> None:
     costs = cost(prior)
     workers.keep_programs(options.out)
     measure(prior, images, options.out)
-    of_noise, of_tasks, limit = report(workers.complete(planned(list(images)), options.out), images)
-    for name, lines in (("kinds", of_noise), ("restored kinds", of_tasks), ("cost", costs)):
-        insert(options.docs / "novelty.md", name, lines)
-    print(f"The tuning half asks for a limit of {limit:.2f}; it is {NOVEL}.")
+    rows = workers.complete(planned(list(images), prior), options.out)
+    keep("kinds_of_photographs", [*rows, costs])
+    write(options.docs.parent, parts())
+    print(f"The tuning half asks for a limit of {limit(rows):.2f}; it is {NOVEL}.")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from report import insert, table
+from kept_rows import keep, read
+from report import Parts, table, write
 from scaling import processor
 
 import jaxrestore as jr
@@ -85,23 +86,32 @@ def main() -> None:
     if not bool(jnp.all(jnp.isfinite(iterate.image))):
         raise SystemExit("The iteration gave no image.")
     counts = [sum(leaf.size for leaf in jax.tree.leaves(network.shapes())) for network in (UNET, AUTOENCODER)]
-    steps = len(schedule) // method.unroll.skip
+    row = {"settings": {"iterations": 1, "reduction": 8}, "device": f"{os.cpu_count()} cores of {processor()}"}
+    row |= {"unet": counts[0], "autoencoder": counts[1], "steps": len(schedule) // method.unroll.skip}
+    row |= {"temporary": temporary(program), "decoder temporary": temporary(compiled(decoder_gradient, space, latent))}
+    row |= {"evaluation": evaluation, "decoder": flops(decoder), "seconds": seconds, "busy": busy}
+    keep("latent_cost", [row])
+    write(options.docs.parent, parts())
+
+
+def parts() -> Parts:
+    """The document's table, of the kept row."""
+    (row,) = read("latent_cost")
     rows = [
-        ["parameters of the U-Net", f"{counts[0] / 1e6:.1f} million"],
-        ["parameters of the autoencoder", f"{counts[1] / 1e6:.1f} million"],
-        ["their weights, float32", f"{4 * sum(counts) / GIB:.2f} GiB"],
-        ["memory of an iteration beside them", f"{temporary(program) / GIB:.2f} GiB"],
+        ["parameters of the U-Net", f"{row['unet'] / 1e6:.1f} million"],
+        ["parameters of the autoencoder", f"{row['autoencoder'] / 1e6:.1f} million"],
+        ["their weights, float32", f"{4 * (row['unet'] + row['autoencoder']) / GIB:.2f} GiB"],
+        ["memory of an iteration beside them", f"{row['temporary'] / GIB:.2f} GiB"],
+        ["memory of the decoder and its derivative alone", f"{row['decoder temporary'] / GIB:.2f} GiB"],
         [
-            "memory of the decoder and its derivative alone",
-            f"{temporary(compiled(decoder_gradient, space, latent)) / GIB:.2f} GiB",
+            f"operations of {row['steps']} evaluations of the U-Net",
+            f"{row['steps'] * row['evaluation'] / 1e12:.2f} TFLOP",
         ],
-        [f"operations of {steps} evaluations of the U-Net", f"{steps * evaluation / 1e12:.2f} TFLOP"],
-        ["operations of the decoder and its derivative", f"{flops(decoder) / 1e12:.2f} TFLOP"],
-        [f"an iteration on {os.cpu_count()} cores of {processor()}", f"{seconds:.0f} s, {busy:.0f} s of a core"],
+        ["operations of the decoder and its derivative", f"{row['decoder'] / 1e12:.2f} TFLOP"],
+        [f"an iteration on {row['device']}", f"{row['seconds']:.0f} s, {row['busy']:.0f} s of a core"],
     ]
     lines = ["Made by `python experiments/latent_cost.py`.", *table(["what", "figure"], rows)]
-    insert(options.docs / "scaling.md", "latent", lines)
-    print("\n".join(lines))
+    return {("docs/scaling.md", "latent"): lines}
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 import workers
 from faces_problems import RUIN, faces
-from kept_rows import grouped, kept
-from report import insert, interval, table
+from kept_rows import grouped, kept, read
+from report import Parts, interval, table, write
 from untold_problems import codec, noise
 from workers import Row
 
@@ -81,6 +81,11 @@ def table_of(name: str, by_kind: dict[str, Row]) -> list[str]:
     return ["", f"{name}, {len(images)} images:", *table([*head, "of that, N(0, I)'s part"], body)]
 
 
+def parts() -> Parts:
+    """The document's table, of the kept rows."""
+    return {("docs/invert2restore.md", "likelihood"): lines(read("likelihood"))}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prior", required=True, help="a name or a folder")
@@ -96,8 +101,8 @@ def main() -> None:
         images = list(flowers.photographs(options.data, "test", COUNT).values())
     source = "samples" if options.data is None else "photographs"
     measure(Path(options.prior).name, source, prior, images, options.out)
-    rows = kept("likelihood", grouped(workers.read_rows(options.out), ABOUT, "image"), ABOUT, "image")
-    insert(options.docs / "invert2restore.md", "likelihood", lines(rows))
+    kept("likelihood", grouped(workers.read_rows(options.out), ABOUT, "image"), ABOUT, "image")
+    write(options.docs.parent, parts())
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ from pathlib import Path
 import flowers
 import numpy as np
 import workers
-from report import insert
+from kept_rows import keep, read
+from report import Parts, write
 
-SAMPLES = 16
+SAMPLES, SKIP = 16, 20
 
 
 def training_images(tar: Path) -> np.ndarray:
@@ -38,6 +39,22 @@ def nearest(images: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return square.argmin(1), np.sqrt(square.min(1).clip(0) / flat.shape[1])
 
 
+def parts() -> Parts:
+    """The document's line, of the kept rows."""
+    rows = read("memorisation")
+
+    def median(row: workers.Row, of: str) -> str:
+        return f"{np.median(row[of]):.2f} (least {min(row[of]):.2f})"
+
+    said = [
+        f"{row['distance']}: samples {median(row, 'samples')}, held-out photographs {median(row, 'held-out')}"
+        for row in rows
+    ]
+    number = rows[0]["training photographs"]
+    sentence = f"Median distance to the nearest of {number} training photographs and their mirror images, "
+    return {("docs/gen2res.md", "memorisation"): [sentence + "; ".join(said) + "."]}
+
+
 def main() -> None:
     parser = workers.parser(__doc__, "out/memorisation")
     parser.add_argument("--train", type=Path, required=True, help="train.tar of the flower photographs")
@@ -50,25 +67,25 @@ def main() -> None:
 
     prior, training = flowers.prior(), training_images(options.train)
     noise = jax.random.normal(jax.random.key(0), (SAMPLES, *prior.shape))
-    samples = np.asarray(jr.unroll(prior, noise, skip=20, grid="linspace"))
+    samples = np.asarray(jr.unroll(prior, noise, skip=SKIP, grid="linspace"))
     held = np.stack(list(flowers.photographs(options.data, "tuning", 64).values()))
-    parts, rows = [], []
+    kept, shown = [], []
+    settings = {"skip": SKIP, "grid": "linspace", "key": 0}
     for title, change in (("as they are", lambda images: images), ("standardised", standardised)):
         among = change(training)
         numbers, of_samples = nearest(change(samples), among)
         of_held = nearest(change(held), among)[1]
         scale = 127.5 if title == "as they are" else 1.0
-        parts.append(
-            f"{title}: samples {scale * np.median(of_samples):.2f} (least {scale * of_samples.min():.2f}), "
-            f"held-out photographs {scale * np.median(of_held):.2f} (least {scale * of_held.min():.2f})"
-        )
-        rows.append(training[numbers])
-    triples = [strip([sample, *(row[i] for row in rows)]) for i, sample in enumerate(samples)]
+        row = {"distance": title, "settings": settings, "training photographs": len(training) // 2}
+        distances = {"samples": (scale * of_samples).tolist(), "held-out": (scale * of_held).tolist()}
+        kept.append(row | distances)
+        shown.append(training[numbers])
+    triples = [strip([sample, *(row[i] for row in shown)]) for i, sample in enumerate(samples)]
     pad = [np.pad(triple, ((0, 6), (0, 8), (0, 0)), constant_values=1) for triple in triples]
     columns = [np.concatenate(pad[start : start + 4]) for start in range(0, SAMPLES, 4)]
     write_image(options.docs / "memorisation.png", enlarge(np.concatenate(columns, axis=1), 2))
-    sentence = f"Median distance to the nearest of {len(training) // 2} training photographs and their mirror images, "
-    insert(options.docs / "gen2res.md", "memorisation", [sentence + "; ".join(parts) + "."])
+    keep("memorisation", kept)
+    write(options.docs.parent, parts())
 
 
 if __name__ == "__main__":

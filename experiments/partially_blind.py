@@ -23,7 +23,9 @@ import jax.numpy as jnp
 import numpy as np
 import partially_blind_report as reporting
 import workers
+from kept_rows import missing
 from partially_blind_problems import SHIFTED, TASKS, Posed, errors, posed
+from partially_blind_report import ABOUT, METHODS, NAME
 from workers import Row
 
 import jaxrestore as jr
@@ -36,17 +38,6 @@ MAIN = (
     "motion",
     "reduction",
 )  # the paper's own; of other tasks, variants and weights there are half as many photographs
-METHODS = (
-    "BIRD",
-    "BIRD, restarts",
-    "fully blind",
-    "partially blind",
-    "from fresh noise",
-    "from rectified noise",
-    "rectified first",
-    "operator fixed",
-    "operator known",
-)
 ALONE = METHODS[:3]  # which have no density objective
 VARIANTS = ("BIRD, restarts", *METHODS[4:7])  # each tried on some tasks
 # Of those that are named by it: from which noise a search starts, or that the measurement is rectified before.
@@ -223,14 +214,14 @@ def main() -> None:
         workers.keep_programs(options.out)
         for job in jobs[index :: options.workers]:
             plan = [entry(job, name, prior) for name in list(images)[: share(job, options.photographs)]]
-            for about in reporting.missing(workers.unmeasured(plan, options.out)):
+            for about in missing(NAME, workers.unmeasured(plan, options.out), ABOUT, "name"):
                 row, picture = measured(job, about, images[about["name"]], prior, options)
                 workers.append(options.out / f"results-{index}.jsonl", row)
                 if about["name"] == next(iter(images)) and job.weight == TUNED:
                     np.save(options.out / reporting.picture_name(*job[:3]), picture)
 
     workers.in_workers(work, options.out, options.workers)
-    reporting.write(options.out, options.docs, METHODS, list(TASKS))
+    reporting.report(options.out, options.docs)
 
 
 if __name__ == "__main__":

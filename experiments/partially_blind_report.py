@@ -1,14 +1,26 @@
 """Rows of `partially_blind.py` as JSON lines that are kept, and the tables, figure and picture that are made of them."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import workers
-from report import insert, interval, table, write_rows
+from kept_rows import grouped, kept, read
+from partially_blind_problems import TASKS
+from report import Parts, interval, table, write, write_rows
 from workers import Row
 
-RESULTS = Path(__file__).parent / "results" / "partially_blind.jsonl"
+NAME = "partially_blind"  # of the file of rows
+METHODS = (
+    "BIRD",
+    "BIRD, restarts",
+    "fully blind",
+    "partially blind",
+    "from fresh noise",
+    "from rectified noise",
+    "rectified first",
+    "operator fixed",
+    "operator known",
+)
 ABOUT = ("task", "method", "density", "settings")
 ENOUGH = 8  # photographs for an interval
 # In the README and the picture.
@@ -23,55 +35,21 @@ BRIEF = {
 PARAMETERS = ("kernel", "quality", "stops")  # as `partially_blind_problems.errors` names them
 
 
-def identity(row: Row) -> str:
-    return json.dumps([row[key] for key in ABOUT], sort_keys=True)
+def parts() -> Parts:
+    """Of the kept rows: the document's tables, and the README's few lines."""
+    lines = read(NAME)
+    return {
+        ("docs/invert2restore.md", "partially blind"): whole(lines, METHODS, [*TASKS]),
+        ("README.md", "partially blind"): brief(lines, [*TASKS]),
+    }
 
 
-def grouped(rows: list[Row]) -> list[Row]:
-    """One row for all photographs of the same settings, with a list in the place of each score."""
-    groups: dict[str, dict[str, Row]] = {}
-    for row in rows:
-        groups.setdefault(identity(row), {})[row["name"]] = row
-    lines = []
-    for group in groups.values():
-        first, *_ = group.values()
-        lines.append({key: first[key] for key in ABOUT})
-        for key in first.keys() - set(ABOUT):
-            values = [row[key] for row in group.values()]
-            lines[-1][key] = [round(value, 5) if isinstance(value, float) else value for value in values]
-    return [dict(sorted(line.items(), key=lambda item: (item[0] not in ABOUT, item[0]))) for line in lines]
-
-
-def ungrouped(lines: list[Row]) -> list[Row]:
-    """A row for each photograph again."""
-    rows = []
-    for line in lines:
-        about = {key: line[key] for key in ABOUT}
-        scores = [key for key in line if key not in ABOUT]
-        for values in zip(*(line[key] for key in scores), strict=True):
-            rows.append(about | dict(zip(scores, values, strict=True)))
-    return rows
-
-
-def kept() -> list[Row]:
-    """What the file of results holds, one row for all photographs of the same settings."""
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
-
-
-def missing(plan: list[Row]) -> list[Row]:
-    """The entries that the file of results doesn't hold."""
-    names = {identity(line): line["name"] for line in kept()}
-    return [entry for entry in plan if entry["name"] not in names.get(identity(entry), ())]
-
-
-def write(out: Path, docs: Path, methods: tuple[str, ...], tasks: list[str]) -> None:
+def report(out: Path, docs: Path) -> None:
     """The kept rows with those in `out`, and what is made of them."""
-    lines = grouped(ungrouped(kept()) + workers.read_rows(out))
-    RESULTS.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    insert(docs / "invert2restore.md", "partially blind", whole(lines, methods, tasks))
-    insert(docs.parent / "README.md", "partially blind", brief(lines, tasks))
+    lines = kept(NAME, grouped(workers.read_rows(out), ABOUT, "name"), ABOUT, "name")
+    write(docs.parent, parts())
     write_figure(lines, docs / "density_weight.png")
-    write_picture(out, tasks, docs / "partially_blind.png")
+    write_picture(out, [*TASKS], docs / "partially_blind.png")
 
 
 def ordered(lines: list[Row], methods: tuple[str, ...], tasks: list[str]) -> list[Row]:

@@ -22,7 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 import workers
 from calibrate import training_photographs
-from report import insert, table
+from kept_rows import keep, read
+from report import Parts, table, write
 from workers import Row
 
 import jaxrestore as jr
@@ -142,6 +143,11 @@ def report(rows: list[Row]) -> list[str]:
     return table(head, cells)
 
 
+def parts() -> Parts:
+    """The document's table, of the kept rows."""
+    return {("docs/rectification.md", "ablation"): report(read("rectification_ablation"))}
+
+
 def main() -> None:
     parser = workers.parser(__doc__, "out/rectification_ablation")
     parser.add_argument("--train", type=Path, required=True, help="train.tar")
@@ -154,7 +160,8 @@ def main() -> None:
         measure(planned(DEPTHS[index :: options.workers], names), images, options, index)
 
     workers.in_workers(work, options.out, options.workers)
-    insert(options.docs / "rectification.md", "ablation", report(workers.complete(planned(DEPTHS, names), options.out)))
+    keep("rectification_ablation", workers.complete(planned(DEPTHS, names), options.out))
+    write(options.docs.parent, parts())
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ import blind
 import flowers
 import numpy as np
 import workers
-from report import insert, table
+from kept_rows import keep, read
+from report import Parts, table, write
 from workers import Row
 
 SIZES = (4, 8, 16)
@@ -95,6 +96,11 @@ def write_figure(rows: list[Row], path: Path) -> None:
     figure.savefig(path, dpi=90)
 
 
+def parts() -> Parts:
+    """The document's table, of the kept rows."""
+    return {("docs/rectification.md", "calibration"): report(read("rectification_calibration"))}
+
+
 def main() -> None:
     parser = workers.parser(__doc__, "out/rectification_calibration")
     parser.add_argument("--count", type=int, default=8, help="photographs")
@@ -109,8 +115,8 @@ def main() -> None:
 
     workers.in_workers(work, options.out, options.workers)
     rows = workers.complete(planned(prior.statistics, KINDS, names), options.out)
-    rows = sorted(rows, key=lambda row: (row["depth"], KINDS.index(row["kind"])))
-    insert(options.docs / "rectification.md", "calibration", report(rows))
+    rows = keep("rectification_calibration", sorted(rows, key=lambda row: (row["depth"], KINDS.index(row["kind"]))))
+    write(options.docs.parent, parts())
     write_figure(rows, options.docs / "rectification_calibration.png")
 
 

@@ -1,13 +1,29 @@
-"""Puts measured tables into documents, between markers, so that no number is typed by hand; and pictures beside them."""
+"""Puts measured tables into documents, between markers, so that no number is typed by hand; and pictures beside them.
+
+A report's `parts()` are what it makes of the kept rows alone: lines, by the document and the marker that they stand at. No
+marker: they are the whole document.
+"""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+Parts = Mapping[tuple[str, str], list[str]]
+
+
+def write(root: Path, parts: Parts) -> None:
+    """Put parts into their documents, which lie below the repository's `root`."""
+    for (document, name), lines in parts.items():
+        insert(root / document, name, lines)
+
 
 def insert(path: Path, name: str, lines: list[str]) -> None:
-    """Replace what stands between ``<!-- name -->`` and ``<!-- /name -->`` in a Markdown file."""
+    """Replace what stands between ``<!-- name -->`` and ``<!-- /name -->`` in a Markdown file, without a name all of it."""
+    if not name:
+        path.write_text("\n".join(lines))
+        return
     text = path.read_text()
     block = "\n".join([f"<!-- {name} -->", *lines, f"<!-- /{name} -->"])
     changed, count = re.subn(f"<!-- {name} -->.*?<!-- /{name} -->", lambda _: block, text, flags=re.DOTALL)

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 import flowers
 import numpy as np
 import workers
-from robustness_report import report, write_figure
+from kept_rows import keep
+from report import write
+from robustness_report import parts, write_figure
 from variants import METHODS
 from workers import Row
 
@@ -44,7 +46,8 @@ class Run(NamedTuple):
         """What its row on a photograph of that name is known by."""
         from jaxrestore.methods.settings import values_of
 
-        return {**self._asdict(), "settings": values_of(self.settings(prior)), "name": name}
+        about = {**self._asdict(), "settings": values_of(self.settings(prior))}
+        return {**about, "true width": TRUE_WIDTH, "name": name}
 
 
 CONSTANT = {"decay": "constant", "iterations": 120}
@@ -136,9 +139,8 @@ def main() -> None:
 
     workers.in_workers(work, options.out, options.workers)
     rows = workers.complete([run.entry(prior, name) for run in RUNS for name in images], options.out)
-    options.docs.mkdir(exist_ok=True)
-    lines = report(rows, len(images), TRUE_WIDTH)
-    (options.docs / "robustness.md").write_text("\n".join(lines))
+    keep("robustness", rows)
+    write(options.docs.parent, parts())
     write_figure(rows, options.docs / "robustness.png")
 
 

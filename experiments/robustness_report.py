@@ -3,15 +3,22 @@
 from pathlib import Path
 
 import numpy as np
-from report import table
+from kept_rows import read
+from report import Parts, table
 from workers import Row
 
 ITERATIONS = (20, 40, 60, 80, 120)  # at which the table of rates is read
 RULES = ("discrepancy", "plateau", "flat variance")
 
 
-def report(rows: list[Row], count: int, true_width: float) -> list[str]:
-    """`docs/robustness.md`: a section a group."""
+def parts() -> Parts:
+    """All of the document, of the kept rows."""
+    return {("docs/robustness.md", ""): report(read("robustness"))}
+
+
+def report(rows: list[Row]) -> list[str]:
+    """A section a group."""
+    count, true_width = len({row["name"] for row in rows}), rows[0]["true width"]
 
     def group(name: str) -> dict[str, np.ndarray]:
         """Curves ``[photographs, keys, iterations]`` by label."""

@@ -20,8 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from report import insert, table
-from speed_report import processor
+from kept_rows import keep, read
+from report import Parts, table, write
+from speed_report import Race, processor
 
 IMAGES = 16
 PROGRAM = [sys.executable, "-m", "jaxrestore"]
@@ -118,12 +119,9 @@ def pod() -> dict[str, float]:
     }
 
 
-def share_of_peak(results: Path) -> float:
+def share_of_peak() -> float:
     """What a frozen iteration with flowers64 reached of this machine's peak, as `speed.py` measured it."""
-    from speed_report import Race
-
-    rows = [json.loads(line) for line in results.read_text().splitlines()]
-    race = Race([row for row in rows if row["race"] == "flowers64"])
+    race = Race([row for row in read("speed") if row["race"] == "flowers64"])
     return float(race.share(race.rows["jax frozen"]).removesuffix(" %")) / 100
 
 
@@ -149,7 +147,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("out/scaling"))
     parser.add_argument("--docs", type=Path, default=Path("docs"))
-    parser.add_argument("--speed", type=Path, default=Path("experiments/results/speed.jsonl"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "scaling.jsonl"
@@ -159,22 +156,29 @@ def main() -> None:
     wanted |= {f"{n} processes": lambda n=n: in_processes(n) for n in (1, 2, 4)}
     wanted |= {f"batch of {n}": lambda n=n: in_devices(1, n) for n in (1, 2, 4, 8)}
     wanted |= {"pod": pod}
+    about = {"device": f"{os.cpu_count()} cores of {processor()}", "settings": {"images": IMAGES, "flags": FLAGS}}
     for name, measure in wanted.items():
         if name not in done:
-            done[name] = {"name": name, **measure()}
+            done[name] = {"name": name, **about, **measure()}
             with path.open("a") as file:
                 file.write(json.dumps(done[name]) + "\n")
             print(done[name], flush=True)
-    first = {"devices": done["1 devices"], "processes": done["1 processes"], "batch": done["batch of 1"]}
+    keep("scaling", list(done.values()))
+    write(options.docs.parent, parts())
+
+
+def parts() -> Parts:
+    """The document's tables, of the kept rows and of those of `speed.py`."""
+    by_name = {row["name"]: row for row in read("scaling")}
+    first = {"devices": by_name["1 devices"], "processes": by_name["1 processes"], "batch": by_name["batch of 1"]}
     rows = []
-    for name, row in done.items():
+    for name, row in by_name.items():
         kind = next((kind for kind in first if kind in name), None)
         if kind is not None:
             relative = row["images_per_s"] / first[kind]["images_per_s"]
             rows.append([name, f"{row['images_per_s']:.2f}", f"{1 / row['images_per_s']:.2f}", f"{relative:.2f}"])
-    measured = table(["what", "images/s", "s/image", "against one"], rows)
-    insert(options.docs / "scaling.md", "scaling", [f"{os.cpu_count()} cores of {processor()}.", *measured])
-    insert(options.docs / "scaling.md", "pod", plan(done["pod"], share_of_peak(options.speed)))
+    measured = [f"{by_name['pod']['device']}.", *table(["what", "images/s", "s/image", "against one"], rows)]
+    return {("docs/scaling.md", "scaling"): measured, ("docs/scaling.md", "pod"): plan(by_name["pod"], share_of_peak())}
 
 
 if __name__ == "__main__":

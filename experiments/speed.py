@@ -182,7 +182,7 @@ def main() -> None:
     parser.add_argument("--docs", type=Path, default=Path(), help="where README.md and experiments/results are")
     parser.add_argument("--small", action="store_true", help="a tiny network, to try the script")
     options = parser.parse_args()
-    from speed_report import machine, write
+    from speed_report import machine, report
 
     torch = importlib.util.find_spec("torch") is not None and not options.small
     about, path = machine(torch), options.out / "speed.jsonl"
@@ -202,7 +202,7 @@ def main() -> None:
         with path.open("a") as file:  # a race at once: one that was cut short is run anew
             file.write("".join(json.dumps(row) + "\n" for row in rows))
         done += rows
-    write([row for row in done if row["machine"] == about and row["race"] in {"start", *wanted}], options.docs)
+    report([row for row in done if row["machine"] == about and row["race"] in {"start", *wanted}], options.docs)
 
 
 if __name__ == "__main__":

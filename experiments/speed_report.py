@@ -8,7 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from report import insert, table
+from kept_rows import read
+from report import Parts, table, write
 
 PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy", "torch")
 
@@ -22,6 +23,7 @@ def machine(torch: bool) -> dict[str, Any]:
     return {
         "backend": device.platform,
         "device": kind,
+        "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES if name != "torch" or torch},
     }
 
@@ -177,23 +179,31 @@ def accelerator_targets(race: Race | None) -> list[list[str]]:
     ]
 
 
-def write(rows: list[dict[str, Any]], root: Path) -> None:
-    """experiments/results/speed.md and .jsonl, and the README's part."""
+def parts(rows: list[dict[str, Any]] | None = None) -> Parts:
+    """Of the kept rows, or of others: all of experiments/results/speed.md, and of a whole run the README's part."""
+    rows = read("speed") if rows is None else rows
     names = dict.fromkeys(row["race"] for row in rows)
     races = {name: Race([row for row in rows if row["race"] == name]) for name in names}
     about = rows[0]["machine"]
     on = f"Measured on {about['device']} by `python experiments/speed.py`, " + ", ".join(
         f"{name} {number}" for name, number in about["packages"].items()
     )
-    results = root / "experiments" / "results"
-    results.mkdir(parents=True, exist_ok=True)
     lines = ["# What an iteration costs", "", f"{on}.", *targets(races)]
     for name, race in races.items():
         if name != "start":
             lines += ["", f"## {name}", *race_table(race)]
-    (results / "speed.md").write_text("\n".join(lines) + "\n")
-    (results / "speed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    if (root / "README.md").exists() and "flowers64" in races:
-        insert(root / "README.md", "speed", [f"{on}.", *targets(races)])
+    made = {("experiments/results/speed.md", ""): [*lines, ""]}
+    if "flowers64" in races:
+        made["README.md", "speed"] = [f"{on}.", *targets(races)]
+    if "flowers64" in races and "python" in about:
         listed = ", ".join(f"{name} {number}" for name, number in about["packages"].items() if name != "torch")
-        insert(root / "README.md", "versions", [f"Python {platform.python_version()}, {listed}."])
+        made["README.md", "versions"] = [f"Python {about['python']}, {listed}."]
+    return made
+
+
+def report(rows: list[dict[str, Any]], root: Path) -> None:
+    """experiments/results/speed.jsonl, and what is made of it."""
+    results = root / "experiments" / "results"
+    results.mkdir(parents=True, exist_ok=True)
+    (results / "speed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write(root, parts(rows))

@@ -19,8 +19,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import workers
+from kept_rows import keep, read
 from PIL import Image
-from report import insert, table, write_rows
+from report import Parts, table, write, write_rows
 from workers import Row
 
 import jaxrestore as jr
@@ -123,18 +124,22 @@ def measure(plan: list[Row], number: int, clean: np.ndarray, prior: jr.Prior, ou
         workers.append(out / f"results-{worker}.jsonl", row)
 
 
-def report(rows: list[Row], out: Path, docs: Path) -> None:
-    lines = []
+def parts() -> Parts:
+    """The document's table, of the kept rows."""
+    lines, rows = [], read("tiles")
     for task in TASKS:
         for way in WAYS:
             here = [row for row in rows if (row["task"], row["way"]) == (task, way)]
             means = [np.mean([row[name] for row in here]) for name in ("input", "psnr", "seam")]
             lines.append([task, way, str(len(here)), f"{means[0]:.2f}", f"{means[1]:.2f}", f"{means[2]:.3f}"])
     head = ["task", "tiles are blended at", "photographs", "input", "PSNR", "steps across borders"]
-    insert(docs / "scaling.md", "tiles", ["Made by `python experiments/tiles.py`.", *table(head, lines)])
+    return {("docs/scaling.md", "tiles"): ["Made by `python experiments/tiles.py`.", *table(head, lines)]}
+
+
+def write_picture(out: Path, path: Path) -> None:
+    """A row a task: degraded, restored in both ways, the photograph."""
     columns = ("input", *map(str, range(len(WAYS))), "clean")
-    shown = [[read_image(out / "images" / f"0-{task}-{what}.png") for what in columns] for task in TASKS]
-    write_rows(docs / "tiles.png", shown)
+    write_rows(path, [[read_image(out / "images" / f"0-{task}-{what}.png") for what in columns] for task in TASKS])
 
 
 def main() -> None:
@@ -147,7 +152,9 @@ def main() -> None:
             measure(plan[number], number, images[plan[number][0]["name"]], prior, options.out, index)
 
     workers.in_workers(work, options.out, options.workers)
-    report(workers.complete([entry for entries in plan for entry in entries], options.out), options.out, options.docs)
+    keep("tiles", workers.complete([entry for entries in plan for entry in entries], options.out))
+    write(options.docs.parent, parts())
+    write_picture(options.out, options.docs / "tiles.png")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from typing import Any
 import flowers
 import numpy as np
 import workers
-from report import table
+from kept_rows import grouped, keep, read
+from report import Parts, table, write
 from variants import Variant, results
 from workers import Row
 
@@ -23,6 +24,7 @@ def tried(task: str, words: str, start: float | None = None, **changes: Any) -> 
     return Variant(task, f"BIRD, {words}", changes=tuple(changes.items()), start=start)
 
 
+ABOUT = ("task", "label", "method", "noise", "settings", "start")
 WALKS = ((100, 60, 1), (200, 120, 1), (200, 60, 2), (333, 100, 2))  # skip, iterations, restarts: all of equal cost
 FROZEN = {"operator_every": 0, "operator_lr": 0.0}
 
@@ -50,21 +52,25 @@ def planned() -> list[Variant]:
     return variants
 
 
-def report(rows: list[Row], count: int) -> list[str]:
-    """Markdown, from the results alone."""
+def report(rows: list[Row]) -> list[str]:
+    """Markdown, of the kept rows alone."""
     lines = ["# How the settings of flowers64 were chosen", ""]
-    lines += [f"Photographs of the tuning half: {count}; made by `experiments/tune.py`, not by hand."]
+    lines += [f"Photographs of the tuning half: {len(rows[0]['name'])}; made by `experiments/tune.py`, not by hand."]
     head = ["setting", "noise", "input", "PSNR", "kernel, start", "kernel, found", "evaluations"]
     for task in dict.fromkeys(row["task"] for row in rows):
         cells = []
-        for label in dict.fromkeys(row["label"] for row in rows if row["task"] == task):
-            group = [row for row in rows if (row["task"], row["label"]) == (task, label)]
-            cells.append([label, group[0]["noise"]])
+        for row in (row for row in rows if row["task"] == task):
+            cells.append([row["label"], row["noise"]])
             for key, form in (("input", ".2f"), ("psnr", ".2f"), ("kernel_start", ".3f"), ("kernel_found", ".3f")):
-                cells[-1].append(format(np.mean([row[key] for row in group]), form) if key in group[0] else "")
-            cells[-1].append(str(group[0]["evaluations"]))
+                cells[-1].append(format(np.mean(row[key]), form) if key in row else "")
+            cells[-1].append(str(row["evaluations"]))
         lines += ["", f"### {task}", *table(head, cells)]
     return [*lines, ""]
+
+
+def parts() -> Parts:
+    """All of the document, of the kept rows."""
+    return {("docs/tuning.md", ""): report(read("tune"))}
 
 
 def main() -> None:
@@ -74,8 +80,8 @@ def main() -> None:
     images = flowers.photographs(options.data, "tuning", options.count)
     variants = [variant._replace(photographs=options.count) for variant in planned()]
     rows = results(variants, images, options.out, options.workers)
-    options.docs.mkdir(exist_ok=True)
-    (options.docs / "tuning.md").write_text("\n".join(report(rows, len(images))))
+    keep("tune", grouped(rows, ABOUT, "name", ("evaluations",)))
+    write(options.docs.parent, parts())
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import untold
 import workers
-from kept_rows import RESULTS, grouped, kept
-from report import insert, interval, table, write_rows
+from kept_rows import RESULTS, grouped, kept, read
+from report import Parts, interval, table, write, write_rows
 from untold import LITERAL
 from untold_problems import KEPT_OUT, KINDS, SEEN, TRIED
 from untold_variants import VARIANTS
@@ -182,23 +182,23 @@ def chosen(key: list[Row]) -> list[str]:
     return [*table(["", "best", "worst"], body), "", f"Of {len(key)} lines."]
 
 
+def parts() -> Parts:
+    """Of the kept rows, what the documents have of them; of the blind choice, once it was made."""
+    document, test = "docs/invert2restore.md", read("untold")
+    made = {(document, "literally"): literally(test), (document, "compared"): compared(test)}
+    made |= {(document, "tried"): tried(read("untold_tuning")), ("README.md", "told nothing"): brief(test)}
+    key = json.loads(CHOSEN.read_text()) if CHOSEN.exists() else []
+    if key and all("best" in line for line in key):
+        made[document, "chosen"] = chosen(key)
+    return made
+
+
 def report(options: argparse.Namespace) -> None:
-    """The kept rows, the document between its markers, and the picture."""
+    """The kept rows, the documents between their markers, and the picture."""
     rows = grouped(workers.read_rows(options.out), ABOUT, "face", ("device",))
     test = kept("untold", [row for row in rows if row["half"] == "test"], ABOUT, "face")
-    tuning = kept("untold_tuning", [row for row in rows if row["half"] == "tuning"], ABOUT, "face")
-    write(options.docs / "invert2restore.md", test, tuning)
-    insert(options.docs.parent / "README.md", "told nothing", brief(test))
+    kept("untold_tuning", [row for row in rows if row["half"] == "tuning"], ABOUT, "face")
+    write(options.docs.parent, parts())
     methods = [name for name in methods_now() if sum(row["method"] == name for row in test) > len(KINDS) / 2]
     blocks = [column(options, kind, methods, SHOWN) for kind in KINDS]
     write_rows(options.docs / "untold.png", [list(row) for row in zip(*blocks, strict=True)])
-
-
-def write(document: Path, test: list[Row], tuning: list[Row]) -> None:
-    """What the document has of the rows."""
-    insert(document, "literally", literally(test))
-    insert(document, "compared", compared(test))
-    insert(document, "tried", tried(tuning))
-    key = json.loads(CHOSEN.read_text()) if CHOSEN.exists() else []
-    if key and all("best" in line for line in key):
-        insert(document, "chosen", chosen(key))

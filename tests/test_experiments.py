@@ -180,22 +180,6 @@ def test_the_settings_of_faces64_are_those_that_its_conversion_takes_along(exper
     assert read_tuned(settings.FOLDER) == settings.table()
 
 
-def test_the_document_on_faces_is_that_of_its_rows(experiment):
-    report, rows = experiment("faces_report"), experiment("kept_rows")
-    text = (SCRIPTS.parent / "docs" / "faces.md").read_text()
-    for name, lines in (("faces", report.restored), ("faces_tuning", report.tried)):
-        made = "\n".join(lines(rows.read(name)))
-        assert made.count("|") > 50
-        assert made in text
-
-
-def test_the_document_on_borders_is_that_of_its_rows(experiment):
-    report, rows = experiment("borders"), experiment("kept_rows")
-    made = "\n".join(report.lines(rows.read("borders")))
-    assert made.count("|") > 50
-    assert made in (SCRIPTS.parent / "docs" / "borders.md").read_text()
-
-
 def test_what_is_cut_is_inside_what_would_be_mirrored(experiment):
     """The same clean photograph and kernel, and the same measurement but for the border."""
     borders, scene = experiment("borders"), np.random.default_rng(0).uniform(-0.5, 0.5, (74, 74, 3)).astype(np.float32)
@@ -207,37 +191,33 @@ def test_what_is_cut_is_inside_what_would_be_mirrored(experiment):
     assert blur.kernel.shape == (11, 11)
 
 
-def test_the_document_on_partially_blind_is_that_of_its_rows(experiment):
-    report, methods = experiment("partially_blind_report"), experiment("partially_blind").METHODS
-    tasks, root = list(experiment("partially_blind_problems").TASKS), SCRIPTS.parent
-    lines = report.kept()
-    made_of_them = {
-        "docs/invert2restore.md": report.whole(lines, methods, tasks),
-        "README.md": report.brief(lines, tasks),
-    }
-    for path, text in made_of_them.items():
-        made = "\n".join(text)
-        assert made.count("|") > 30
-        assert made in (root / path).read_text()
-
-
 def test_rows_of_photographs_are_joined_and_measured_once(experiment, monkeypatch, tmp_path):
-    report = experiment("partially_blind_report")
-    monkeypatch.setattr(report, "RESULTS", tmp_path / "rows.jsonl")
-    entries = [
-        {"task": "motion", "method": "BIRD", "density": "", "settings": {"rate": rate}, "name": name}
-        for rate in (0.1, 0.2)
-        for name in "abc"
+    kept = experiment("kept_rows")
+    monkeypatch.setattr(kept, "RESULTS", tmp_path)
+    about = ("task", "settings")
+    entries = [{"task": "motion", "settings": {"rate": rate}, "name": name} for rate in (1e-7, 0.2) for name in "abc"]
+    rows = [{**entry, "psnr": float(number), "device": "cpu"} for number, entry in enumerate(entries)]
+
+    def joined(rows):
+        return kept.kept("rows", kept.grouped(rows, about, "name", ("device",)), about, "name")
+
+    assert kept.missing("rows", entries, about, "name") == entries
+    assert [line["psnr"] for line in joined(rows[:4])] == [[0.0, 1.0, 2.0], [3.0]]
+    assert kept.missing("rows", entries, about, "name") == entries[4:]
+    first, second = joined([rows[4], {**rows[1], "psnr": 9.0}])  # another photograph, and one that is newer
+    assert first == {
+        "task": "motion",
+        "settings": {"rate": 1e-7},
+        "device": "cpu",
+        "name": [*"abc"],
+        "psnr": [0.0, 9.0, 2.0],
+    }
+    assert second["psnr"] == [3.0, 4.0]
+    assert kept.read("rows") == [first, second]
+    np.testing.assert_array_equal(experiment("partially_blind_report").paired(first, second), [-3.0, 5.0])
+    assert kept.keep("rows", [{"settings": {"rate": 1e-7}, "small": 1.23456e-7, "all": [0.123456789]}]) == [
+        {"settings": {"rate": 1e-7}, "small": 1.235e-7, "all": [0.12346]}
     ]
-    rows = [{**entry, "psnr": float(number)} for number, entry in enumerate(entries)]
-    lines = report.grouped(rows[:4])
-    assert [line["psnr"] for line in lines] == [[0.0, 1.0, 2.0], [3.0]]
-    assert report.ungrouped(lines) == rows[:4]
-    assert report.grouped([*rows[:4], {**rows[0], "psnr": 9.0}])[0]["psnr"] == [9.0, 1.0, 2.0]  # the newer one
-    assert report.missing(entries) == entries
-    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert report.missing(entries) == entries[4:]
-    np.testing.assert_array_equal(report.paired(*lines), [-3.0])  # on the one that both have
 
 
 def test_what_uses_the_density_has_a_twin_without_it(experiment):
@@ -253,16 +233,6 @@ def test_what_uses_the_density_has_a_twin_without_it(experiment):
     fixed = module.settings_of(module.Job("motion", "operator fixed", "hinge"), prior)
     assert fixed.operator_lr == fixed.operator_every == 0
     assert {job.task for job in jobs if job.method == "operator fixed"} == set(module.FIXED)
-
-
-def test_the_document_on_invert2restore_is_that_of_its_rows(experiment):
-    rows, text = experiment("kept_rows"), (SCRIPTS.parent / "docs" / "invert2restore.md").read_text()
-    test, report = rows.read("untold"), experiment("untold_report")
-    made = [report.literally(test), report.compared(test), report.tried(rows.read("untold_tuning"))]
-    made += [experiment("likelihood").lines(rows.read("likelihood"))]
-    for lines in made:
-        assert "\n".join(lines).count("|") > 50
-        assert "\n".join(lines) in text
 
 
 def test_a_table_says_how_many_faces_and_on_how_many_kinds_it_is_better(experiment):
@@ -349,12 +319,6 @@ def test_a_comparison_tunes_before_it_restores(experiment, tmp_path):
     assert {row["value"] for row in rows} == {0.5}
 
 
-def test_the_document_beside_deepinv_is_that_of_its_rows(experiment):
-    made = "\n".join(experiment("compare_deepinv").lines(experiment("kept_rows").read("deepinv")))
-    assert made.count("|") > 100
-    assert made in (SCRIPTS.parent / "docs" / "compare.md").read_text()
-
-
 def test_a_race_beside_deepinv_asks_the_same_of_both_sides(experiment):
     module, asked = experiment("compare_deepinv"), {"jaxrestore": [], "deepinv": []}
 
@@ -380,3 +344,62 @@ def test_what_the_comparison_with_deepinv_lacks_is_said(experiment, monkeypatch,
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match=r"torch and deepinv can't be found: pip install torch"):
         module.measure(tmp_path)
+
+
+def test_every_table_of_the_papers_has_a_plan(experiment, tmp_path):
+    papers, tables, report = experiment("papers"), experiment("papers_tables").TABLES, experiment("papers_report")
+    printed = json.loads(report.PRINTED.read_text())
+    assert printed.keys() <= tables.keys()
+    bare = jr.gaussian_prior(jnp.zeros((64, 64, 3)), 0.2)
+    for name, table in tables.items():
+        tasks = papers.tasks_of(table, tmp_path)
+        images = {task: ["a.png", "b.png"] for task in tasks}
+        plan, smoke = (papers.planned(name, experiment("flowers").prior(), tasks, images, few) for few in (None, 2))
+        assert len({json.dumps(entry) for entry in plan}) == len(plan)
+        assert not any(entry in smoke for entry in plan if entry["method"] != "input")
+        labels = {task: {entry["method"] for entry in plan if entry["task"] == task} for task in tasks}
+        assert all(len(here) > 1 for here in labels.values())
+        assert table.sweep[0] or any("tuned" in label for here in labels.values() for label in here)
+        untuned = papers.planned(name, bare, tasks, images, None)
+        assert not any("tuned" in entry["method"] for entry in untuned)
+        if name in printed:
+            theirs = printed[name]
+            assert set(theirs["columns"]) <= report.COLUMNS.keys()
+            assert theirs["rows"].keys() <= tasks.keys() or not table.tasks
+            if table.sweep[0]:
+                assert all(row in labels[task] for task, rows in theirs["rows"].items() for row in rows)
+        rows = [{**entry, "psnr": 20.0, "seconds": 1.0} for entry in plan]
+        text = report.document(name, report.of_plan([*rows, *smoke], plan), ["DIP on nothing: can't."])
+        assert sum(line.startswith("| ") and "| 2 | 20.00 |" in line for line in text) == sum(map(len, labels.values()))
+        assert "- DIP on nothing: can't." in text
+
+
+def test_images_restored_elsewhere_are_scored_as_ours(experiment, tmp_path, monkeypatch):
+    """A table of one task: rows are kept, what can't be read is said, the same command measures nothing twice."""
+    papers, random = experiment("papers"), np.random.default_rng(0)
+    for folder, names in (("clean", "abc"), ("theirs", "ac")):
+        for letter in names:
+            jr.write_image(tmp_path / folder / f"{letter}.png", random.uniform(-1, 1, (8, 8, 3)))
+    prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.2)
+    monkeypatch.setitem(papers.TABLES, "bird-3", papers.TABLES["bird-3"]._replace(sweep=({"skip": 200},)))
+    options = SimpleNamespace(data=tmp_path / "clean", out=tmp_path / "out", size="smoke", reference=None)
+    options.folder = [("Theirs", tmp_path / "theirs")]
+    options.out.mkdir()
+    features = experiment("papers_scores").metrics
+    monkeypatch.setattr(features, "inception_features", lambda network, images: images[:, :2, 0, 0])
+    papers.run("bird-3", options, prior, papers.Networks(inception="of two numbers"))
+    text = (tmp_path / "out" / "bird-3.md").read_text()
+    assert [line.split("|")[1].strip() for line in text.splitlines() if "| 2 |" in line][:2] == [
+        "input",
+        "BIRD, skip 200",
+    ]
+    before = (tmp_path / "out" / "results-0.jsonl").read_text()
+    assert any(line.startswith("| Theirs | 1 |") for line in text.splitlines())
+    assert "has no image named as b.png" in text
+    assert [json.loads(line)["method"] for line in before.splitlines() if '"fid"' in line] == [
+        "input",
+        "BIRD, skip 200",
+    ]
+    assert "| FID |" in text
+    papers.run("bird-3", options, prior, papers.Networks(inception="of two numbers"))
+    assert (tmp_path / "out" / "results-0.jsonl").read_text() == before

@@ -241,8 +241,7 @@ _TASKS = (
         restore=starts.reduced(2, starts.blindly_blurred, grey=True),
         degrade=truths.reduced(2, truths.gaussian_blur, grey=True),
         known="the reduction",
-        estimated="a blur kernel before it",
-        papers="SHRED",
+        estimated="a blur kernel before it",  # ours: the paper's old photographs have none
         flags=_WIDER,
         sparse=True,
     ),

@@ -32,7 +32,6 @@ PUBLISHED = {
     "inpaint": replace(_ANY, noise_lr=0.01, iterations=200),
     "compressed-sensing": replace(_ANY, noise_lr=0.01),
     "super-resolution": replace(_ANY, iterations=50),
-    "old-photo": replace(_ANY, iterations=50),  # the paper's mixture of grayscale and super-resolution
 }
 
 

@@ -31,7 +31,7 @@ def generative_album(
 
 
 def regenerator(prior: Prior, settings: Constraint, guidance: Guidance | None = None) -> Gen2Res:
-    """The method that restores with a prior, constrained already or not, without guidance."""
+    """The method that restores with a prior, constrained already or not; without guidance unless the settings are guided."""
     return gen2res(prior, settings=settings, guidance=guidance)
 
 

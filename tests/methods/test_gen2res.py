@@ -65,6 +65,18 @@ def test_guidance_is_what_the_formulas_say(gaussian, form):
     assert float(shown.data_term) == pytest.approx(float(np.mean((shown.image - Y) ** 2)), rel=1e-4)
 
 
+def test_the_papers_guidance_the_codes_and_our_reading_have_names(gaussian):
+    kinds = {kind: jr.published("gen2res", kind) for kind in ("any", "paper", "published", "reading")}
+    assert kinds["any"] == kinds["paper"]
+    assert {kind: one.guidance.form for kind, one in kinds.items() if kind != "any"} == {
+        "paper": "paper",
+        "published": "published",
+        "reading": "published",
+    }
+    guides = {kind: jr.gen2res(gaussian, settings=one).guidance for kind, one in kinds.items()}
+    assert {kind for kind, guidance in guides.items() if guidance is not None} == {"published"}
+
+
 def test_guided_steps_are_the_published_ones():
     """Its defaults at K = 200 guide every tenth step; from pure noise the noisiest 200, too; `first` ends it early."""
     published = Guidance(every=10, last=200)

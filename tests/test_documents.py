@@ -1,0 +1,74 @@
+"""What stands between markers in the documents is made of the kept rows, and of nothing else."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+REPORTS = ("faces_report", "untold_report", "likelihood", "diip_rule", "partially_blind_report", "speed_report")
+REPORTS += ("borders", "compare_deepinv")
+# Parts of which no rows are kept yet, by the file that their experiment will keep them in. This must shrink.
+WAITING = {
+    "tune": {"docs/tuning.md": ("",)},
+    "robustness": {"docs/robustness.md": ("",)},
+    "tiles": {"docs/scaling.md": ("tiles",)},
+    "scaling": {"docs/scaling.md": ("scaling", "pod")},
+    "latent_cost": {"docs/scaling.md": ("latent",)},
+    "gen2res": {"docs/gen2res.md": ("constraint", "steps")},
+    "memorisation": {"docs/gen2res.md": ("memorisation",)},
+    "ffdnet": {"docs/ffdnet.md": ("flowers", "kodak", "tuning", "predicted", "photographs")},
+    "rectification_calibration": {"docs/rectification.md": ("calibration",)},
+    "rectification_ablation": {"docs/rectification.md": ("ablation",)},
+    "full_depth": {"docs/rectification.md": ("full depth",)},
+    "kinds_of_photographs": {"docs/novelty.md": ("kinds", "restored kinds", "cost")},
+    "compare": {"docs/compare.md": ("flowers64", "faces64")},
+    "tasks_table": {"docs/results.md": ("",), "README.md": ("results",)},
+    "blind_table": {"docs/invert2restore.md": ("blind",), "README.md": ("blind",)},
+}
+WITHOUT_PYTHON = (
+    "README.md",
+    "versions",
+)  # of rows of `speed.py` that don't say yet which Python they were measured with
+
+
+@pytest.fixture
+def experiment(monkeypatch):
+    """An experiment's module by its name."""
+    monkeypatch.syspath_prepend(ROOT / "experiments")
+    return importlib.import_module
+
+
+def texts(document):
+    """What stands in a document: by marker, and the whole as nobody's."""
+    text = (ROOT / document).read_text()
+    marked = re.findall(r"<!-- ([^/].*?) -->\n(?:(.*?)\n)?<!-- /\1 -->", text, re.DOTALL)
+    assert len(marked) == text.count("<!-- /")
+    return {"": text, **dict(marked)}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_part_of_a_document_is_made_of_its_rows(experiment, name):
+    parts = experiment(name).parts()
+    assert parts
+    for (document, marker), lines in parts.items():
+        text = texts(document)[marker]
+        assert text == "\n".join(lines), f"{document}, {marker}: not what experiments/{name}.py makes of its rows"
+        assert text.count("|") > 10 or marker == "versions"
+
+
+def test_what_waits_for_its_rows_has_none(experiment):
+    """Whose rows are kept is no longer waiting: it belongs to `REPORTS`."""
+    assert {name for name in WAITING if experiment("kept_rows").read(name)} == set()
+    assert WITHOUT_PYTHON not in experiment("speed_report").parts()
+
+
+def test_every_marked_part_is_somebodys(experiment):
+    made = {part for name in REPORTS for part in experiment(name).parts()} | {WITHOUT_PYTHON}
+    made |= {
+        (document, marker) for parts in WAITING.values() for document, markers in parts.items() for marker in markers
+    }
+    documents = ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+    marked = {(document, marker) for document in documents for marker in texts(document) if marker}
+    assert marked == {part for part in made if part[1]}
