@@ -16,6 +16,7 @@ from workers import Row
 
 import jaxrestore as jr
 from jaxrestore.methods.settings import Preset, values_of
+from jaxrestore.metrics import estimate_sigma_y
 from jaxrestore.solve.tuning import evaluations
 
 METHODS = {"bird": jr.bird, "shred": jr.shred}
@@ -44,6 +45,13 @@ class Variant(NamedTuple):
     def noise(self) -> str:
         return "white" if (self.method, self.task) == ("shred", "denoise") else NOISES[self.method]
 
+    @property
+    def sigma_y(self) -> str | None:
+        """What a search is told of the noise: "auto", as the command line estimates it, where a kernel is found behind it."""
+        settings = self.settings()
+        counts = settings.operator_every > 0 and self.noise != "none"
+        return "auto" if counts else None
+
     def settings(self) -> jr.Settings:
         """Those of the preset, with the changes."""
         known = jr.settings_for(self.method, self.task, flowers.prior(), self.preset)
@@ -52,7 +60,7 @@ class Variant(NamedTuple):
     def entries(self, images: Sequence[str]) -> list[Row]:
         """What its rows on photographs of these names are known by."""
         about = {"task": self.task, "label": self.label, "method": self.method, "noise": self.noise}
-        about |= {"settings": values_of(self.settings()), "start": self.start}
+        about |= {"settings": values_of(self.settings()), "start": self.start, "sigma_y": self.sigma_y}
         return [{**about, "name": name} for name in images[: self.photographs]]
 
     def evaluations(self) -> int:
@@ -86,7 +94,8 @@ def measure(variant: Variant, images: dict[str, np.ndarray], out: Path, worker: 
         operator = flowers.start(problem, settings)
         operator = operator if variant.start is None else widened(operator, variant.start)
         unknown = jr.operators.is_blind(operator)
-        method = METHODS[variant.method](flowers.prior(), operator, settings=settings)
+        sigma_y = 0.0 if variant.sigma_y is None else estimate_sigma_y(problem.y)
+        method = METHODS[variant.method](flowers.prior(), operator, settings=settings, sigma_y=sigma_y)
         began = time.perf_counter()
         # as the command line does: what was measured without noise is put back
         keep = variant.noise == "none"

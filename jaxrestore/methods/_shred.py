@@ -79,7 +79,7 @@ def shred(
     (or `kind`), and where the prior has none, from what is published (`published("shred", kind)`).
 
     - `sigma_y`: the rms of y - H(true image) in units of [-1, 1], 0 or unknown; it decides which of several answers is best,
-      and when `discrepancy` stops.
+      and when `discrepancy` stops, and is counted by the Gauss-Newton steps on an operator.
     - `noise_lr`, `operator_lr`: rates of Adam; `decay`: whether they fall to zero over the `iterations`. `optimizer`, an
       Optax transformation of a dict of "noise" and "operator", takes its place.
     - `operator_every`, `operator_from`, `damping`: Gauss-Newton steps on the operator in the place of Adam's, which a given

@@ -123,10 +123,13 @@ class Descent(Method):
         return moved, optimizer
 
     def move_operator(self, state: DescentState, moved: Variables, image: Array, y: Array) -> PyTree:
-        """The operator's unknown leaves after the iteration: by its own steps where it has them, else the optimiser's."""
+        """The operator's unknown leaves after the iteration: by its own steps where it has them, else the optimiser's. Those
+        count the noise of y, `sigma_y`, which the image has been fitted to."""
         if self.operator_steps is None:
             return moved["operator"]
-        return self.operator_steps(self.operator, state.unknown, image, y, state.iteration, self.iterations)
+        return self.operator_steps(
+            self.operator, state.unknown, image, y, state.iteration, self.iterations, self.sigma_y
+        )
 
     @property
     def evaluations(self) -> int:
