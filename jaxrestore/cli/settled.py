@@ -66,7 +66,11 @@ class Descending:
     constructor: Constructor
     settings: Settings
     stop: Rule | None
-    noise_aware: bool = False
+
+    @property
+    def noise_aware(self) -> bool:
+        """Its steps on an operator count the noise."""
+        return self.settings.operator_every > 0
 
     @property
     def restarts(self) -> int:

@@ -182,6 +182,7 @@ _TASKS = (
         estimated="the kernel",
         papers="BIRD",
         flags="--kernel-size --boundary",
+        method=choices.BLIND_DIFFPIR,
     ),
     Task(
         "nonuniform-deblur",

@@ -2,8 +2,8 @@
 
 Each step is one of DiffPIR's, by the operator as it is estimated so far. From a share of the walk on, when the predicted
 images have formed, the estimate is moved before it is used: by the damped least-squares steps that the library's searches
-take on an operator, on the image that the prior predicts alone. Nothing else is known of the operator but its form: there
-is no prior of kernels.
+take on an operator, on the image that the prior predicts alone, y's noise counted. Nothing else is known of the operator
+but its form: there is no prior of kernels.
 
 Several walks go down together with one operator, which is estimated from all their predictions, and the image is their mean:
 nearer to the posterior's mean than a draw is.
@@ -77,7 +77,7 @@ class BlindDiffpir(BlindWalk):
         """The operator moved, a proximal step from the prediction, and one of the walk from there."""
         x, alpha_bar, following = state.x, time.alpha_bar, time.alpha_bar_next
         x0 = self.predicted(x, time)[0]
-        estimate = self.estimated(state, x0, y)
+        estimate = self.estimated(state, x0, y, self.deviation(y))
         deviation = jnp.maximum(self.deviation(y), self.least_sigma)
         rho = self.strength * deviation**2 * alpha_bar / (1 - alpha_bar)
         operator = self.whole(estimate)

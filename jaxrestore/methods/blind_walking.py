@@ -87,14 +87,17 @@ class BlindWalk(Times):
         """The operator with what is estimated of it."""
         return combine(estimate.unknown, partition(self.operator)[1])
 
-    def estimated(self, state: BlindState, x0: Float[Array, "*n h w c"], y: Array) -> Estimate:
+    def estimated(
+        self, state: BlindState, x0: Float[Array, "*n h w c"], y: Array, sigma_y: Array | None = None
+    ) -> Estimate:
         """The operator's unknown leaves, moved towards what makes y of the predicted images: by damped least squares where
-        those steps are given, else a step of Adam along the gradient of the mean square."""
+        those steps are given, which count noise of a deviation `sigma_y`, else a step of Adam along the gradient of the mean
+        square."""
         unknown, optimizer = state.estimate
         x0 = jax.lax.stop_gradient(x0)
         if self.operator_steps is not None:
             every = jnp.broadcast_to(y, (*x0.shape[:-3], *y.shape))
-            steps = self.operator_steps(self.operator, unknown, x0, every, state.done, self.iterations)
+            steps = self.operator_steps(self.operator, unknown, x0, every, state.done, self.iterations, sigma_y)
             return Estimate(steps, optimizer)
         known = partition(self.operator)[1]
 

@@ -9,6 +9,7 @@ stand for it: the image, plus and minus a draw of what is uncertain of it (`unce
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax
@@ -49,8 +50,8 @@ class GaussNewton:
         sigma_y: Any = None,
     ) -> PyTree:
         """The unknown leaves after iteration number `iteration` (from 0) of `iterations`: as they were, unless one is due. Of
-        several images with one operator `y` has as many. `sigma_y`: of an image ``[h, w, c]`` that was fitted to y, the
-        noise's deviation, which is then counted."""
+        several images with one operator, ``[n, h, w, c]``, `y` has as many. `sigma_y`: the deviation of y's noise, to which
+        the images were fitted, and which is then counted."""
         if not jax.tree.leaves(unknown):
             return unknown
         known = partition(operator)[1]
@@ -62,8 +63,12 @@ class GaussNewton:
             images, measured = fixed, y
             if sigma_y is not None:
                 noise = jax.random.normal(jax.random.fold_in(jax.random.key(0), iteration), y.shape, y.dtype)
-                draw = uncertain(combine(leaves, known), fixed, y, sigma_y, noise)
-                images, measured = jnp.stack([fixed + draw, fixed - draw]), jnp.stack([y, y])
+                draw = partial(uncertain, combine(leaves, known), sigma_y=sigma_y)
+                draw = draw if fixed.ndim == 3 else jax.vmap(draw)
+                spread = draw(fixed, y, noise=noise)
+                images, measured = jnp.stack([fixed + spread, fixed - spread]), jnp.stack([y, y])
+                images = images.reshape(-1, *fixed.shape[-3:])
+                measured = measured.reshape(-1, *y.shape[fixed.ndim - 3 :])
             return gauss_newton(lambda new: combine(new, known)(images), leaves, measured, self.damping)
 
         moved = jax.lax.cond(for_any(due), move, lambda leaves: leaves, unknown)
