@@ -1,9 +1,9 @@
-"""Classical references of every task: what a prior of photographs has to beat. Each is told what a restoration is told, and has
-one or two numbers, which `tuned` finds on photographs that appear in no table.
+"""Classical references of every task: what a prior of photographs has to beat. Each is told what a restoration is told, and
+has one or two numbers, which `tuned` finds on photographs that appear in no table.
 
-Where the kernel is unknown a Gaussian stands in its place: the same for all photographs, its width one of those numbers; or for
-each photograph the one that makes it likeliest. A third is told the width of the true kernel, which nobody knows: it is no
-reference, and stands beside them as what better knowledge of the width would be worth.
+Where the kernel is unknown a Gaussian stands in its place: the same for all photographs, its width one of those numbers; or
+for each photograph the one that makes it likeliest. A third is told the width of the true kernel, which nobody knows: it is
+no reference, and stands beside them as what better knowledge of the width would be worth.
 """
 
 from collections.abc import Callable
@@ -50,7 +50,11 @@ def references(task: str, noise: str) -> list[Reference]:
         return [smooth, *[_denoised("biharmonic, BM3D", filled)] * noisy, flat]
     if task == "tomography":
         projected = Reference("filtered back projection", lambda p, v: shown(p))
-        return [projected, Reference("ridge", lambda p, v: ridge(p, v["weight"]), {"weight": 16.0 if noisy else 0.125}), flat]
+        return [
+            projected,
+            Reference("ridge", lambda p, v: ridge(p, v["weight"]), {"weight": 16.0 if noisy else 0.125}),
+            flat,
+        ]
     if task == "colorize":
         return [seen, *[_denoised("grey, BM3D", shown)] * noisy]
     if task == "super-resolution":
@@ -70,8 +74,8 @@ def references(task: str, noise: str) -> list[Reference]:
 
 
 def tuned(reference: Reference, score: Callable[[Values], float]) -> tuple[Values, list[tuple[Values, float]]]:
-    """The numbers of the best score, and all that were tried: from the start on steps up and down, one number after the other,
-    until none is better; so the best lies at no edge."""
+    """The numbers of the best score, and all that were tried: from the start on steps up and down, one number after the
+    other, until none is better; so the best lies at no edge."""
     tried: dict[tuple[int, ...], float] = {}
 
     def values(place: tuple[int, ...]) -> Values:
@@ -125,7 +129,9 @@ def blurred_by(operator: Any, kernel: np.ndarray) -> Any:
     """The operator with this kernel in the place of its own."""
     if isinstance(operator, Blur | VaryingBlur):
         return Blur(kernel)
-    return Compose(tuple(blurred_by(part, kernel) for part in operator.parts)) if hasattr(operator, "parts") else operator
+    return (
+        Compose(tuple(blurred_by(part, kernel) for part in operator.parts)) if hasattr(operator, "parts") else operator
+    )
 
 
 def _denoised(label: str, before: Callable[[Problem], Any]) -> Reference:

@@ -1,8 +1,8 @@
 """Classical filters by other libraries: scikit-image's, and BM3D by its authors' package.
 
-`bm3d` is for non-commercial use alone and no dependency of anything here; the experiments that need it say so
-(`pip install bm3d`). What it computes is that of Mäkinen, Azzari & Foi, IEEE Transactions on Image Processing 29 (2020), after
-Dabov, Foi, Katkovnik & Egiazarian, the same 16 (2007).
+`bm3d` (Tampere University) is for non-commercial use alone, and no dependency of anything here; the experiments that need it
+say so. What it computes is that of Mäkinen, Azzari & Foi, IEEE Transactions on Image Processing 29 (2020), after Dabov, Foi,
+Katkovnik & Egiazarian, the same 16 (2007).
 """
 
 from types import SimpleNamespace

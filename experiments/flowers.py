@@ -12,7 +12,9 @@ import numpy as np
 from PIL import Image
 
 SIZE = 64
-SQUARE = slice(SIZE // 2 - 22, SIZE // 2 + 23)  # of rows and columns: the largest within the circle about the middle pixel
+SQUARE = slice(
+    SIZE // 2 - 22, SIZE // 2 + 23
+)  # of rows and columns: the largest within the circle about the middle pixel
 
 
 @cache
@@ -24,8 +26,8 @@ def prior() -> Any:
 
 
 DUPLICATES = {  # among the photographs held out: what stands in no table, and why
-    "daisy/10466290366_cc72e33532.jpg": "the training photograph daisy/10994032453 but for its compression; in the tuning half",
-    "dandelion/6972675188_37f1f1d6f6.jpg": "petals alone, as those of training photographs nearer by",
+    "daisy/10466290366_cc72e33532.jpg": "the training photograph daisy/10994032453, stored anew (it is in the tuning half)",
+    "dandelion/6972675188_37f1f1d6f6.jpg": "petals that fill the picture, as those of many training photographs do",
 }
 
 
@@ -145,8 +147,8 @@ def shown(problem: Problem) -> np.ndarray:
 
 
 def scores(problem: Problem, image: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """PSNR, SSIM and GMSD of the image as a file holds it; in blind tasks after the best shift of up to 3 pixels is removed, and
-    a margin of 3. Of a tomograph PSNR is of the circle that it sees, SSIM and GMSD of the largest square in it."""
+    """PSNR, SSIM and GMSD of the image as a file holds it; in blind tasks after the best shift of up to 3 pixels is removed,
+    and a margin of 3. Of a tomograph PSNR is of the circle that it sees, SSIM and GMSD of the largest square in it."""
     from jaxrestore.cli.tasks import TASKS
     from jaxrestore.files.images import as_stored
     from jaxrestore.operators import is_picture

@@ -1,4 +1,4 @@
-"""A Gaussian in the place of a blur kernel that nobody knows: what width it has by the measurement, and what width by the truth."""
+"""A Gaussian in the place of a blur kernel that nobody knows: its width by the measurement, and its width by the truth."""
 
 from typing import Any
 
@@ -43,4 +43,3 @@ def likeliest_width(y: np.ndarray, deviation: float, falloff: float) -> float:
     expected = scales[:, None, None] * prior * kernel + deviation**2  # [scales, widths, frequencies]
     cost = np.sum(np.log(expected) + power / expected, axis=-1)
     return float(WIDTHS[np.unravel_index(cost.argmin(), cost.shape)[1]])
-

@@ -14,6 +14,7 @@ BLIND = [name for name in TOLD if TASKS[name].estimated]
 METHODS = {"BIRD": "bird", "SHRED": "shred"}
 NOISES = {task: ("bird", "white" if task == "denoise" else "none") for task in TOLD}  # BIRD's problem, and SHRED's
 WORDS = {"bird": "BIRD's", "white": "30 grey levels", "none": "none"}
+SHOWN = tuple(METHODS)  # in the picture
 LEAST = 16  # photographs of a row in the README
 
 
@@ -44,7 +45,7 @@ def brief(rows: Sequence[Row]) -> list[str]:
     head = ["task", "noise", "images", "input", "best classical", "ours", "gain over classical, 95 % interval"]
     head += ["GMSD, classical → ours", "one restart", "evaluations", "s"]
     cells = []
-    for task, noise in ((task, noise) for task in TOLD for noise in NOISES[task]):
+    for task, noise in ((name, noise) for name in TOLD for noise in NOISES[name]):
         row, best = ours(rows, task, noise), best_reference(rows, task, noise)
         if row is None or best is None:
             continue
@@ -68,7 +69,12 @@ def document(rows: Sequence[Row]) -> str:
     twins = [cells for task in BLIND for noise in NOISES[task] if (cells := _twins(rows, task, noise))]
     if twins:
         head = ["task", "noise", "images", "operator frozen", "found", "gain, 95 % interval", "kernel, start → found"]
-        lines += ["", "## What finding the operator is worth", "", "The shipped settings, and the same with the operator"]
+        lines += [
+            "",
+            "## What finding the operator is worth",
+            "",
+            "The shipped settings, and the same with the operator",
+        ]
         lines[-1] += " left as it starts."
         lines += table(head, twins)
     return "\n".join([*lines, "", PICTURE, "", "![Every task](results.png)", ""])
@@ -83,7 +89,19 @@ def _methods(here: Sequence[Row], task: str, noise: str) -> list[str]:
     head = ["method", "numbers", "told besides", "images", "PSNR", "over the input", "over the best reference"]
     head += ["SSIM", "GMSD", "one restart", "evaluations", "s"]
     first = here[0]
-    cells = [["input", "", "", str(len(first["name"])), _mean(first, "input"), "", "", "", _mean(first, "gmsd of the input", 3)]]
+    cells = [
+        [
+            "input",
+            "",
+            "",
+            str(len(first["name"])),
+            _mean(first, "input"),
+            "",
+            "",
+            "",
+            _mean(first, "gmsd of the input", 3),
+        ]
+    ]
     cells[0] += [""] * (len(head) - len(cells[0]))
     for row in sorted(here, key=lambda row: row["evaluations"]):
         if row["label"].endswith("frozen"):

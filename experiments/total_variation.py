@@ -1,5 +1,5 @@
-"""Images of least total variation that explain a linear measurement (Rudin, Osher & Fatemi 1992), by the alternating direction
-method of multipliers (Boyd et al. 2011, section 6.4.1): the classical answer to any of the linear problems."""
+"""Images of least total variation that explain a linear measurement (Rudin, Osher & Fatemi 1992), by the alternating
+direction method of multipliers (Boyd et al. 2011, section 6.4.1): the classical answer to any of the linear problems."""
 
 from functools import partial
 from typing import Any
