@@ -35,7 +35,7 @@ def likeliest_width(y: np.ndarray, deviation: float, falloff: float) -> float:
     (Levin et al. 2009). Images are Gaussian with the power spectrum c / f^falloff of photographs (Field 1987), c the
     likeliest, too; at a mirrored border a cosine transform makes their frequencies independent.
     """
-    power = np.mean(dctn(y, axes=(0, 1), norm="ortho") ** 2, axis=-1).ravel()[1:]
+    power = np.mean(np.asarray(dctn(y, axes=(0, 1), norm="ortho")) ** 2, axis=-1).ravel()[1:]
     rows, columns = (np.arange(side) / (2 * side) for side in y.shape[:2])
     square = (rows[:, None] ** 2 + columns**2).ravel()[1:]  # cycles a pixel, squared; all but the mean
     prior, kernel = square ** (-falloff / 2), np.exp(-((2 * np.pi) ** 2) * square * WIDTHS[:, None] ** 2)
