@@ -44,7 +44,8 @@ def references(task: str, noise: str) -> list[Reference]:
     flat = Reference("TV", lambda p, v: total_variation(p, p.truth, v["weight"]), _start("weight", noisy))
     seen, enlarged = Reference("grey", lambda p, v: shown(p)), Reference("bicubic", lambda p, v: shown(p))
     if task == "denoise":
-        return [_denoised("BM3D", lambda p: p.y), flat]
+        smooth = Reference("TV", lambda p, v: total_variation(p, p.truth, v["factor"] * level(p)), {"factor": 1.2})
+        return [_denoised("BM3D", lambda p: p.y), smooth]
     if task in ("inpaint", "compressed-sensing"):
         smooth = Reference("biharmonic", lambda p, v: filled(p))
         return [smooth, *[_denoised("biharmonic, BM3D", filled)] * noisy, flat]
@@ -75,26 +76,28 @@ def references(task: str, noise: str) -> list[Reference]:
 
 def tuned(reference: Reference, score: Callable[[Values], float]) -> tuple[Values, list[tuple[Values, float]]]:
     """The numbers of the best score, and all that were tried: from the start on steps up and down, one number after the
-    other, until none is better; so the best lies at no edge."""
-    tried: dict[tuple[int, ...], float] = {}
+    other, then half steps, until none is better; so the best lies at no edge."""
+    tried: dict[tuple[float, ...], float] = {}
 
-    def values(place: tuple[int, ...]) -> Values:
+    def values(place: tuple[float, ...]) -> Values:
         steps = zip(reference.start.items(), place, strict=True)
         return {name: float(f"{first * FACTORS[name] ** count:.4g}") for (name, first), count in steps}
 
-    def at(place: tuple[int, ...]) -> float:
+    def at(place: tuple[float, ...]) -> float:
         if place not in tried:
             tried[place] = score(values(place))
         return tried[place]
 
-    best, moving = (0,) * len(reference.start), True
+    best: tuple[float, ...] = (0.0,) * len(reference.start)
     at(best)
-    while moving:
-        moving = False
-        for number in range(len(best)):
-            for step in (1, -1):
-                while at(place := (*best[:number], best[number] + step, *best[number + 1 :])) > at(best):
-                    best, moving = place, True
+    for size in (1.0, 0.5):
+        moving = True
+        while moving:
+            moving = False
+            for number in range(len(best)):
+                for step in (size, -size):
+                    while at(place := (*best[:number], best[number] + step, *best[number + 1 :])) > at(best):
+                        best, moving = place, True
     return values(best), [(values(place), value) for place, value in tried.items()]
 
 

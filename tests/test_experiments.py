@@ -236,6 +236,38 @@ def test_the_best_reference_of_a_task_is_told_no_more_than_we(experiment):
     assert "wait to be measured" in tables.document(few)
 
 
+def test_the_document_on_tasks_is_that_of_its_rows(experiment):
+    tables, rows = experiment("tasks_table"), experiment("kept_rows").read("tasks")
+    text = tables.document(rows)
+    assert all(f"\n## {task}\n" in text for task in tables.TOLD)
+    assert all(f"| {row['label']} |" in text for row in rows if "frozen" not in row["label"])
+    if not tables.unfinished(rows):  # the README's old table stays until all of the new one is measured
+        assert text == (SCRIPTS.parent / "docs" / "results.md").read_text()
+        assert "\n".join(tables.brief(rows)) in (SCRIPTS.parent / "README.md").read_text()
+
+
+def test_the_tables_on_blind_restoration_are_those_of_their_rows(experiment):
+    module = experiment("blind_table")
+    kept = {(row["kind"], row["method"]): row for row in experiment("kept_rows").read("blind")}
+    scores = {"psnr": [20.0, 21.0], "ssim": [0.5, 0.6], "gmsd": [0.1, 0.2], "evaluations": [0, 0]}
+    stand_ins = {
+        (kind, method): {"kind": kind, "method": method, "names": ["a", "b"], **scores}
+        for kind in module.blind.KINDS
+        for method in module.ROWS
+    }
+    rain = stand_ins["rain", "Invert2Restore"]
+    rain |= {"psnr": [24.0, 25.0], "gmsd": [0.05, 0.15], "evaluations": [80, 100]}
+    whole, brief = module.report([*stand_ins.values()])
+    assert "| rain | 2 | 20.50 | 20.50 | 24.50 | +4.00 [+4.00, +4.00] | 0.150 → 0.150 → 0.100 | 20.50 |" in brief
+    assert any(
+        line.startswith("| rain |") and "**24.50** | 0.550 → 0.550 | 0.150 → 0.100 | +4.00 | 90 |" in line
+        for line in whole
+    )
+    if stand_ins.keys() <= kept.keys():  # the old tables stay until all of the new ones are measured
+        for path, lines in zip(("docs/invert2restore.md", "README.md"), module.report([*kept.values()]), strict=True):
+            assert "\n".join(lines) in (SCRIPTS.parent / path).read_text()
+
+
 @pytest.mark.slow
 def test_speed_measures_a_tiny_network_and_goes_on_where_it_was(tmp_path):
     command = [sys.executable, SCRIPTS / "speed.py", "--small", "--rounds", "2"]
