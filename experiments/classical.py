@@ -47,8 +47,11 @@ def references(task: str, noise: str) -> list[Reference]:
         smooth = Reference("TV", lambda p, v: total_variation(p, p.truth, v["factor"] * level(p)), {"factor": 1.2})
         return [_denoised("BM3D", lambda p: p.y), smooth]
     if task in ("inpaint", "compressed-sensing"):
-        smooth = Reference("biharmonic", lambda p, v: filled(p))
-        return [smooth, *[_denoised("biharmonic, BM3D", filled)] * noisy, flat]
+        smooth, both = (
+            Reference("biharmonic", lambda p, v: filled(p)),
+            lambda p, v: filters.bm3d_denoised(filled(p), v["deviation"]),
+        )
+        return [smooth, *[Reference("biharmonic, BM3D", both, _start("deviation", noisy))] * noisy, flat]
     if task == "tomography":
         projected = Reference("filtered back projection", lambda p, v: shown(p))
         return [
@@ -102,10 +105,8 @@ def tuned(reference: Reference, score: Callable[[Values], float]) -> tuple[Value
 
 
 def level(problem: Problem) -> float:
-    """The deviation of the noise in a measurement, from the measurement alone; in units of [-1, 1]."""
-    whole = problem.flags.mask is None
-    known = None if whole else jnp.asarray(known_pixels(problem.truth)[..., None])
-    return max(float(estimate_sigma_y(problem.y, known)), QUANTISED)
+    """The deviation of the noise in a picture, from the picture alone; in units of [-1, 1]."""
+    return max(float(estimate_sigma_y(problem.y)), QUANTISED)
 
 
 def filled(problem: Problem) -> np.ndarray:
