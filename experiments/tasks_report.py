@@ -146,4 +146,4 @@ def _one(row: Row) -> str:
 def _seconds(row: Row) -> str:
     """The median: the first image's hold compilation."""
     seconds = np.median(row["seconds"])
-    return f"{seconds:.0f}" if seconds >= 9.5 else f"{seconds:.1g}"
+    return f"{seconds:.0f}" if seconds >= 9.5 else f"{seconds:.1f}"

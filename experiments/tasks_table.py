@@ -106,9 +106,9 @@ def _referred(entry: Row, tuning: dict[str, np.ndarray], test: dict[str, np.ndar
     rows = []
     for name, image in test.items():
         problem = flowers.problem(task, noise, name, image, folder)
-        began = time.perf_counter()
+        began = time.process_time()
         restored = _restored(reference, problem, settings)
-        seconds, given = time.perf_counter() - began, flowers.scores(problem, flowers.shown(problem), image)
+        seconds, given = time.process_time() - began, flowers.scores(problem, flowers.shown(problem), image)
         row = {**about, "name": name, "input": given["psnr"], "gmsd of the input": given["gmsd"], "seconds": seconds}
         rows.append(row | flowers.scores(problem, restored, image))
     return {"tried": tried, "rows": rows}
