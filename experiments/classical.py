@@ -68,6 +68,8 @@ def references(task: str, noise: str) -> list[Reference]:
         return [enlarged, *[_denoised("bicubic, BM3D", shown)] * noisy, one]
     if task in ("deblur", "motion-deblur"):
         return [deblurred("", _known, noisy) for deblurred in (_wiener_deblurred, _tv_deblurred, _bm3d_deblurred)]
+    if not task.endswith("deblur"):
+        return [Reference("as measured", lambda p, v: shown(p))]
     one, likeliest = (", one Gaussian", _of_width, noisy, {"width": 1.2}), (", likeliest Gaussian", _likeliest, noisy)
     told = (", told the width", _of_true_width, noisy, {}, "the kernel's width")
     return [

@@ -227,7 +227,9 @@ def test_the_best_reference_of_a_task_is_told_no_more_than_we(experiment):
     assert tables.unfinished(rows) == []
     lines = tables.brief(rows)
     assert len(lines) == 3 + len(problems(experiment))
-    measured = "| 16 | 20.00 | 25.00 TV | 26.00 BIRD | +1.00 [+1.00, +1.00] | 0.100 → 0.100 | 24.50 (of 2) | 600 | 2.0 |"
+    measured = (
+        "| 16 | 20.00 | 25.00 TV | 26.00 BIRD | +1.00 [+1.00, +1.00] | 0.100 → 0.100 | 24.50 (of 2) | 600 | 2.0 |"
+    )
     line = f"| deblur | BIRD's {measured}"
     assert line in lines
     assert "| Wiener, told the width |  | the width | 16 | 29.00 | +9.00 |" in tables.document(rows)
