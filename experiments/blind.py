@@ -16,14 +16,16 @@ from jaxrestore.methods.settings import values_of
 from jaxrestore.simulate import DEGRADATIONS
 
 KINDS = ("clean", *DEGRADATIONS)
+TEST = 10_000  # the first seed of the test half
 CEILING = 60.0  # dB: an image that is left as it is has no PSNR
 
 
-def degraded(kind: str, images: np.ndarray) -> np.ndarray:
-    """The photographs ``[n, h, w, 3]`` with one degradation, drawn anew for each."""
+def degraded(kind: str, images: np.ndarray, first: int = 0) -> np.ndarray:
+    """The photographs ``[n, h, w, 3]`` with one degradation, drawn anew for each, with seeds from the first on: those of the
+    test half from `TEST` on, where nothing that was tuned has any."""
     if kind == "clean":
         return images
-    return np.stack([DEGRADATIONS[kind](image, seed) for seed, image in enumerate(images)])
+    return np.stack([DEGRADATIONS[kind](image, seed) for seed, image in enumerate(images, first)])
 
 
 @partial(jax.jit, static_argnames=("steps", "refinements"))

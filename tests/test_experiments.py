@@ -51,7 +51,8 @@ def test_a_report_takes_the_rows_of_its_plan_alone(experiment, tmp_path):
 
 def test_the_planned_variants_have_settings_and_a_budget_of_photographs(experiment):
     tables, tune = experiment("tasks_table"), experiment("tune")
-    for variants in (tables.planned(130_000), tune.planned()):
+    stages = [variant for stage in ("ours", "frozen", "papers") for variant in tables.planned(stage, tables.TOLD)]
+    for variants in (stages, tune.planned()):
         assert len({variant.key for variant in variants}) == len(variants) > 40
         assert all(variant.evaluations() > 0 and variant.photographs >= 1 for variant in variants)
         json.dumps([entry for variant in variants for entry in variant.entries(["photograph"])])
@@ -130,11 +131,144 @@ def test_intervals_are_of_paired_differences(experiment):
 def test_each_task_is_posed_and_shown(experiment, tmp_path):
     flowers, tables = experiment("flowers"), experiment("tasks_table")
     image = np.random.default_rng(0).uniform(-1, 1, (flowers.SIZE, flowers.SIZE, 3)).astype(np.float32)
-    for variant in {(variant.task, variant.noise): variant for variant in tables.planned(0)}.values():
+    for variant in {(variant.task, variant.noise): variant for variant in tables.planned("ours", tables.TOLD)}.values():
         problem = flowers.problem(variant.task, variant.noise, "name", image, tmp_path)
         started = flowers.start(problem, variant.settings())
         assert flowers.shown(problem).shape == image.shape
         assert variant.settings().identity or started(jnp.asarray(image)).shape == problem.y.shape
+
+
+def test_no_duplicate_of_a_training_photograph_is_in_the_test_half(experiment):
+    flowers = experiment("flowers")
+    names = sorted([*(f"daisy/{number}.jpg" for number in range(81)), *flowers.DUPLICATES, "rose/1.jpg"])
+    assert set(names[1::2]) & set(flowers.DUPLICATES)
+    for count in (1, 5, 16, 40):
+        test, tuning = flowers.chosen(names, "test", count), flowers.chosen(names, "tuning", count)
+        assert len({*test, *tuning} - {*flowers.DUPLICATES}) >= 2 * count - len(flowers.DUPLICATES)
+        assert not {*test} & {*flowers.DUPLICATES, *tuning}
+        assert len({*test}) == count
+    half = names[1::2]
+    plain = {half[number * len(half) // 40] for number in range(40)}
+    assert len(plain - {*flowers.chosen(names, "test", 40)}) <= 1  # the others stay
+    with pytest.raises(ValueError, match="fewer than"):
+        flowers.chosen(names, "test", len(half))
+
+
+def test_photographs_of_the_test_half_are_ruined_with_seeds_of_their_own(experiment):
+    blind, image = experiment("blind"), np.zeros((2, 64, 64, 3), np.float32)
+    tuning, test = blind.degraded("noise", image), blind.degraded("noise", image, blind.TEST)
+    assert all(np.abs(one - other).max() > 0.1 for one in tuning for other in test)
+
+
+def test_least_total_variation_of_a_step_is_a_lower_step(experiment):
+    """Each half moves by the weight times the length of the edge over its area."""
+    step = jnp.where(jnp.arange(8) < 4, -0.5, 0.5) * jnp.ones((6, 1))
+    found = experiment("total_variation").smoothest(jr.Identity(), step[..., None], 0.2, (6, 8, 1))
+    np.testing.assert_allclose(found[..., 0], step * (0.5 - 0.2 / 4) / 0.5, atol=1e-4)
+
+
+def test_the_likeliest_width_is_the_true_one_of_an_image_of_the_assumed_spectrum(experiment):
+    from scipy.fft import idctn
+
+    module = experiment("gaussian_width")
+    rows, columns = np.mgrid[:64, :64] / 128
+    square = rows**2 + columns**2
+    square[0, 0] = 1.0
+    draw = np.random.default_rng(0).standard_normal((64, 64, 3))
+    for width in (0.8, 1.6):
+        amplitude = square**-0.5 * np.exp(-2 * np.pi**2 * square * width**2)
+        y = 0.01 * idctn(draw * amplitude[..., None], axes=(0, 1), norm="ortho")
+        assert module.likeliest_width(y, 1e-4, 2.0) == pytest.approx(width, rel=0.1)
+    kernel = module.gaussian(1.5)
+    assert module.true_width(jr.Blur(np.roll(kernel, 1, 0))) == pytest.approx(1.5, rel=0.02)
+
+
+def test_numbers_of_a_reference_are_tuned_past_no_edge(experiment):
+    classical = experiment("classical")
+    reference = classical.Reference("", lambda problem, values: None, {"weight": 1.0, "width": 1.0})
+    aim = {"weight": 2.0**-7, "width": 1.2**5}
+
+    def score(values):
+        return -sum((np.log(values[name]) - np.log(aim[name])) ** 2 for name in aim)
+
+    best, tried = classical.tuned(reference, score)
+    assert best == pytest.approx(aim, rel=1e-3)
+    assert (best, score(best)) in tried
+    assert classical.tuned(classical.Reference("", reference.restore), lambda values: 3.0) == ({}, [({}, 3.0)])
+    labels = {
+        (task, noise): [one.label for one in classical.references(task, noise)] for task, noise in problems(experiment)
+    }
+    assert all(len({*those}) == len(those) >= 1 for those in labels.values())
+
+
+def problems(experiment):
+    """Every task with both noises that the tables have."""
+    return [(task, noise) for task, noises in experiment("tasks_report").NOISES.items() for noise in noises]
+
+
+def measured_row(task, noise, label, psnr, evaluations=0, told=""):
+    """As `tasks_table.py` keeps them."""
+    names = [f"{number}.jpg" for number in range(16)]
+    return {
+        "task": task, "noise": noise, "label": label, "settings": {}, "told": told, "evaluations": evaluations,
+        "name": names, "input": [20.0] * 16, "gmsd of the input": [0.2] * 16, "psnr": [psnr] * 16, "ssim": [0.8] * 16,
+        "gmsd": [0.1] * 16, "seconds": [2.0] * 16, "restarts": [[psnr - 1.0, psnr - 2.0]] * 16,
+    }  # fmt: skip
+
+
+def test_the_best_reference_of_a_task_is_told_no_more_than_we(experiment):
+    tables = experiment("tasks_table")
+    methods = {"bird": "BIRD", "none": "SHRED", "white": "SHRED"}
+    rows = [measured_row(*problem, methods[problem[1]], 26.0, 600) for problem in problems(experiment)]
+    assert tables.unfinished(rows) == tables.TOLD
+    rows += [measured_row(*problem, "TV", 25.0) for problem in problems(experiment)]
+    rows += [
+        measured_row(*problem, "Wiener, told the width", 29.0, told="the width") for problem in problems(experiment)
+    ]
+    assert tables.unfinished(rows) == []
+    lines = tables.brief(rows)
+    assert len(lines) == 3 + len(problems(experiment))
+    measured = (
+        "| 16 | 20.00 | 25.00 TV | 26.00 BIRD | +1.00 [+1.00, +1.00] | 0.100 → 0.100 | 24.50 (of 2) | 600 | 2.0 |"
+    )
+    line = f"| deblur | BIRD's {measured}"
+    assert line in lines
+    assert "| Wiener, told the width |  | the width | 16 | 29.00 | +9.00 |" in tables.document(rows)
+    few = [{**row, "name": row["name"][:2]} if row["task"] == "deblur" else row for row in rows]
+    assert tables.unfinished(few) == ["deblur"]
+    assert "wait to be measured" in tables.document(few)
+
+
+def test_the_document_on_tasks_is_that_of_its_rows(experiment):
+    tables, rows = experiment("tasks_table"), experiment("kept_rows").read("tasks")
+    text = tables.document(rows)
+    assert all(f"\n## {task}\n" in text for task in tables.TOLD)
+    assert all(f"| {row['label']} |" in text for row in rows if "frozen" not in row["label"])
+    if not tables.unfinished(rows):  # the README's old table stays until all of the new one is measured
+        assert text == (SCRIPTS.parent / "docs" / "results.md").read_text()
+        assert "\n".join(tables.brief(rows)) in (SCRIPTS.parent / "README.md").read_text()
+
+
+def test_the_tables_on_blind_restoration_are_those_of_their_rows(experiment):
+    module = experiment("blind_table")
+    kept = {(row["kind"], row["method"]): row for row in experiment("kept_rows").read("blind")}
+    scores = {"psnr": [20.0, 21.0], "ssim": [0.5, 0.6], "gmsd": [0.1, 0.2], "evaluations": [0, 0]}
+    stand_ins = {
+        (kind, method): {"kind": kind, "method": method, "names": ["a", "b"], **scores}
+        for kind in module.blind.KINDS
+        for method in module.ROWS
+    }
+    rain = stand_ins["rain", "Invert2Restore"]
+    rain |= {"psnr": [24.0, 25.0], "gmsd": [0.05, 0.15], "evaluations": [80, 100]}
+    whole, brief = module.report([*stand_ins.values()])
+    assert "| rain | 2 | 20.50 | 20.50 | 24.50 | +4.00 [+4.00, +4.00] | 0.150 → 0.150 → 0.100 | 20.50 |" in brief
+    assert any(
+        line.startswith("| rain |") and "**24.50** | 0.550 → 0.550 | 0.150 → 0.100 | +4.00 | 90 |" in line
+        for line in whole
+    )
+    if stand_ins.keys() <= kept.keys():  # the old tables stay until all of the new ones are measured
+        for path, lines in zip(("docs/invert2restore.md", "README.md"), module.report([*kept.values()]), strict=True):
+            assert "\n".join(lines) in (SCRIPTS.parent / path).read_text()
 
 
 @pytest.mark.slow

@@ -35,6 +35,8 @@ def test_what_was_measured_is_put_back():
     coloured = ops.put_back(ops.Grayscale(), image, ops.Grayscale()(truth))
     np.testing.assert_allclose(ops.Grayscale()(coloured), ops.Grayscale()(truth), atol=1e-6)
     np.testing.assert_allclose(coloured - image, (coloured - image)[..., :1].repeat(3, -1), atol=1e-6)
+    again = ops.put_back(ops.Grayscale(), coloured, ops.Grayscale()(truth))
+    np.testing.assert_allclose(again, coloured, atol=1e-6)
     chain = ops.Compose((ops.Mask(KNOWN), ops.Tone(1.0)))
     assert ops.put_back(chain, image, truth) is image
 

@@ -1,0 +1,149 @@
+"""Documents of the rows of `tasks_table.py`, and of nothing else: pure functions of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from report import interval, table
+from workers import Row
+
+from jaxrestore.cli.tasks import TASKS
+
+TOLD = [name for name, task in TASKS.items() if task.method.name == "bird"]  # theirs; others have tables of their own
+BLIND = [name for name in TOLD if TASKS[name].estimated]
+METHODS = {"BIRD": "bird", "SHRED": "shred"}
+NOISES = {task: ("bird", "white" if task == "denoise" else "none") for task in TOLD}  # BIRD's problem, and SHRED's
+WORDS = {"bird": "BIRD's", "white": "30 grey levels", "none": "none"}
+SHOWN = tuple(METHODS)  # in the picture
+LEAST = 16  # photographs of a row in the README
+
+
+def ours(rows: Sequence[Row], task: str, noise: str) -> Row | None:
+    """The row of the shipped settings, of enough photographs."""
+    fit = [row for row in rows if (row["task"], row["noise"]) == (task, noise) and row["label"] in METHODS]
+    return fit[-1] if fit and len(fit[-1]["name"]) >= LEAST else None
+
+
+def best_reference(rows: Sequence[Row], task: str, noise: str) -> Row | None:
+    """The classical row of the highest PSNR, of those that are told no more than we."""
+    here = [row for row in rows if (row["task"], row["noise"]) == (task, noise)]
+    fair = [row for row in here if row["evaluations"] == 0 and not row["told"] and len(row["name"]) >= LEAST]
+    return max(fair, key=lambda row: np.mean(row["psnr"]), default=None)
+
+
+def unfinished(rows: Sequence[Row]) -> list[str]:
+    """The tasks of which a row of the README's table is missing."""
+    return [
+        task
+        for task in TOLD
+        if any(look(rows, task, noise) is None for look in (ours, best_reference) for noise in NOISES[task])
+    ]
+
+
+def brief(rows: Sequence[Row]) -> list[str]:
+    """The README's table: of each task and noise the input, the best classical reference and the shipped settings."""
+    head = ["task", "noise", "images", "input", "best classical", "ours", "gain over classical, 95 % interval"]
+    head += ["GMSD, classical → ours", "one restart", "evaluations", "s"]
+    cells = []
+    for task, noise in ((name, noise) for name in TOLD for noise in NOISES[name]):
+        row, best = ours(rows, task, noise), best_reference(rows, task, noise)
+        if row is None or best is None:
+            continue
+        cells.append([task, WORDS[noise], str(len(row["name"])), _mean(row, "input")])
+        cells[-1] += [f"{_mean(best, 'psnr')} {best['label']}", f"{_mean(row, 'psnr')} {row['label']}"]
+        cells[-1] += [interval(_gains(row, best), 2), f"{_mean(best, 'gmsd', 3)} → {_mean(row, 'gmsd', 3)}"]
+        cells[-1] += [_one(row), str(row["evaluations"]), _seconds(row)]
+    return table(head, cells)
+
+
+def document(rows: Sequence[Row]) -> str:
+    """`docs/results.md`, from the rows that are kept."""
+    lines = ["# Every task", "", (Path(__file__).parent / "results_about.md").read_text().strip()]
+    for task in TOLD:
+        lines += ["", f"## {task}"]
+        for noise in NOISES[task]:
+            here = [row for row in rows if (row["task"], row["noise"]) == (task, noise)]
+            lines += ["", f"Noise: {WORDS[noise]}.", *_methods(here, task, noise)] if here else []
+            if ours(here, task, noise) is None:
+                lines += ["", f"With noise: {WORDS[noise]}, the shipped settings wait to be measured."]
+    twins = [cells for task in BLIND for noise in NOISES[task] if (cells := _twins(rows, task, noise))]
+    if twins:
+        head = ["task", "noise", "images", "operator frozen", "found", "gain, 95 % interval", "kernel, start → found"]
+        lines += [
+            "",
+            "## What finding the operator is worth",
+            "",
+            "The shipped settings, and the same with the operator",
+        ]
+        lines[-1] += " left as it starts."
+        lines += table(head, twins)
+    return "\n".join([*lines, "", PICTURE, "", "![Every task](results.png)", ""])
+
+
+PICTURE = "Input with BIRD's noise, BIRD, SHRED (of its own input), photograph; tasks as above, in columns."
+
+
+def _methods(here: Sequence[Row], task: str, noise: str) -> list[str]:
+    """A table of all methods on one problem; gains are over the best reference on the same photographs."""
+    best = best_reference(here, task, noise)
+    head = ["method", "numbers", "told besides", "images", "PSNR", "over the input", "over the best reference"]
+    head += ["SSIM", "GMSD", "one restart", "evaluations", "s"]
+    first = here[0]
+    cells = [
+        [
+            "input",
+            "",
+            "",
+            str(len(first["name"])),
+            _mean(first, "input"),
+            "",
+            "",
+            "",
+            _mean(first, "gmsd of the input", 3),
+        ]
+    ]
+    cells[0] += [""] * (len(head) - len(cells[0]))
+    for row in sorted(here, key=lambda row: row["evaluations"]):
+        if row["label"].endswith("frozen"):
+            continue  # has a table of its own
+        reference = row["evaluations"] == 0
+        numbers = ", ".join(f"{name} {value:g}" for name, value in row["settings"].items()) if reference else ""
+        gain = f"{np.mean(np.subtract(row['psnr'], row['input'])):+.2f}"
+        over = "" if best is None or reference else interval(_gains(row, best), 2)
+        cells.append([row["label"], numbers, row["told"], str(len(row["name"])), _mean(row, "psnr"), gain, over])
+        cells[-1] += [_mean(row, "ssim", 3), _mean(row, "gmsd", 3), "" if reference else _one(row)]
+        cells[-1] += ["" if reference else str(row["evaluations"]), _seconds(row)]
+    return table(head, cells)
+
+
+def _twins(rows: Sequence[Row], task: str, noise: str) -> list[str]:
+    row = ours(rows, task, noise)
+    here = [other for other in rows if (other["task"], other["noise"]) == (task, noise)]
+    frozen = [other for other in here if row is not None and other["label"] == f"{row['label']}, frozen"]
+    if row is None or not frozen:
+        return []
+    kernel = f"{_mean(row, 'kernel_start', 3)} → {_mean(row, 'kernel_found', 3)}"
+    cells = [task, WORDS[noise], str(len(frozen[-1]["name"])), _mean(frozen[-1], "psnr"), _mean(row, "psnr")]
+    return [*cells, interval(_gains(row, frozen[-1]), 2), kernel]
+
+
+def _gains(row: Row, other: Row) -> np.ndarray:
+    """In dB, of the photographs that both have."""
+    of_other = dict(zip(other["name"], other["psnr"], strict=True))
+    pairs = zip(row["name"], row["psnr"], strict=True)
+    return np.array([psnr - of_other[name] for name, psnr in pairs if name in of_other])
+
+
+def _mean(row: Row, key: str, digits: int = 2) -> str:
+    return f"{np.mean(row[key]):.{digits}f}"
+
+
+def _one(row: Row) -> str:
+    """The mean of single restarts, and how many make the answer."""
+    return f"{np.mean(row['restarts']):.2f} (of {len(row['restarts'][0])})"
+
+
+def _seconds(row: Row) -> str:
+    """The median: the first image's hold compilation."""
+    seconds = np.median(row["seconds"])
+    return f"{seconds:.0f}" if seconds >= 9.5 else f"{seconds:.1f}"
