@@ -142,7 +142,7 @@ def run(name: str, options: argparse.Namespace, prior: jr.Prior, networks: Netwo
         failures += measure(name, task, posed_as, restoring, album, options, prior, networks)
         plan += planned(name, prior, {task: posed_as}, {task: names}, SIZES[options.size][1])
     rows = [row for row in workers.read_rows(options.out) if row["table"] == name and row["prior"] == prior.name]
-    text = reporting.document(name, reporting.of_plan(rows, plan), failures)
+    text = reporting.document(name, reporting.of_plan(rows, plan), failures, options.size)
     (options.out / f"{name}.md").write_text("\n".join(text))
     print("\n".join(text), flush=True)
 

@@ -50,15 +50,19 @@ def value(rows: list[Row], column: str) -> float | None:
     return None if not values else float(min(values) if column in LEAST else np.mean(values))
 
 
-def said(number: float, column: str) -> str:
-    """With as many digits as its column has; a time of hundreds without any behind the point."""
+def said(number: float | None, column: str) -> str:
+    """With as many digits as its column has, a time of hundreds without any behind the point; nothing of what isn't there."""
+    if number is None:
+        return ""
     return format(number, ".0f" if column in LEAST and number >= 100 else COLUMNS[column][1])
 
 
-def document(name: str, rows: list[Row], failures: Sequence[str] = ()) -> list[str]:
+def document(name: str, rows: list[Row], failures: Sequence[str], size: str) -> list[str]:
     """Markdown: a table a task, ours before what the paper prints."""
     printed = json.loads(PRINTED.read_text()).get(name, {"rows": {}})
-    lines = [f"# {TABLES[name].title}", "", f"Our reading: {TABLES[name].reading}"]
+    tried = "; a trial of two iterations, whose scores say nothing" if size == "smoke" else ""
+    lines = [f"# {TABLES[name].title}", "", f"Prior {rows[0]['prior']}, size {size}{tried}."]
+    lines += ["", f"Our reading: {TABLES[name].reading}"]
     if "source" in printed:
         lines += ["", f"Printed, of other images: {printed['source']} ({printed['confidence']})."]
     if not any(row.get("lpips") for row in rows):
@@ -83,7 +87,7 @@ def of_task(rows: list[Row], printed: Row, task: str) -> list[str]:
     columns = [column for column in COLUMNS if any(row.get(column) is not None for row in cells.values())]
     body = []
     for method, row in cells.items():
-        shown = ["" if row.get(column) is None else said(row[column], column) for column in columns]
+        shown = [said(row.get(column), column) for column in columns]
         count = len({row["image"] for row in groups.get(method, []) if row["image"]})
         body.append([method, str(count or ""), *shown])
     return table(["", "images", *(COLUMNS[column][0] for column in columns)], body)

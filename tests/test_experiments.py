@@ -503,7 +503,7 @@ def test_every_table_of_the_papers_has_a_plan(experiment, tmp_path):
             if table.sweep[0]:
                 assert all(row in labels[task] for task, rows in theirs["rows"].items() for row in rows)
         rows = [{**entry, "psnr": 20.0, "seconds": 1.0} for entry in plan]
-        text = report.document(name, report.of_plan([*rows, *smoke], plan), ["DIP on nothing: can't."])
+        text = report.document(name, report.of_plan([*rows, *smoke], plan), ["DIP on nothing: can't."], "full")
         assert sum(line.startswith("| ") and "| 2 | 20.00 |" in line for line in text) == sum(map(len, labels.values()))
         assert "- DIP on nothing: can't." in text
 
