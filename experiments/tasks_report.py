@@ -9,7 +9,8 @@ from workers import Row
 
 from jaxrestore.cli.tasks import TASKS
 
-TOLD = [name for name, task in TASKS.items() if task.method.name == "bird"]  # theirs; others have tables of their own
+OWN = {"bird": "", "blind-diffpir": "Blind DiffPIR"}  # a task's own method, and the label of its rows
+TOLD = [name for name, task in TASKS.items() if task.method.name in OWN]  # others have tables of their own
 BLIND = [name for name in TOLD if TASKS[name].estimated]
 METHODS = {"BIRD": "bird", "SHRED": "shred"}
 NOISES = {task: ("bird", "white" if task == "denoise" else "none") for task in TOLD}  # BIRD's problem, and SHRED's
@@ -19,8 +20,10 @@ LEAST = 16  # photographs of a row in the README
 
 
 def ours(rows: Sequence[Row], task: str, noise: str) -> Row | None:
-    """The row of the shipped settings, of enough photographs."""
-    fit = [row for row in rows if (row["task"], row["noise"]) == (task, noise) and row["label"] in METHODS]
+    """The row of the shipped settings, of enough photographs: by the task's own method, where that is neither paper's."""
+    own = OWN[TASKS[task].method.name]
+    labels = {own} if own else METHODS.keys()
+    fit = [row for row in rows if (row["task"], row["noise"]) == (task, noise) and row["label"] in labels]
     return fit[-1] if fit and len(fit[-1]["name"]) >= LEAST else None
 
 

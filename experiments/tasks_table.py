@@ -27,7 +27,7 @@ import kept_rows
 import numpy as np
 import workers
 from report import insert
-from tasks_report import BLIND, METHODS, NOISES, SHOWN, TOLD, brief, document, unfinished
+from tasks_report import BLIND, METHODS, NOISES, OWN, SHOWN, TOLD, brief, document, unfinished
 from variants import Variant, results
 from workers import Row
 
@@ -50,7 +50,14 @@ def planned(stage: str, tasks: Sequence[str]) -> list[Variant]:
             changes = (("operator_lr", 0.0), ("operator_every", 0))
             variants.append(Variant(task, f"{label}, frozen", method, changes=changes, photographs=TEST))
         elif stage == "papers" and label in TASKS[task].papers:
-            variants.append(Variant(task, f"{label}, its paper", method, "published", photographs=OF_PAPERS))
+            variants.append(Variant(task, f"{label}, published", method, "published", photographs=OF_PAPERS))
+    for task in tasks:
+        if own := OWN[TASKS[task].method.name]:
+            for noise in NOISES[task]:
+                one = Variant(task, own, TASKS[task].method.name, None, photographs=TEST, given=noise)
+                variants += [one] * (stage == "ours")
+                frozen = (("operator_from", 1.0),)
+                variants += [one._replace(label=f"{own}, frozen", changes=frozen)] * (stage == "frozen")
     return variants
 
 

@@ -15,11 +15,12 @@ import workers
 from workers import Row
 
 import jaxrestore as jr
+from jaxrestore.cli.tasks import TASKS
 from jaxrestore.methods.settings import Preset, values_of
 from jaxrestore.metrics import estimate_sigma_y
 from jaxrestore.solve.tuning import evaluations
 
-METHODS = {"bird": jr.bird, "shred": jr.shred}
+METHODS = {"bird": jr.bird, "shred": jr.shred, "blind-diffpir": jr.blind_diffpir}
 NOISES = {
     "shred": "none",
     "bird": "bird",
@@ -32,17 +33,20 @@ class Variant(NamedTuple):
     task: str
     label: str
     method: str = "bird"
-    preset: Preset = "prior"
+    preset: Preset | None = "prior"  # None: as a user has it, the prior's or else the published ones
     changes: tuple[tuple[str, Any], ...] = ()
     photographs: int = 1
     start: float | None = None  # deviation of an unknown kernel at its start, of its side; None: the library's
+    given: str | None = None  # noise; None: that of the method's paper
 
     @property
     def key(self) -> str:
-        return f"{self.task}/{self.label}"
+        return f"{self.task}/{self.label}" if self.given is None else f"{self.task}/{self.label}, {self.given}"
 
     @property
     def noise(self) -> str:
+        if self.given is not None:
+            return self.given
         return "white" if (self.method, self.task) == ("shred", "denoise") else NOISES[self.method]
 
     @property
@@ -52,7 +56,7 @@ class Variant(NamedTuple):
         counts = settings.operator_every > 0 and self.noise != "none"
         return "auto" if counts else None
 
-    def settings(self) -> jr.Settings:
+    def settings(self) -> Any:
         """Those of the preset, with the changes."""
         known = jr.settings_for(self.method, self.task, flowers.prior(), self.preset)
         return dataclasses.replace(known, **dict(self.changes))
@@ -69,7 +73,11 @@ class Variant(NamedTuple):
 
     def cost(self) -> int:
         """The same in time: an iteration with the full gradient was measured to take five times as long."""
-        return self.evaluations() * (5 if self.settings().gradient == "full" else 1)
+        return self.evaluations() * (5 if getattr(self.settings(), "gradient", "frozen") == "full" else 1)
+
+    def told(self) -> jr.Settings:
+        """What of the settings is the operator's that a restoration starts from."""
+        return TASKS[self.task].choice(self.method).settled_with(self.settings()).operator_settings
 
 
 def widened(operator: Any, start: float) -> jr.Blur:
@@ -91,7 +99,7 @@ def measure(variant: Variant, images: dict[str, np.ndarray], out: Path, worker: 
     for entry in workers.unmeasured(variant.entries(list(images)), out):
         name, clean = entry["name"], images[entry["name"]]
         problem = flowers.problem(variant.task, variant.noise, name, clean, out / "given")
-        operator = flowers.start(problem, settings)
+        operator = flowers.start(problem, variant.told())
         operator = operator if variant.start is None else widened(operator, variant.start)
         unknown = jr.operators.is_blind(operator)
         sigma_y = 0.0 if variant.sigma_y is None else estimate_sigma_y(problem.y)
