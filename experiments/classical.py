@@ -113,7 +113,7 @@ def level(problem: Problem) -> float:
 
 def filled(problem: Problem) -> np.ndarray:
     """Missing pixels filled smoothly."""
-    return filters.biharmonic(np.asarray(problem.y), known_pixels(problem.truth))
+    return filters.biharmonic(np.asarray(problem.y), known_pixels(problem.truth, problem.size))
 
 
 def ridge(problem: Problem, weight: float) -> Any:

@@ -29,8 +29,8 @@ from jaxrestore.operators import Operator, kind_of, proximal
 class DiffpirSettings(WalkSettings):
     """How much the prior is believed, how much of each step's noise is fresh, and how many steps there are."""
 
-    strength: Annotated[Scalar, Range(0), Tried((0.3, 1.0, 3.0, 10.0))] = 1.0  # lambda
-    zeta: Annotated[Scalar, Range(0, 1)] = 0.3  # share of fresh noise, in the variance
+    strength: Annotated[Scalar, Range(0)] = 1.0  # lambda; idle where y has no noise
+    zeta: Annotated[Scalar, Range(0, 1), Tried((0.1, 0.3, 0.6, 1.0))] = 0.3  # share of fresh noise, in the variance
 
 
 # 100 steps are published. lambda and zeta are, task by task; these are ours: the lambda that a posterior has in the end.
