@@ -110,9 +110,11 @@ def uncertain(
 
     >>> from jaxrestore.operators import Identity
     >>> image, noise = jnp.zeros((1, 2, 1)), jnp.array([[[1.0], [-1.0]]])
-    >>> uncertain(Identity(), image, image, 0.2, noise).ravel().round(3).tolist()  # all of the noise, as no residual is left
+    >>> draw = uncertain(Identity(), image, image, 0.2, noise)  # all of the noise, as no residual is left
+    >>> [round(value, 3) for value in draw.ravel().tolist()]
     [0.2, -0.2]
-    >>> uncertain(Identity(), image, image + 0.2, 0.2, noise).ravel().round(3).tolist()  # 0.3^2 / (0.3^2 + 0.2^2) of it
+    >>> draw = uncertain(Identity(), image, image + 0.2, 0.2, noise)  # 0.3^2 / (0.3^2 + 0.2^2) of it
+    >>> [round(value, 3) for value in draw.ravel().tolist()]
     [0.138, -0.138]
     """
     predicted = operator(image)
