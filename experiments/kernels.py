@@ -15,6 +15,7 @@ start.
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,24 +36,22 @@ from jaxrestore.methods.settings import values_of
 
 POOL = 16  # photographs, spread over the test half, and any first few of them, too
 ABOUT = ("noise", "kind", "method", "kernel", "settings")
-WALKS = 4  # of which the image is the mean
 CASES = ("start", "found", "true")  # what the kernel is
 
 
 def walks(prior: jr.Prior, problem: str) -> Any:
-    """Damped less than by default: that believes the start, which is better where the start is near."""
-    form = "gaussian" if problem == "blind-deblur" else "softmax"
-    return jr.BlindDiffpirSettings(steps=25, least_sigma=0.03, damping=1e-3, kernel=form)
+    """The library's own, of 100 evaluations."""
+    return replace(jr.published("blind-diffpir", problem), steps=25)
 
 
 def tuned(name: str) -> Callable[[jr.Prior, str], Any]:
     return lambda prior, problem: jr.settings_for(name, problem, prior)
 
 
-METHODS: dict[str, tuple[Callable[..., Any], Callable[..., Any], dict[str, Any]]] = {
-    "Blind DiffPIR": (jr.blind_diffpir, walks, {"restarts": WALKS}),
-    "BIRD": (jr.bird, tuned("bird"), {}),
-    "Invert2Restore": (jr.invert2restore, tuned("invert2restore"), {}),
+METHODS: dict[str, tuple[Callable[..., Any], Callable[[jr.Prior, str], Any]]] = {
+    "Blind DiffPIR": (jr.blind_diffpir, walks),
+    "BIRD": (jr.bird, tuned("bird")),
+    "Invert2Restore": (jr.invert2restore, tuned("invert2restore")),
 }
 
 
@@ -64,7 +63,7 @@ def planned(options: Any, prior: jr.Prior, classes: dict[str, Kind]) -> list[Row
     """How each row is known, photograph by photograph, so that a part that ends early is of all classes."""
     return [
         {"noise": noise, "kind": kind, "method": method, "kernel": case}
-        | {"settings": values_of(settings_of(prior, method, classes[kind])) | METHODS[method][2]}
+        | {"settings": values_of(settings_of(prior, method, classes[kind]))}
         | {"photograph": photograph}
         for photograph in range(options.photographs)
         for method in options.methods
@@ -81,9 +80,8 @@ def measure(entry: Row, prior: jr.Prior, kind: Kind, clean: np.ndarray, out: Pat
     y = jr.measure(blur(true), jnp.asarray(clean), jax.random.key(number), sigma_y)
     y = jnp.asarray(as_stored(np.asarray(y)))
     start = {"start": np.asarray(kind.start()), "found": kind.start, "true": true}[entry["kernel"]]
-    build, _, more = METHODS[entry["method"]]
     settings = settings_of(prior, entry["method"], kind)
-    method = build(prior, blur(start), settings=settings, sigma_y=sigma_y, **more)
+    method = METHODS[entry["method"]][0](prior, blur(start), settings=settings, sigma_y=sigma_y)
     began = time.perf_counter()
     result = jr.restore(method, y, jax.random.key(1000 + number))
     image = np.asarray(result.image)
@@ -135,7 +133,8 @@ def main() -> None:
 
     workers.in_workers(work, options.out, options.workers)
     rows = ungrouped(read("kernels"), ABOUT) + workers.read_rows(options.out)
-    kernels_report.write(kept("kernels", grouped(rows, ABOUT, "photograph"), ABOUT, "photograph"), options)
+    kept("kernels", grouped(rows, ABOUT, "photograph"), ABOUT, "photograph")
+    kernels_report.write(options)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from report import insert, interval, table, write_rows
+from kept_rows import read
+from report import Parts, interval, table, write_rows
+from report import write as put
 from workers import Row
 
 FAILED = 3.0  # Levin's error ratio from which a kernel counts as not found
@@ -17,9 +19,14 @@ def folder(row: Row) -> Path:
     return Path("kernels", str(row["noise"]), row["method"].replace(" ", "_"), row["kind"].replace(" ", "_"))
 
 
-def write(rows: list[Row], options: Any) -> None:
-    insert(options.docs / "kernels.md", "kernels", lines(rows))
-    pictured(rows, options.out, options.docs / "kernels.png")
+def parts() -> Parts:
+    """The document's tables, of the kept rows."""
+    return {("docs/kernels.md", "kernels"): lines(read("kernels"))}
+
+
+def write(options: Any) -> None:
+    put(options.docs.parent, parts())
+    pictured(read("kernels"), options.out, options.docs / "kernels.png")
 
 
 def lines(rows: list[Row]) -> list[str]:

@@ -56,7 +56,7 @@ class BlindDiffpirSettings(BlindWalkSettings):
 
 # Ours, chosen on photographs of flowers. The five numbers of a Gaussian kernel are bound, 121 weights hardly.
 PUBLISHED = {"any": BlindDiffpirSettings()}
-PUBLISHED["blind-deblur"] = replace(PUBLISHED["any"], kernel="gaussian", damping=0.01)
+PUBLISHED["blind-deblur"] = replace(PUBLISHED["any"], kernel="gaussian", damping=1e-3)
 
 
 @register

@@ -55,7 +55,7 @@ class FastEmSettings(BlindWalkSettings):
 
 # 100 steps and one walk are the published code's; the M step's numbers are ours, as it is.
 PUBLISHED = {"any": FastEmSettings()}
-PUBLISHED["blind-deblur"] = replace(PUBLISHED["any"], kernel="gaussian", damping=0.01)
+PUBLISHED["blind-deblur"] = replace(PUBLISHED["any"], kernel="gaussian", damping=1e-3)
 
 
 @register
