@@ -66,7 +66,7 @@ def planned(options: argparse.Namespace, prior: jr.Prior) -> list[Row]:
                     continue  # or can't spend more of them
                 seen.append(settings)
                 about = {"prior": prior.name, "half": half, "problem": problem, "method": name, "budget": budget}
-                about |= {"value": value, "settings": values_of(settings)}
+                about |= {"value": value, "settings": values_of(settings), "count": count}  # which images depends on it
                 plan += [{**about, "image": image} for image in range(count)]
     return plan
 

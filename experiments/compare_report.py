@@ -16,7 +16,7 @@ from workers import Row
 import jaxrestore as jr
 from jaxrestore.files.images import read_image
 
-ABOUT = ("prior", "half", "problem", "method", "budget", "value", "settings")
+ABOUT = ("prior", "half", "problem", "method", "budget", "value", "settings", "count")
 SHARED = ("evaluations", "device")
 WORDS = {
     "noise": "White noise of 30 grey levels",
@@ -35,10 +35,11 @@ def budgets(rows: list[Row]) -> list[int]:
 
 
 def cell(row: Row | None) -> str:
-    """PSNR and GMSD, how many images if not all, seconds."""
+    """PSNR, GMSD, and the distance of features where it was measured."""
     if row is None:
         return ""
-    return f"{np.mean(row['psnr']):.2f}, {np.mean(row['deviation']):.3f}, {np.mean(row['seconds']):.1f} s"
+    features = f", {np.mean(row['features']):.2f}" if row.get("features") else ""
+    return f"{np.mean(row['psnr']):.2f}, {np.mean(row['deviation']):.3f}{features}"
 
 
 def of_problem(rows: list[Row]) -> list[str]:
@@ -107,7 +108,7 @@ def figure(path: Path, rows: list[Row]) -> None:
 def sheet(options: Any, prior: jr.Prior, rows: list[Row], path: Path) -> None:
     """Images, what became of them, and what each method made of that at the budget of the tuning: a block of columns a
     problem."""
-    images = pictures(options, prior, "test", COLUMNS)
+    images = pictures(options, prior, "test", rows[0]["count"])[:COLUMNS]
     blank = np.ones_like(images[0])
     at = {(row["problem"], row["method"]): row for row in rows if row["budget"] == TUNED_AT}
     methods = [name for name in CONTESTANTS if any(method == name for _, method in at)]
@@ -126,7 +127,7 @@ def sheet(options: Any, prior: jr.Prior, rows: list[Row], path: Path) -> None:
 def lines(rows: list[Row]) -> list[str]:
     """The part of one prior's rows."""
     counts = sorted({len(row["image"]) for row in rows})
-    about = f"PSNR in dB, GMSD (less is better), seconds an image ({rows[0]['device']})"
+    about = "PSNR in dB, GMSD and the distance in the features of EfficientNet-Lite0 (of both less is better)"
     made = ["", f"{' or '.join(map(str, counts))} images a point; {about}."]
     for problem, words in WORDS.items():
         if here := [row for row in rows if row["problem"] == problem]:
