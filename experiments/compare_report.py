@@ -54,8 +54,8 @@ def of_problem(rows: list[Row]) -> list[str]:
         if any(here):
             value = next(f"{CONTESTANTS[name].number} {row['value']:g}" for row in here if row)
             body.append([name, value, *map(cell, here)])
-    lines = table(["", "number", *(f"{budget} evaluations" for budget in asked)], body)
-    return [*lines, "", *verdicts(found, asked)]
+    lines, said = table(["", "number", *(f"{budget} evaluations" for budget in asked)], body), verdicts(found, asked)
+    return [*lines, "", *said] if said else lines
 
 
 def verdicts(found: dict[tuple[str, int], Row], asked: list[int]) -> list[str]:
@@ -111,8 +111,7 @@ def sheet(options: Any, prior: jr.Prior, rows: list[Row], path: Path) -> None:
     images = pictures(options, prior, "test", rows[0]["count"])[:COLUMNS]
     blank = np.ones_like(images[0])
     at = {(row["problem"], row["method"]): row for row in rows if row["budget"] == TUNED_AT}
-    methods = [name for name in CONTESTANTS if any(method == name for _, method in at)]
-    columns = []
+    methods, columns = pictured(rows), []
     for problem in (name for name in ALL if any(one == name for one, _ in at)):
         for index, image in enumerate(images):
             column = [image, shown(ruined(problem, image, SEEDS["test"] + index))]
@@ -132,7 +131,17 @@ def lines(rows: list[Row]) -> list[str]:
     for problem, words in WORDS.items():
         if here := [row for row in rows if row["problem"] == problem]:
             made += ["", f"### {words}", *of_problem(here)]
-    return made
+    prior, shown_here = rows[0]["prior"], ", ".join(pictured(rows))
+    made += ["", f"![Quality against network evaluations, a column a problem](compare-{prior}.png)", ""]
+    made += [
+        f"Three images a problem, in the order of the tables; {TUNED_AT} evaluations. Rows: clean, degraded, {shown_here}."
+    ]
+    return [*made, "", f"![Images restored by each method](compare-{prior}-pictures.png)"]
+
+
+def pictured(rows: list[Row]) -> list[str]:
+    """The methods of the pictures."""
+    return [name for name in CONTESTANTS if any(row["method"] == name and row["budget"] == TUNED_AT for row in rows)]
 
 
 def restored(prior: str) -> list[Row]:
