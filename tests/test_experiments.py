@@ -133,9 +133,9 @@ def test_each_task_is_posed_and_shown(experiment, tmp_path):
     image = np.random.default_rng(0).uniform(-1, 1, (flowers.SIZE, flowers.SIZE, 3)).astype(np.float32)
     for variant in {(variant.task, variant.noise): variant for variant in tables.planned("ours", tables.TOLD)}.values():
         problem = flowers.problem(variant.task, variant.noise, "name", image, tmp_path)
-        started = flowers.start(problem, variant.settings())
+        started = flowers.start(problem, variant.told())
         assert flowers.shown(problem).shape == image.shape
-        assert variant.settings().identity or started(jnp.asarray(image)).shape == problem.y.shape
+        assert variant.told().identity or started(jnp.asarray(image)).shape == problem.y.shape
 
 
 def test_no_duplicate_of_a_training_photograph_is_in_the_test_half(experiment):

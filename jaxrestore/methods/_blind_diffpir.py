@@ -12,7 +12,7 @@ What an operator is off acts as noise that y doesn't have. So y's noise is never
 each prediction stays that much nearer to the prior.
 
 Known of it: x0 predicted early is smoother than the image, and a kernel estimated from it narrower than the true one. A
-walk that believes a wrong kernel for long makes an image that suits it: so the operator's steps come late.
+walk that believes a wrong kernel for long makes an image that suits it: so the operator's steps come late, and are few.
 """
 
 from dataclasses import dataclass, field, replace
@@ -42,7 +42,7 @@ class BlindDiffpirSettings(BlindWalkSettings):
     zeta: Annotated[Scalar, Range(0, 1)] = 1.0  # share of fresh noise, in the variance
     # y's noise is never taken for less
     least_sigma: Annotated[Scalar, Range(0), Tried((0.02, 0.05, 0.1, 0.2))] = 0.05
-    steps: Count = 50
+    steps: Count = 25  # more are a little better behind motion, and much worse behind a Gaussian
     walks: Count = 4  # with one operator
     operator_every: Count = 1  # steps of the walk from one on the operator to the next
     operator_from: Share = 0.8  # the share of the walk before the first of them
