@@ -182,7 +182,6 @@ _TASKS = (
         estimated="the kernel",
         papers="BIRD",
         flags="--kernel-size --boundary",
-        method=choices.BLIND_DIFFPIR,
     ),
     Task(
         "nonuniform-deblur",
