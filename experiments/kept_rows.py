@@ -24,18 +24,6 @@ def grouped(rows: list[Row], about: Sequence[str], image: str, shared: Sequence[
     return joined
 
 
-def ungrouped(lines: list[Row], about: Sequence[str]) -> list[Row]:
-    """The row of each image again, of lines of which every list has a value for every image."""
-    rows = []
-    for line in lines:
-        names = [name for name in line if name not in about]
-        rows += [
-            {key: line[key] for key in about} | dict(zip(names, values, strict=True))
-            for values in zip(*(line[name] for name in names), strict=True)
-        ]
-    return rows
-
-
 def _short(value: object) -> object:
     """With five digits behind the point, four of what is small."""
     if isinstance(value, list):

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import kernels_report
 import numpy as np
 import workers
-from kept_rows import grouped, kept, read, ungrouped
+from kept_rows import grouped, kept, missing
 from kernels_classes import Kind, kinds
 from workers import Row
 
@@ -103,12 +103,6 @@ def registered(image: np.ndarray, clean: np.ndarray) -> float:
     return float(metrics.psnr(*metrics.registered(jnp.asarray(as_stored(image)), jnp.asarray(clean))))
 
 
-def missing(plan: list[Row], out: Path) -> list[Row]:
-    """The entries of which neither the kept rows nor `out` hold a row."""
-    held = [{key: row[key] for key in (*ABOUT, "photograph")} for row in ungrouped(read("kernels"), ABOUT)]
-    return [entry for entry in workers.unmeasured(plan, out) if entry not in held]
-
-
 def main() -> None:
     parser = workers.parser(__doc__, "out/kernels")
     parser.add_argument("--levin", type=Path, help="levin09.npz; without it, that class is left out")
@@ -126,14 +120,13 @@ def main() -> None:
 
     def work(index: int) -> None:
         workers.keep_programs(options.out)
-        for entry in missing(plan, options.out):
+        for entry in missing("kernels", workers.unmeasured(plan, options.out), ABOUT, "photograph"):
             if entry["photograph"] % options.workers == index:
                 row = measure(entry, prior, classes[entry["kind"]], images[entry["photograph"]], options.out)
                 workers.append(options.out / f"results-{index}.jsonl", row)
 
     workers.in_workers(work, options.out, options.workers)
-    rows = ungrouped(read("kernels"), ABOUT) + workers.read_rows(options.out)
-    kept("kernels", grouped(rows, ABOUT, "photograph"), ABOUT, "photograph")
+    kept("kernels", grouped(workers.read_rows(options.out), ABOUT, "photograph"), ABOUT, "photograph")
     kernels_report.write(options)
 
 
