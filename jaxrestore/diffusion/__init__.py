@@ -7,6 +7,7 @@ from jaxrestore.diffusion.denoisers import consistency_prior, denoiser_prior, fl
 from jaxrestore.diffusion.places import embedded_priors
 from jaxrestore.diffusion.prior import Prior, gaussian_prior
 from jaxrestore.diffusion.schedule import Schedule, TimeGrid, grid_times, partial_grid, time_grid
+from jaxrestore.diffusion.sizes import sized, takes_any_size
 from jaxrestore.diffusion.statistics import NoiseStatistics
 from jaxrestore.diffusion.storage import load_prior, read_card, save_prior, verify_prior
 from jaxrestore.diffusion.tiling import tiled
@@ -35,6 +36,8 @@ __all__ = [
     "save_prior",
     "schedule",
     "sigma_levels",
+    "sized",
+    "takes_any_size",
     "tiled",
     "time_grid",
     "unroll",

@@ -25,6 +25,8 @@ BOUNDS: dict[str, tuple[float | int, float | int]] = {
     "norm_eps": (1e-20, 1),
     "dropout": (0, 0.999),
     "frequencies": (-1e30, 1e30),
+    "levels": (1, 100_000),
+    "highest": (1e-6, 1e6),
     "scaling_factor": (-1e30, 1e30),
     "shift_factor": (-1e30, 1e30),
 }
@@ -49,9 +51,12 @@ def network_of(kinds: dict[str, Any], said: dict[str, Any], field: str, path: Pa
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()}
     try:
         network = kinds[architecture](**given)
-        is_unet = hasattr(network, "ch_mult")
-        levels = len(network.ch_mult if is_unet else network.block_out_channels)
-        blocks = network.num_res_blocks if is_unet else network.layers_per_block
+        if hasattr(network, "ch_mult"):
+            levels, blocks = len(network.ch_mult), network.num_res_blocks
+        elif hasattr(network, "block_out_channels"):
+            levels, blocks = len(network.block_out_channels), network.layers_per_block
+        else:
+            levels, blocks = 1, network.layers
         if not 1 <= levels <= LEVELS or levels * blocks > BLOCKS:
             raise ValueError(
                 f"{levels} levels of {blocks} blocks, where 1 to {LEVELS} levels and {BLOCKS} blocks can be"

@@ -168,6 +168,16 @@ def even_grid(schedule: Schedule, steps: int) -> TimeGrid:
     return _visiting(schedule, jnp.asarray(np.round(np.linspace(len(schedule) - 1, 0, steps)), jnp.int32))
 
 
+def levels_grid(schedule: Schedule, sigmas: Float[Array, " steps"]) -> TimeGrid:
+    """The times whose noise-to-signal ratios are nearest to the given deviations, falling; these may be traced.
+
+    >>> levels_grid(linear(), jnp.array([2.0, 0.1])).t.tolist()
+    [395, 18]
+    """
+    own = 0.5 * jnp.log((1 - schedule.alpha_bar) / schedule.alpha_bar)
+    return _visiting(schedule, jnp.argmin(jnp.abs(jnp.log(sigmas)[:, None] - own), axis=1).astype(jnp.int32))
+
+
 def _visiting(schedule: Schedule, t: Int[Array, " steps"]) -> TimeGrid:
     alpha_bar = schedule.alpha_bar[t]
     return TimeGrid(t, alpha_bar, jnp.append(alpha_bar[1:], jnp.ones((), alpha_bar.dtype)))
