@@ -18,6 +18,7 @@ from jaxrestore.cli.settled import (
     Rounds,
     Sampling,
 )
+from jaxrestore.cli.splitters import BLIND_DPIR, splitter
 from jaxrestore.cli.untrained import fit
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.errors import InputError
@@ -34,6 +35,7 @@ from jaxrestore.methods import (
     diffpir,
     diip,
     dip,
+    dpir,
     dps,
     flowdps,
     invert2restore,
@@ -227,6 +229,7 @@ PNP_FLOW = sampler(
 FLOWDPS = sampler(
     "flowdps", flowdps, "FlowDPS, ICCV 2025", "a known, differentiable operator", (*LINEAR, "jpeg"), False
 )
+DPIR = splitter("dpir", dpir, "DPIR, TPAMI 2021", "a known, linear operator, or a codec", (*LINEAR, "jpeg"))
 SAMPLERS = (DPS, PIGDM, DDNM, DDRM, DIFFPIR, REPAINT, DAPS, PNP_FLOW, FLOWDPS)
 DIP = fit(
     "dip",
@@ -243,6 +246,8 @@ BLIND_DIFFPIR = BLIND_SAMPLERS[0]
 CHOICES: tuple[Choice, ...] = (
     *(BIRD, SHRED, JOINT, DMPLUG, NAIVE, D_FLOW, ROUNDS, LITERAL, CALIBRATED, DIIP, GEN2RES, DREAMCLEAN),
     *SAMPLERS,
+    DPIR,
     *BLIND_SAMPLERS,
+    BLIND_DPIR,
     *(DIP, SELFDEBLUR),
 )

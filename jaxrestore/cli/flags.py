@@ -117,10 +117,12 @@ class MethodFlags:
             "daps",
             "pnp-flow",
             "flowdps",
+            "dpir",
             "blind-diffpir",
             "fast-em",
             "blind-dps",
             "gdp",
+            "blind-dpir",
             "dip",
             "selfdeblur",
         ]
@@ -131,8 +133,8 @@ class MethodFlags:
     invert2restore (-calibrated where the prior has statistics of photographs, else -literal), diip, gen2res, which fine-tunes
     the prior and draws the image anew, and dreamclean, which corrects the inverted image's noise on the way down. dps, pigdm,
     ddnm, ddrm, diffpir, repaint, daps, pnp-flow and flowdps draw one through a known operator, blind-diffpir, fast-em,
-    blind-dps and gdp through one that they estimate; dip and selfdeblur fit an untrained network, without the prior: see
-    `jaxrestore methods`."""
+    blind-dps and gdp through one that they estimate; dpir and blind-dpir turn steps
+    on the data and of the prior; dip and selfdeblur fit an untrained network, without the prior: see `jaxrestore methods`."""
     preset: str | None = None
     """Settings: "published" for the papers', "prior" for those that lie beside the prior, "general" for the same on any task.
     Default: the prior's, where it has any for the method, else the published ones."""

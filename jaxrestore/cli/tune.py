@@ -38,10 +38,12 @@ class Tune(MeasurementFlags):
             "daps",
             "pnp-flow",
             "flowdps",
+            "dpir",
             "blind-diffpir",
             "fast-em",
             "blind-dps",
             "gdp",
+            "blind-dpir",
         ]
         | None
     ) = None

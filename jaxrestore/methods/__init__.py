@@ -7,6 +7,7 @@ from jaxrestore.errors import InputError
 from jaxrestore.methods import (
     _bird,
     _blind_diffpir,
+    _blind_dpir,
     _blind_dps,
     _d_flow,
     _daps,
@@ -16,6 +17,7 @@ from jaxrestore.methods import (
     _diip,
     _dip,
     _dmplug,
+    _dpir,
     _dps,
     _dreamclean,
     _fast_em,
@@ -31,6 +33,7 @@ from jaxrestore.methods import (
 )
 from jaxrestore.methods._bird import Bird, bird
 from jaxrestore.methods._blind_diffpir import BlindDiffpir, BlindDiffpirSettings, blind_diffpir
+from jaxrestore.methods._blind_dpir import BlindDpir, BlindDpirSettings, blind_dpir
 from jaxrestore.methods._blind_dps import BlindDps, BlindDpsSettings, blind_dps
 from jaxrestore.methods._d_flow import DFlow, DFlowSettings, d_flow
 from jaxrestore.methods._daps import Daps, DapsSettings, daps
@@ -39,6 +42,7 @@ from jaxrestore.methods._ddrm import Ddrm, DdrmSettings, ddrm
 from jaxrestore.methods._diffpir import Diffpir, DiffpirSettings, diffpir
 from jaxrestore.methods._diip import Diip, diip
 from jaxrestore.methods._dip import Dip, dip
+from jaxrestore.methods._dpir import Dpir, DpirSettings, dpir
 from jaxrestore.methods._dps import Dps, DpsSettings, dps
 from jaxrestore.methods._dreamclean import DreamClean, DreamCleanSettings, dreamclean
 from jaxrestore.methods._fast_em import FastEm, FastEmSettings, fast_em
@@ -73,12 +77,14 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "ddnm": _ddnm.PUBLISHED,
     "ddrm": _ddrm.PUBLISHED,
     "diffpir": _diffpir.PUBLISHED,
+    "dpir": _dpir.PUBLISHED,
     "repaint": _repaint.PUBLISHED,
     "daps": _daps.PUBLISHED,
     "d-flow": _d_flow.PUBLISHED,
     "pnp-flow": _pnp_flow.PUBLISHED,
     "flowdps": _flowdps.PUBLISHED,
     "blind-diffpir": _blind_diffpir.PUBLISHED,
+    "blind-dpir": _blind_dpir.PUBLISHED,
     "fast-em": _fast_em.PUBLISHED,
     "blind-dps": _blind_dps.PUBLISHED,
     "gdp": _gdp.PUBLISHED,
@@ -114,6 +120,8 @@ __all__ = [
     "Bird",
     "BlindDiffpir",
     "BlindDiffpirSettings",
+    "BlindDpir",
+    "BlindDpirSettings",
     "BlindDps",
     "BlindDpsSettings",
     "CalibratedInvert2Restore",
@@ -131,6 +139,8 @@ __all__ = [
     "DiffpirSettings",
     "Diip",
     "Dip",
+    "Dpir",
+    "DpirSettings",
     "Dps",
     "DpsSettings",
     "DreamClean",
@@ -160,6 +170,7 @@ __all__ = [
     "UntrainedSettings",
     "bird",
     "blind_diffpir",
+    "blind_dpir",
     "blind_dps",
     "blind_settings",
     "d_flow",
@@ -169,6 +180,7 @@ __all__ = [
     "diffpir",
     "diip",
     "dip",
+    "dpir",
     "dps",
     "dreamclean",
     "fast_em",

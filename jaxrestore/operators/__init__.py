@@ -27,7 +27,7 @@ from jaxrestore.operators.jpeg import Jpeg
 from jaxrestore.operators.kernels import GaussianKernel, Kernel, SoftmaxKernel, default_kernel_size
 from jaxrestore.operators.rain import RainLayer
 from jaxrestore.operators.reduce import REDUCTIONS, AveragePool, Bicubic, ReductionName, Stride
-from jaxrestore.operators.solving import dual, is_linear, proximal, pseudo_inverse, squared_norm
+from jaxrestore.operators.solving import dual, has_proximal, is_linear, proximal, pseudo_inverse, squared_norm
 from jaxrestore.operators.tomography import ParallelBeam
 from jaxrestore.operators.tone import Tone
 from jaxrestore.operators.unknown import combine, is_blind, partition
@@ -69,6 +69,7 @@ __all__ = [
     "frame_of",
     "from_brightness",
     "has_boundary",
+    "has_proximal",
     "is_blind",
     "is_linear",
     "is_picture",

@@ -12,7 +12,7 @@ from jaxtyping import Array, Complex, Float
 
 from jaxrestore._names import Boundary
 from jaxrestore._promotion import against
-from jaxrestore._pytree import assign, register
+from jaxrestore._pytree import assign, register, replaced
 from jaxrestore.errors import InputError
 from jaxrestore.operators.borders import Bordered, middle
 from jaxrestore.operators.checks import check_word, holds
@@ -157,6 +157,11 @@ class Blur(Bordered):
 
     def __call__(self, image: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
         return convolve(image, as_matrix(self.kernel), self.boundary, self.algorithm)
+
+    def with_weights(self, weights: Float[Array, "n n"]) -> "Blur":
+        """With an unknown kernel, one of the objects, that is fitted to an array's weights. Pure."""
+        own: Callable[[Array], Kernel] = self.kernel.fitted  # type: ignore[union-attr]
+        return replaced(self, kernel=own(weights))
 
     def pinv(self, measurement: Float[Array, "*b h w c"], cutoff: float = 1e-3) -> Float[Array, "*b h w c"]:
         """The image of least norm with this blur, for the circular boundary (InputError for the others, which have no closed

@@ -26,6 +26,8 @@ class Operator(Protocol):
     - ``unknown``: a tuple of the names of those fields that are to be estimated (see `partition`);
     - ``kind``: a str, the name of the kind of problem it makes, by which methods choose their settings;
     - ``pinv(y)``: the pseudo-inverse;
+    - ``proximal(point, y, weight)``: an image between one and what was measured, where least squares say less than is known
+      (`solving.proximal`);
     - ``svd(image_shape)``: the singular value decomposition in closed form (`decomposition.Svd`);
     - ``begin(y)``: the operator with unknowns set that can be read off the measurement itself;
     - ``penalty()``: a number that is added to the objective, ``[]``;

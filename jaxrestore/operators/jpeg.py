@@ -5,7 +5,7 @@ the quality are those of ITU-T T.81, annex K, and libjpeg, which Pillow and near
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ from jaxrestore.operators.contract import Step
 from jaxrestore.operators.unknown import Unknown, unknown_fields
 
 BLOCK = 8
+SHARE = 0.5  # of a quantisation step, in which a coefficient is looked for: nearer to the middle than it need be
 Found = Literal["measurement", "gradient"]
 _LUMA = """16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80 62
 18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 49 64 78 87 103 121 120 101 72 92 95 98 112 100 103 99"""
@@ -110,6 +111,26 @@ class Jpeg:
         chroma = jax.image.resize(small, (*small.shape[:-3], 2 * small.shape[-3], 2 * small.shape[-2], 2), "linear")
         coded = jnp.concatenate([self._coded(ycc[..., :1], LUMA_TABLE) + 128, chroma[..., :h, :w, :]], -1)
         return jnp.clip(coded @ np.linalg.inv(TO_YCC).T.astype(image.dtype), 0, 255) / 127.5 - 1
+
+    def proximal(self, point: Float[Array, "h w c"], y: Float[Array, "h w c"], weight: Any = 0.0) -> Array:
+        """The image nearest to a point among those whose coefficients lie within `SHARE` of a step about those that the codec
+        wrote of y. `weight` is idle: what was quantised is bounded, and not noisy."""
+        step = jnp.exp(jax.lax.stop_gradient(self.log_scale))
+
+        def moved(plane: Array, coded: Array, table: np.ndarray) -> Array:
+            (h, w), steps = plane.shape[-3:-1], _steps(table, step)
+            centre = steps * rounded(_spectrum(coded) / steps)
+            within = jnp.clip(_spectrum(plane), centre - SHARE / 2 * steps, centre + SHARE / 2 * steps)
+            return inverse_block_dct(within)[..., :h, :w, :] - plane
+
+        levels, coded = ((image + 1) * 127.5 for image in (point, y))
+        if point.shape[-1] == 1:
+            return point + moved(levels - 128, coded - 128, LUMA_TABLE) / 127.5
+        levels, coded = (image @ TO_YCC.T - np.array([128, 0, 0], np.float32) for image in (levels, coded))
+        luma = moved(levels[..., :1], coded[..., :1], LUMA_TABLE)
+        half = moved(_half(levels[..., 1:]), _half(coded[..., 1:]), CHROMA_TABLE)
+        chroma = jnp.repeat(jnp.repeat(half, 2, axis=-3), 2, axis=-2)[..., : point.shape[-3], : point.shape[-2], :]
+        return point + jnp.concatenate([luma, chroma], axis=-1) @ np.linalg.inv(TO_YCC).T.astype(np.float32) / 127.5
 
     def framed(self, frame: Frame) -> Frame:
         """Wider by a block of chroma, wherever the sides end, and the pixel from which it is enlarged beside it."""

@@ -10,7 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jaxrestore._pytree import assign, is_traced, register
+from jaxrestore._pytree import assign, is_traced, register, replaced
 from jaxrestore.errors import InputError
 from jaxrestore.operators.checks import Number, Pair, check_size, holds
 from jaxrestore.operators.contract import Step
@@ -108,6 +108,20 @@ class GaussianKernel:
     def __call__(self) -> Float[Array, "size size"]:
         return gaussian(self.log_sigmas, self.angle, self.offset, self.size)
 
+    def fitted(self, weights: Float[Array, "n n"]) -> "GaussianKernel":
+        """With the second moments of a kernel's weights, about their centre. Pure."""
+        n = len(weights)
+        place = jnp.arange(n, dtype=jnp.float32) - n // 2
+        middle = jnp.stack([jnp.sum(weights * place[:, None]), jnp.sum(weights * place)])
+        rows, columns = place[:, None] - middle[0], place[None] - middle[1]
+        across, along, both = (jnp.sum(weights * part) for part in (rows**2, columns**2, rows * columns))
+        turn = 0.5 * jnp.arctan2(2 * both, along - across)
+        spread = jnp.hypot(0.5 * (along - across), both)
+        variances = 0.5 * (along + across) + jnp.stack([spread, -spread])
+        return replaced(
+            self, log_sigmas=0.5 * jnp.log(jnp.maximum(variances, 0.04)), angle=turn, offset=jnp.zeros(2) * middle
+        )
+
     def describe(self) -> Step:
         """Its part of a blur's step in chains.py."""
         sigmas, angle = np.exp(self.log_sigmas).tolist(), math.degrees(float(self.angle))
@@ -157,3 +171,7 @@ class SoftmaxKernel:
 
     def __call__(self) -> Float[Array, "size size"]:
         return jax.nn.softmax(self.logits.ravel()).reshape(self.logits.shape)
+
+    def fitted(self, weights: Float[Array, "n n"]) -> "SoftmaxKernel":
+        """With a kernel's weights, of which zeros are a millionth. Pure."""
+        return replaced(self, logits=jnp.log(jnp.maximum(weights / jnp.sum(weights), 1e-6)))

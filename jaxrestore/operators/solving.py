@@ -63,11 +63,21 @@ def dual(
         return cg(normal, residual, tol=TOLERANCE, maxiter=iterations)[0]
 
 
+def has_proximal(operator: Operator, image_shape: tuple[int, ...]) -> bool:
+    """Whether `proximal` is what it says: of a linear operator, or of one with a `proximal` of its own.
+
+    >>> from jaxrestore.operators import Jpeg, Tone
+    >>> has_proximal(Jpeg(30), (8, 8, 3)), has_proximal(Tone(), (8, 8, 3))
+    (True, False)
+    """
+    return hasattr(operator, "proximal") or is_linear(operator, image_shape)
+
+
 def proximal(
     operator: Operator, point: Float[Array, "h w c"], y: Array, weight: Any, iterations: int = ITERATIONS
 ) -> Float[Array, "h w c"]:
-    """The image x of least |H x - y|^2 + weight |x - point|^2, for weight >= 0; of an H that isn't linear, with its
-    derivative at the point in its place (one Gauss-Newton step). Pure.
+    """The image x of least |H x - y|^2 + weight |x - point|^2, for weight >= 0; of an H that isn't linear its own, or with
+    its derivative at the point in its place (one Gauss-Newton step). Pure.
 
     With weight 0 it is the limit: of all images that explain y best the one nearest to the point.
 
@@ -75,6 +85,9 @@ def proximal(
     >>> proximal(Mask(jnp.array([[1, 0]])), jnp.ones((1, 2, 1)), jnp.array([[[3.0], [0.0]]]), 1.0).ravel().tolist()
     [2.0, 1.0]
     """
+    own: Callable[[Array, Array, Any], Array] | None = getattr(operator, "proximal", None)
+    if own is not None:
+        return own(point, y, weight)
     predicted, derivative = jax.linearize(operator, point)
     u = dual(derivative, y - predicted, weight, point.shape, iterations)
     return point + adjoint(derivative, u, point.shape)

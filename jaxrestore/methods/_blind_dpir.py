@@ -1,0 +1,134 @@
+"""Blind DPIR, this library's own: DPIR (Zhang et al. 2021) with a blur's kernel that is looked for first.
+
+The kernel is found from the photograph's edges, coarse to fine (`kernel_search`); an operator whose kernel has few numbers
+(a Gaussian) takes those that fit it. Then it is known. What is still wrong of it acts as noise: y's noise is never taken for
+less than `lowest`. Where the blur is so weak or the photograph so without edges that a kernel can't be found, one that is
+wrong is found all the same: look at the picture of it.
+"""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from jaxrestore._pytree import register
+from jaxrestore._ranges import Range
+from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.sizes import takes_any_size
+from jaxrestore.errors import InputError
+from jaxrestore.methods._dpir import CG_STEPS, Splitting, check_splitting
+from jaxrestore.methods.kernel_search import EdgeSettings, search_kernel
+from jaxrestore.methods.settings import BlindWalkSettings, Count, Scalar, Tried, changed, settings_of
+from jaxrestore.operators import Operator, combine, kernels_of, kind_of, partition, proximal
+
+
+@dataclass(frozen=True)
+class BlindDpirSettings(EdgeSettings, BlindWalkSettings):
+    """Those of DPIR, and how the kernel is looked for."""
+
+    strength: Annotated[Scalar, Range(0), Tried((0.1, 0.23, 0.5, 1.0))] = 0.23  # lambda
+    highest: Annotated[Scalar, Range(1e-3)] = 98 / 255  # deviation at the first step with the kernel that was found
+    lowest: Annotated[Scalar, Range(1e-3)] = 8 / 255  # at the last, unless y's noise is more
+    steps: Count = 8
+
+
+PUBLISHED = {"any": BlindDpirSettings(), "blind-deblur": BlindDpirSettings(kernel="gaussian")}
+
+
+class BlindDpirState(NamedTuple):
+    x: Float[Array, "h w c"]
+    unknown: PyTree  # the operator's unknown leaves, None elsewhere
+    done: Array  # [] int32: steps
+
+
+class BlindDpirIterate(NamedTuple):
+    image: Float[Array, "h w c"]
+    noise: None  # no noise generates the image
+    unknown: PyTree  # the operator's unknown leaves, None elsewhere
+    data_term: Array  # []: mean square of H(image) - y, with that operator
+
+
+@register
+@dataclass(frozen=True, kw_only=True)
+class BlindDpir(Splitting):
+    """A step on the data and one of the prior are an iteration; `blind_dpir` makes it."""
+
+    edges: EdgeSettings = field(default=EdgeSettings(), metadata={"static": True})
+
+    def init(self, y: Array, key: Array) -> BlindDpirState:
+        """The measurement, and the operator with the kernel that was found."""
+        (kernel,) = kernels_of(self.operator)
+        found: Any = search_kernel(self.prior, y, len(kernel), self.edges)
+        return BlindDpirState(y, partition(self.operator.with_weights(found))[0], jnp.int32(0))  # type: ignore[attr-defined]
+
+    def step(self, state: BlindDpirState, y: Array) -> tuple[BlindDpirState, BlindDpirIterate]:
+        """On the data, then by the prior."""
+        times, operator = self.times(y, self.iterations), combine(state.unknown, partition(self.operator)[1])
+        t, alpha_bar = times.t[state.done], times.alpha_bar[state.done]
+        z = proximal(operator, state.x, y, self.weight(y, alpha_bar), CG_STEPS)
+        x = self.denoised(z, t, alpha_bar)
+        image = jnp.clip(x, -1.0, 1.0)
+        iterate = BlindDpirIterate(image, None, state.unknown, jnp.mean((operator(image) - y) ** 2))
+        return BlindDpirState(x, state.unknown, state.done + 1), iterate
+
+    def operator_at(self, iterate: BlindDpirIterate) -> Operator:
+        return combine(iterate.unknown, partition(self.operator)[1])
+
+
+def blind_dpir(
+    prior: Prior,
+    operator: Operator,
+    *,
+    settings: BlindDpirSettings | None = None,
+    kind: str | None = None,
+    sigma_y: Scalar = 0.0,
+    strength: Scalar | None = None,
+    highest: Scalar | None = None,
+    lowest: Scalar | None = None,
+    steps: int | None = None,
+) -> BlindDpir:
+    """An image ``[h, w, c]``, in [-1, 1], and the kernel of the `Blur` that made y of it, of which all is unknown.
+
+    The image lies where the kernel's centre of mass in the middle leaves it. `sigma_y`: the rms of y's noise; the other
+    numbers are those of `dpir`, and in `settings` those of the search (`EdgeSettings`). InputError for a number out of its
+    range, an operator that is no blur by one unknown kernel, or a prior that takes images of one size alone.
+
+    >>> import jax, jax.numpy as jnp, jaxrestore as jr
+    >>> prior = jr.sized(jr.load_prior("photos"), 40, 48)
+    >>> method = jr.blind_dpir(prior, jr.Blur(jr.SoftmaxKernel(5)), steps=2)
+    >>> y = jr.Blur(jnp.full((3, 3), 1 / 9))(0.3 * jax.random.normal(jax.random.key(0), prior.shape))
+    >>> result = jr.restore(method, y, jax.random.key(0))
+    >>> result.image.shape, result.operator.kernel().shape
+    ((40, 48, 3), (5, 5))
+    """
+    check_splitting("blind_dpir", prior, sigma_y)
+    if not takes_any_size(prior):
+        raise InputError(
+            f"blind_dpir looks at smaller sizes of the photograph, and the prior {prior.name!r} has one size alone: take "
+            "photos, or blind_diffpir."
+        )
+    kernels = kernels_of(operator)
+    if not hasattr(operator, "with_weights") or len(kernels) != 1 or not hasattr(operator.kernel, "fitted"):  # type: ignore[attr-defined]
+        raise InputError(
+            f"blind_dpir finds the kernel of a Blur by an unknown SoftmaxKernel or GaussianKernel, and this is a "
+            f"{type(operator).__name__}: take blind_diffpir."
+        )
+    chosen = changed(
+        settings or settings_of("blind-dpir", PUBLISHED, prior, kind or kind_of(operator)),
+        strength=strength,
+        highest=highest,
+        lowest=lowest,
+        steps=steps,
+    )
+    edges = EdgeSettings(**{name: getattr(chosen, name) for name in EdgeSettings.__dataclass_fields__})
+    return BlindDpir(
+        prior=prior,
+        operator=operator,
+        sigma_y=jnp.float32(sigma_y),
+        strength=jnp.float32(chosen.strength),
+        highest=jnp.float32(chosen.highest),
+        lowest=jnp.float32(chosen.lowest),
+        iterations=chosen.steps,
+        edges=edges,
+    )

@@ -1,0 +1,168 @@
+"""DPIR: plug-and-play restoration with a denoiser (Zhang et al., TPAMI 2021, arXiv 2008.13751), by half-quadratic splitting.
+
+Steps on the data and steps of the prior by turns: z, the image of least |H z - y|^2 + rho |z - x|^2 with rho = strength
+sigma_y^2 / sigma^2; and x, what the prior makes of z as if z had white noise of deviation sigma, which falls from step to
+step. Nothing is drawn: the answer is the same for every key, and lies near to the most likely image rather than the mean.
+
+Where the paper starts from an enlarged or blurred y, this starts from nothing at a noise far above: what y doesn't show is
+filled in by the prior's coarsest steps, of which those of `photos` cost two transforms.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxrestore._pytree import register
+from jaxrestore._ranges import Range, check_ranges
+from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.schedule import TimeGrid, clean_part, levels_grid
+from jaxrestore.errors import InputError
+from jaxrestore.methods.contract import Method
+from jaxrestore.methods.descent import Noisy
+from jaxrestore.methods.settings import Count, Scalar, Tried, WalkSettings, changed, settings_of
+from jaxrestore.operators import Operator, begin, has_proximal, kind_of, proximal, selected
+
+CG_STEPS = 12  # of each step on the data, which begins where the last one ended
+
+
+@dataclass(frozen=True)
+class DpirSettings(WalkSettings):
+    """Between which deviations the steps lie, and how much the prior is believed."""
+
+    strength: Annotated[Scalar, Range(0), Tried((0.1, 0.23, 0.5, 1.0))] = 0.23  # lambda
+    highest: Annotated[Scalar, Range(1e-3)] = 10.0  # deviation at the first step, in units of [-1, 1]
+    lowest: Annotated[Scalar, Range(1e-3)] = 4 / 255  # at the last, unless y's noise is more
+    steps: Count = 24
+
+
+# lambda is published, and so are 8 steps from 49 grey levels on, 24 to enlarge. Denoising is one step of the prior's. Ours:
+# the start where y leaves pixels open, and the levels for JPEG.
+PUBLISHED = {"any": DpirSettings(), "denoise": DpirSettings(strength=0.0, steps=1)}
+PUBLISHED["deblur"] = DpirSettings(highest=98 / 255, steps=8)
+PUBLISHED["jpeg"] = DpirSettings(highest=100 / 255, lowest=16 / 255, steps=12)
+
+
+class DpirState(NamedTuple):
+    x: Float[Array, "h w c"]
+    done: Array  # [] int32: steps
+
+
+class DpirIterate(NamedTuple):
+    image: Float[Array, "h w c"]
+    noise: None  # no noise generates the image
+    data_term: Array  # []: mean square of H(image) - y
+
+
+@register
+@dataclass(frozen=True, kw_only=True)
+class Splitting(Method):
+    """What it shares with its blind sibling: the deviations, and the two kinds of steps."""
+
+    strength: Any
+    highest: Any
+    lowest: Any
+
+    def deviation(self, y: Array) -> Array:
+        """Of the noise of an entry that was measured: `sigma_y` is over all entries, and missing pixels have none."""
+        return jnp.asarray(self.sigma_y) / jnp.sqrt(jnp.mean(selected(self.operator, jnp.ones_like(y))))
+
+    def times(self, y: Array, steps: int) -> TimeGrid:
+        """Of the prior's schedule, those nearest to deviations whose logarithm falls evenly; one alone is the last."""
+        last = jnp.maximum(self.deviation(y), self.lowest)
+        first = jnp.maximum(self.highest, last)
+        along = jnp.linspace(0.0, 1.0, steps) if steps > 1 else jnp.ones(1)
+        return levels_grid(self.prior.schedule, jnp.exp((1 - along) * jnp.log(first) + along * jnp.log(last)))
+
+    def weight(self, y: Array, alpha_bar: Array) -> Array:
+        """rho: noise of the measurement that is less than `lowest` counts as that much."""
+        noise = jnp.maximum(self.deviation(y), self.lowest)
+        return self.strength * noise**2 * alpha_bar / (1 - alpha_bar)
+
+    def denoised(self, z: Float[Array, "h w c"], t: Array, alpha_bar: Array) -> Float[Array, "h w c"]:
+        """What the prior makes of an image as if it had the noise of a time."""
+        x = jnp.sqrt(alpha_bar) * z
+        return clean_part(x, self.prior.predict_noise(x, t), alpha_bar)
+
+    @property
+    def evaluations(self) -> int:
+        return 1
+
+
+@register
+@dataclass(frozen=True, kw_only=True)
+class Dpir(Splitting):
+    """A step of each kind is an iteration; `dpir` makes it."""
+
+    def init(self, y: Array, key: Array) -> DpirState:
+        """Middle grey."""
+        return DpirState(jnp.zeros(self.prior.shape, jnp.float32), jnp.int32(0))
+
+    def step(self, state: DpirState, y: Array) -> tuple[DpirState, DpirIterate]:
+        """On the data, then by the prior. Of a measurement without noise the answer is to explain all."""
+        times, operator = self.times(y, self.iterations), begin(self.operator, y)
+        t, alpha_bar = times.t[state.done], times.alpha_bar[state.done]
+        rho = self.weight(y, alpha_bar)
+        x = self.denoised(proximal(operator, state.x, y, rho, CG_STEPS), t, alpha_bar)
+        explains = proximal(operator, x, y, 0.0, CG_STEPS)
+        image = jnp.clip(jnp.where(jnp.asarray(self.sigma_y) > 0, x, explains), -1.0, 1.0)
+        return DpirState(x, state.done + 1), DpirIterate(image, None, jnp.mean((operator(image) - y) ** 2))
+
+
+def dpir(
+    prior: Prior,
+    operator: Operator,
+    *,
+    settings: DpirSettings | None = None,
+    kind: str | None = None,
+    sigma_y: Scalar = 0.0,
+    strength: Scalar | None = None,
+    highest: Scalar | None = None,
+    lowest: Scalar | None = None,
+    steps: int | None = None,
+) -> Dpir:
+    """An image ``[h, w, c]``, in [-1, 1], near to the most likely one given what a known `operator` measured.
+
+    The operator is linear, or has a `proximal` of its own (`Jpeg`, whose quality may be read off y). `sigma_y`: the rms of
+    y - H(true image), in those units; 0: the answer explains y. `strength`, from 0 on: how much the prior is believed
+    (lambda). `highest`, `lowest`: deviations between which the steps lie, the latter unless y's noise is more. `steps`: as
+    many network evaluations; each step on the data has up to `CG_STEPS` iterations of conjugate gradients. What isn't given
+    comes from `settings`, without those from the prior, for the `kind` of problem (default: the operator's), or from what is
+    published. InputError for a number out of its range, another operator, or a prior of latents.
+
+    >>> import jax, jax.numpy as jnp, jaxrestore as jr
+    >>> prior = jr.gaussian_prior(jnp.zeros((8, 8, 3)), 0.2)
+    >>> result = jr.restore(jr.dpir(prior, jr.AveragePool(2), steps=8), jnp.full((4, 4, 3), 0.1), jax.random.key(0))
+    >>> result.image.shape, bool(result.data_term < 1e-6)
+    ((8, 8, 3), True)
+    """
+    check_splitting("dpir", prior, sigma_y)
+    if not has_proximal(operator, prior.shape):
+        raise InputError(
+            f"dpir needs a linear operator, or one with a proximal step of its own, and this {type(operator).__name__} is "
+            "neither: take dps, bird or shred."
+        )
+    chosen = changed(
+        settings or settings_of("dpir", PUBLISHED, prior, kind or kind_of(operator)),
+        strength=strength,
+        highest=highest,
+        lowest=lowest,
+        steps=steps,
+    )
+    return Dpir(
+        prior=prior,
+        operator=operator,
+        sigma_y=jnp.float32(sigma_y),
+        strength=jnp.float32(chosen.strength),
+        highest=jnp.float32(chosen.highest),
+        lowest=jnp.float32(chosen.lowest),
+        iterations=chosen.steps,
+    )
+
+
+def check_splitting(name: str, prior: Prior, sigma_y: Any) -> None:
+    """InputError for a prior of latents, and for a noise that is no number from 0 on."""
+    if prior.latent is not None:
+        raise InputError(f"The prior {prior.name!r} is one of latents, which {name} can't split: take bird or shred.")
+    check_ranges(Noisy(sigma_y))
