@@ -103,7 +103,7 @@ from jaxrestore.operators import (
 )
 from jaxrestore.runtime.compiling import compiler_options
 from jaxrestore.simulate import box_mask, measure, motion_kernel, random_mask, text_mask
-from jaxrestore.solve import Restoration, best, constrain, finetune, init, mean_image, restore, run, step
+from jaxrestore.solve import Restoration, best, constrain, finetune, init, mean_image, restore, run, show, step
 from jaxrestore.solve.record import write_restoration
 from jaxrestore.stopping import (
     Rule,
@@ -240,6 +240,7 @@ __all__ = [
     "schedule",
     "selfdeblur",
     "settings_for",
+    "show",
     "shown",
     "shred",
     "sigma_of",

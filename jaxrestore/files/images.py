@@ -149,6 +149,12 @@ def strip(images: list[np.ndarray], gap: int = 2) -> Float[np.ndarray, "h w 3"]:
     return np.concatenate(parts, axis=1)[:, :-gap]
 
 
+def kernels_as_image(kernels: list[np.ndarray]) -> Float[np.ndarray, "h w 1"]:
+    """Blur kernels ``[kh, kw]`` side by side in [-1, 1], each by its own largest weight, with a black border."""
+    pictures = [np.pad(2 * kernel / max(float(kernel.max()), 1e-30) - 1, 1, constant_values=-1) for kernel in kernels]
+    return np.concatenate(pictures, axis=1)[..., None].astype(np.float32)
+
+
 def sheet(images: Float[np.ndarray, "n h w c"]) -> Float[np.ndarray, "rows columns c"]:
     """Images as one, in rows of about as many, small ones enlarged."""
     number, *shape = images.shape

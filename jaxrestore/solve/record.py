@@ -18,7 +18,7 @@ from jaxrestore.density import LOUD, NOVEL, novelty
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.tiling import of_a_tile
 from jaxrestore.errors import ImageError, InputError
-from jaxrestore.files.images import as_stored, enlarge, read_image, strip, write_image
+from jaxrestore.files.images import as_stored, enlarge, kernels_as_image, read_image, strip, write_image
 from jaxrestore.files.metadata import JPEG, Metadata
 from jaxrestore.operators import Operator, described, is_blind, kernels_of, kind_of, shown
 from jaxrestore.runtime.compiling import outermost
@@ -220,8 +220,7 @@ def _write_found(files: Files, operator: Operator) -> Record:
     operator = jax.tree.map(jnp.asarray, operator)  # NumPy's products differ in the last bits
     kernels = [np.asarray(kernel) for kernel in kernels_of(operator)]
     if kernels:
-        pictures = [np.pad(np.round(255 * kernel / kernel.max()).astype(np.uint8), 1) for kernel in kernels]
-        write_image(files.kernel, enlarge(np.concatenate(pictures, axis=1), 8))
+        write_image(files.kernel, enlarge(kernels_as_image(kernels), 8))
         record["estimated_kernels"] = [kernel.tolist() for kernel in kernels]
     steps = described(operator)
     if steps is not None:
