@@ -156,7 +156,7 @@ def test_of_a_search_the_data_terms_on_the_way_are_kept(restored):
 
 
 def test_the_record_says_where_the_parts_of_the_strip_lie(restored, tmp_path):
-    method, y, result = restored
+    method, _, result = restored
     images = np.random.default_rng(0).uniform(-1, 1, (3, 16, 16, 3)).astype(np.float32)
     seen, image, truth = images
     one = dataclasses.replace(image_of(result, 0), image=jnp.asarray(image), restarts=None)
