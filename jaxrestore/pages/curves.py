@@ -15,7 +15,7 @@ def logarithmic(series: Sequence[Points], x: str, y: str, alt: str) -> Html:
 
     `x` and `y` name the axes, `alt` says what is seen.
 
-    >>> logarithmic([[(1, 1.0), (2, 0.0)]], "iteration", "data term", "nothing to see")
+    >>> logarithmic([[(1.0, 1.0), (2.0, 0.0)]], "iteration", "data term", "nothing to see")
     ''
     """
     series = [[(at, value) for at, value in points if 0 < value < math.inf] for points in series]

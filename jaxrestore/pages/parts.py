@@ -52,8 +52,11 @@ def slider(
     return element("figure", element("div", *pictures, class_="pair"), ends, said, class_=classes)
 
 
-def table(head: Sequence[object], rows: Sequence[Sequence[object]], caption: str, means: int = 0) -> Html:
-    """A table that scrolls where it is too wide, by keys as well; its last `means` rows sum up the others."""
+def table(
+    head: Sequence[object], rows: Sequence[Sequence[object]], caption: str, means: int = 0, said: bool = True
+) -> Html:
+    """A table that scrolls where it is too wide, by keys as well; its last `means` rows sum up the others. Without `said` its
+    caption is for screen readers alone, and stands above already."""
     body = [
         element(
             "tr",
@@ -65,7 +68,7 @@ def table(head: Sequence[object], rows: Sequence[Sequence[object]], caption: str
     head_row = element("tr", *(element("th", cell, scope="col") for cell in head))
     inside = element("table", element("thead", head_row), element("tbody", *body))
     scrolled = element("div", inside, class_="scroll", tabindex=0, role="region", aria_label=caption)
-    return joined([element("p", caption, class_="faint"), scrolled])
+    return joined([element("p", caption, class_="faint"), scrolled]) if said else scrolled
 
 
 def _is_number(cell: object) -> bool:

@@ -108,7 +108,7 @@ def short(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(short, value[:16])) + (", ..." if len(value) > 16 else "")
     said = str(value)
-    if "/" in said and not said.startswith("hf:"):
+    if said.startswith("/") or ("/" in said and " " not in said and not said.startswith("hf:")):
         said = Path(said).name
     return said if len(said) <= 200 else f"{said[:200]}..."
 

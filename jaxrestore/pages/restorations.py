@@ -12,7 +12,7 @@ from jaxrestore.pages.curves import logarithmic
 from jaxrestore.pages.markup import Html, element, joined
 from jaxrestore.pages.parts import document, figure, folded, paragraphs, slider, table
 from jaxrestore.pages.records import Run, flat, listed, number, part, runs_of, short
-from jaxrestore.pages.scores import anchor_of, method_of, scores
+from jaxrestore.pages.scores import anchor_of, method_of, score_table
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -52,7 +52,7 @@ def page_of(runs: list[Run], pictures: int = 50) -> str:
     return document(
         title,
         paragraphs(some),
-        scores(runs, anchors),
+        score_table(runs, anchors),
         *sections,
         cited(runs),
         element("p", REDUCED, class_="faint"),
@@ -168,7 +168,7 @@ def history(run: Run) -> Html:
 
 def settings(title: str, values: dict) -> Html:
     pairs = flat(values)
-    return folded(title, table(["setting", "value"], pairs, title)) if pairs else Html("")
+    return folded(title, table(["setting", "value"], pairs, title, said=False)) if pairs else Html("")
 
 
 def cited(runs: list[Run]) -> Html:

@@ -62,7 +62,7 @@ def method_of(run: Run) -> str:
     return short(named) if isinstance(named, str) else ""
 
 
-def scores(runs: list[Run], anchors: list[str]) -> Html:
+def score_table(runs: list[Run], anchors: list[str]) -> Html:
     """A line an image, which leads to its pictures, and of each kind of several images a line of means. What is the same of
     all is said once, above."""
     columns = [column for column in COLUMNS if any(column.of(run) is not None for run in runs)]
