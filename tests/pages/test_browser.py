@@ -1,18 +1,14 @@
 """The page in a browser: the slider moves by keys and by hand, pictures are decoded, it fits a phone, it asks for nothing."""
 
 import io
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import PROGRAM, browser
 from PIL import Image
+from test_report import write_run
 
 from jaxrestore.pages import write_page
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from browser import PROGRAM, browser
-from test_report import write_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")]
 
