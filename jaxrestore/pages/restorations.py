@@ -1,5 +1,6 @@
 """The page of restorations: what `jaxrestore report` writes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ REDUCED = (
 )
 
 
-def write_page(output: str | Path, runs: list[Path], pictures: int = 50) -> int:
+def write_page(output: str | Path, runs: Sequence[str | Path], pictures: int = 50) -> int:
     """Write the page of the records, or of folders in which they lie: how many restorations there are on it.
 
     The first `pictures` of them are shown, all are in the table. InputError for a name that doesn't end in .html, for what

@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from jaxrestore.pages.curves import logarithmic
 from jaxrestore.pages.markup import VOID
 from jaxrestore.pages.records import Run, runs_of
 from jaxrestore.solve.record import Files
+from jaxrestore.solve.result import Restoration
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(1)>\ud800\x00"
 RANDOM = np.random.default_rng(0)
@@ -146,6 +148,27 @@ def test_a_page_shows_before_and_after_reference_kernels_curves_settings_and_how
     assert jr.citation() in page.said
     assert "/home/me" not in page.said  # of a path its name
     assert "mask" not in page.said  # which says nothing
+
+
+def test_what_a_restoration_writes_is_all_on_its_page(tmp_path):
+    """From Python, without a word about the command's options; of an unknown kernel and two restarts."""
+    blur = jr.Blur(jr.GaussianKernel(5, unknown=True))
+    method = jr.bird(jr.gaussian_prior(jnp.zeros((16, 16, 3)), 0.5), blur, iterations=2, restarts=2)
+    image = jnp.asarray(RANDOM.uniform(-1, 1, (16, 16, 3)), jnp.float32)
+    both = jnp.stack([image, -image])
+    terms, ones = jnp.float32([[0.5, 0.2], [0.4, 0.1]]), jnp.ones(2, jnp.int32)
+    restarts = Restoration(both, both, blur, terms[:, 1], terms[:, 1], 2 * ones, ones, terms)
+    result = Restoration(image, image, blur, terms[1, 1], terms[1, 1], 2 * ones[0], ones[0], terms[1], restarts)
+    jr.write_restoration(tmp_path / "x.png", method, image + 0.1, result, reference=image, uncertainty=True)
+    assert write_page(tmp_path / "page.html", [str(tmp_path)]) == 1
+    page = page_at(tmp_path / "page.html")
+    names = ("degraded", "restored", "the reference", "estimated kernels", "deviation of restarts", "strip")
+    assert len(page.all("img")) == len(names)
+    assert all(f"x.png, {name}" in one["alt"] for name, one in zip(names, page.all("img"), strict=True))
+    np.testing.assert_allclose(pixels(page.all("img")[1]), image, atol=1 / 255 + 1e-6)
+    assert len([one for one in page.all("path") if one["class"] == "curve"]) == 2
+    assert jr.citation("bird") in page.said
+    assert "all 2 iterations were run" in page.said
 
 
 def test_what_is_hostile_in_a_record_is_text(tmp_path):
