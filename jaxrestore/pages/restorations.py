@@ -71,7 +71,8 @@ def section(run: Run, anchor: str) -> Html:
     if score is not None and limit is not None and score > limit:
         unlike = f"Unlike the photographs that the prior knows (novelty {score:.1f}, theirs is below {limit:g})."
     versions = [f"{short(name)} {short(value)}" for name, value in list(part(record, "versions").items())[:20]]
-    said = f"Made with {', '.join(versions)}, on {short(record.get('device')) or 'a device nobody named'}."
+    device = [f"on {short(record.get('device'))}"] if record.get("device") else []
+    said = f"Made with {', '.join([*versions, *device])}." if versions else ""
     return joined(
         [
             element("h2", run.name, id=anchor),
@@ -80,7 +81,7 @@ def section(run: Run, anchor: str) -> Html:
             history(run),
             settings("Settings of the method", part(record, "method")),
             settings("Options of the command", options),
-            element("p", said, class_="faint"),
+            element("p", said, class_="faint") if said else "",
         ]
     )
 
