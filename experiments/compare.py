@@ -7,9 +7,10 @@
 `--prior` is a name or a converted folder; `--data` a folder of photographs or `eval.tar` of the flowers, and without it the
 prior's own samples are ruined. The stages: `tune` tries four values of each method's chief number on images of the other
 half, at a budget of 100 evaluations; `restore` restores 8 images by each method at each `--budget`, with the value that was
-best; `report` writes `docs/compare.md` and its pictures. Every row is kept with its settings; a stage goes on where it was
-killed. `--problem` and `--method` divide the work: with flowers64 a problem ends within 60 minutes on two cores up to 300
-evaluations, with faces64 up to 100. A budget that a method can't spend (a schedule has so many times) is left out.
+best; `report` writes `docs/compare.md`, its pictures, and a page with sliders, `report.html` in `--out`. Every row is kept
+with its settings; a stage goes on where it was killed. `--problem` and `--method` divide the work: with flowers64 a problem
+ends within 60 minutes on two cores up to 300 evaluations, with faces64 up to 100. A budget that a method can't spend (a
+schedule has so many times) is left out.
 """
 
 import argparse

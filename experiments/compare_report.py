@@ -11,6 +11,7 @@ from faces_problems import SEEDS, shown
 from kept_rows import grouped, kept, read
 from report import Parts, interval, table, write_rows
 from report import write as put
+from report_page import Compared, write_page
 from workers import Row
 
 import jaxrestore as jr
@@ -123,6 +124,18 @@ def sheet(options: Any, prior: jr.Prior, rows: list[Row], path: Path) -> None:
     write_rows(path, [list(row) for row in zip(*columns, strict=True)])
 
 
+def pairs_of(options: Any, prior: jr.Prior, rows: list[Row]) -> list[Compared]:
+    """Of each problem the first image, before and after each method, for the page."""
+    image = pictures(options, prior, "test", rows[0]["count"])[0]
+    pairs = []
+    for row in (row for row in rows if row["budget"] == TUNED_AT):
+        place = options.out / picture({**row, "image": 0})
+        if place.exists():
+            seen = shown(ruined(row["problem"], image, SEEDS["test"]))
+            pairs.append(Compared(WORDS[row["problem"]], ("degraded", row["method"]), seen, read_image(place), image))
+    return pairs
+
+
 def lines(rows: list[Row]) -> list[str]:
     """The part of one prior's rows."""
     counts = sorted({len(row["image"]) for row in rows})
@@ -165,3 +178,4 @@ def write(options: Any) -> None:
     rows = restored(prior.name)
     figure(options.docs / f"compare-{prior.name}.png", rows)
     sheet(options, prior, rows, options.docs / f"compare-{prior.name}-pictures.png")
+    write_page(options.out, f"Methods compared, {prior.name}", lines(rows), pairs_of(options, prior, rows))

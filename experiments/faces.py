@@ -5,9 +5,9 @@
 
 `--prior` is the folder that `jaxrestore convert 64x64_cosin_300 faces64` makes. The stages: `samples` draws the faces,
 `tune` compares settings on faces of other seeds (which were chosen, and why: `faces64_settings.py`), `restore` restores 16
-faces by one method, `report` writes `docs/faces.md` and its pictures from the rows. Each row is kept with its settings; a
-stage goes on where it was killed. `restore` of one problem by one method ends within 60 minutes on two cores; `tune` is meant
-for a GPU, with `--batch 8`.
+faces by one method, `report` writes `docs/faces.md` and its pictures from the rows, and a page, `report.html` in `--out`.
+Each row is kept with its settings; a stage goes on where it was killed. `restore` of one problem by one method ends within
+60 minutes on two cores; `tune` is meant for a GPU, with `--batch 8`.
 """
 
 import argparse

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import workers
 from kept_rows import grouped, kept, read
-from PIL import Image
 from report import Parts, interval, table, write_rows
 from report import write as put
+from report_page import Compared, write_page
 from workers import Row
+
+from jaxrestore.files.images import read_image
 
 SCORES = ("psnr", "ssim", "deviation", "unlikely")
 HEAD = ["PSNR, dB", "SSIM", "GMSD", "unlikely"]
@@ -74,24 +76,41 @@ def tried(rows: list[Row]) -> list[str]:
     return lines
 
 
+def place(options: argparse.Namespace, name: str, method: str, face: int) -> Path:
+    return options.out / "images" / "test" / name / method / "its_own" / f"{face}.png"
+
+
+def drawn(options: argparse.Namespace) -> np.ndarray:
+    """The faces of the test."""
+    return np.load(options.out / "test.npy").astype(np.float32) / 127.5 - 1
+
+
+def pairs_of(options: argparse.Namespace) -> list[Compared]:
+    """Of each problem the first face, before and after each method, for the page."""
+    from faces_problems import SEEDS, problem, shown
+
+    face, pairs = drawn(options)[0], []
+    for name, words in PROBLEMS.items():
+        for method in (method for method in METHODS if place(options, name, method, 0).exists()):
+            after = read_image(place(options, name, method, 0))
+            seen = shown(problem(name, face, SEEDS["test"]))
+            pairs.append(Compared(words, ("degraded", METHODS[method]), seen, after, face))
+    return pairs
+
+
 def picture(options: argparse.Namespace, rows: list[Row]) -> None:
     """Faces, what became of them, and what methods made of that, where of three problems or more: a block of columns each."""
     from faces_problems import SEEDS, problem, shown
 
-    faces = np.load(options.out / "test.npy").astype(np.float32) / 127.5 - 1
-
-    def place(name: str, method: str, face: int) -> Path:
-        return options.out / "images" / "test" / name / method / "its_own" / f"{face}.png"
-
-    methods = [method for method in METHODS if sum(place(name, method, 0).exists() for name in PROBLEMS) >= 3]
+    faces = drawn(options)
+    methods = [method for method in METHODS if sum(place(options, name, method, 0).exists() for name in PROBLEMS) >= 3]
     blocks = []
-    for name in (name for name in PROBLEMS if any(place(name, method, 0).exists() for method in methods)):
+    for name in (name for name in PROBLEMS if any(place(options, name, method, 0).exists() for method in methods)):
         for face in range(min(options.shown, len(faces))):
             column = [faces[face], shown(problem(name, faces[face], SEEDS["test"] + face))]
             for method in methods:
-                path = place(name, method, face)
-                blank = np.ones_like(faces[0])
-                column.append(np.asarray(Image.open(path), np.float32) / 127.5 - 1 if path.exists() else blank)
+                path = place(options, name, method, face)
+                column.append(read_image(path) if path.exists() else np.ones_like(faces[0]))
             blocks.append(column)
     write_rows(options.docs / "faces.png", [list(row) for row in zip(*blocks, strict=True)])
 
@@ -109,3 +128,4 @@ def write(options: Any) -> None:
     kept("faces_tuning", [row for row in rows if row["half"] == "tuning"], ABOUT, "face")
     put(options.docs.parent, parts())
     picture(options, test)
+    write_page(options.out, "Faces restored", restored(test), pairs_of(options))

@@ -7,8 +7,9 @@ of the test half; each restored three times by the same settings: with the kerne
 are registered (`metrics.registered`). The error ratio is Levin's, |x_found - x|^2 over |x_known - x|^2: above 3 it failed.
 
 What is measured stays in `experiments/results/kernels.jsonl`, and isn't measured again; of it are the tables of
-`docs/kernels.md`, and of the kernels in `--out` its picture (`kernels_report.py`). By the walks alone (`--methods "Blind
-DiffPIR"`) 16 photographs are within an hour on two cores; a search costs six times as much, so measure 4 (`--photographs 4`).
+`docs/kernels.md`, and of the kernels in `--out` its picture, and a page, `report.html` (`kernels_report.py`). By the walks
+alone (`--methods "Blind DiffPIR"`) 16 photographs are within an hour on two cores; a search costs six times as much, so
+measure 4 (`--photographs 4`).
 Resumes; `--methods`, `--kinds` and `--noise` measure a part. To expect: of every class a kernel nearer to the truth than its
 start.
 """

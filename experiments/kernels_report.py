@@ -7,6 +7,7 @@ import numpy as np
 from kept_rows import read
 from report import Parts, interval, table, write_rows
 from report import write as put
+from report_page import Compared, write_page
 from workers import Row
 
 FAILED = 3.0  # Levin's error ratio from which a kernel counts as not found
@@ -26,7 +27,9 @@ def parts() -> Parts:
 
 def write(options: Any) -> None:
     put(options.docs.parent, parts())
-    pictured(read("kernels"), options.out, options.docs / "kernels.png")
+    rows = read("kernels")
+    pictured(rows, options.out, options.docs / "kernels.png")
+    write_page(options.out, "Kernels found", lines(rows), pairs_of(rows, options.out))
 
 
 def lines(rows: list[Row]) -> list[str]:
@@ -85,6 +88,18 @@ def pictured(rows: list[Row], out: Path, path: Path) -> None:
             pictures.append(strip)
     if pictures:
         write_rows(path, pictures)
+
+
+def pairs_of(rows: list[Row], out: Path) -> list[Compared]:
+    """Of each class and noise the first photograph's kernel, as it started and as it was found, for the page."""
+    pairs = []
+    for row in (row for row in rows if row["kernel"] == "found"):
+        file = out / folder(row) / "0.npz"
+        if file.exists():
+            true, start, found = (shown(np.load(file)[name]) for name in ("true", "start", "found"))
+            subject = f"{row['kind']}, noise of {100 * row['noise']:g} %"
+            pairs.append(Compared(subject, ("start", row["method"]), start, found, true))
+    return pairs
 
 
 def shown(kernel: np.ndarray) -> np.ndarray:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxrestore.metrics import mean_interval
+
 Parts = Mapping[tuple[str, str], list[str]]
 
 
@@ -39,9 +41,8 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 def interval(differences: np.ndarray, digits: int) -> str:
     """The mean of paired differences, and the middle 95 % of the means of ten thousand draws of as many of them."""
-    draws = np.random.default_rng(0).integers(len(differences), size=(10_000, len(differences)))
-    low, high = np.percentile(differences[draws].mean(1), [2.5, 97.5])
-    return f"{differences.mean():+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
+    mean, low, high = mean_interval(differences)
+    return f"{mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
 
 
 def write_rows(path: Path, rows: list[list[np.ndarray]]) -> None:

@@ -56,6 +56,7 @@ from jaxrestore.methods import (
     blind_diffpir,
     blind_dpir,
     blind_dps,
+    citation,
     d_flow,
     daps,
     ddnm,
@@ -107,7 +108,7 @@ from jaxrestore.operators import (
 )
 from jaxrestore.runtime.compiling import compiler_options
 from jaxrestore.simulate import box_mask, measure, motion_kernel, random_mask, text_mask
-from jaxrestore.solve import Restoration, best, constrain, finetune, init, mean_image, restore, run, step
+from jaxrestore.solve import Restoration, best, constrain, finetune, init, mean_image, restore, run, show, step
 from jaxrestore.solve.record import write_restoration
 from jaxrestore.stopping import (
     Rule,
@@ -187,6 +188,7 @@ __all__ = [
     "blind_dps",
     "box_mask",
     "calibrate",
+    "citation",
     "compiler_options",
     "consistency_prior",
     "constrain",
@@ -247,6 +249,7 @@ __all__ = [
     "schedule",
     "selfdeblur",
     "settings_for",
+    "show",
     "shown",
     "shred",
     "sigma_of",

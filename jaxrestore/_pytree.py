@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import jax
 from jax.core import Tracer
 
+from jaxrestore._brief import brief_dataclass, prints_itself
+
 T = TypeVar("T")
 
 
@@ -19,7 +21,8 @@ def register(cls: type[T]) -> type[T]:
     """Make a dataclass a pytree: fields with ``metadata={"static": True}`` are part of the structure, all others are leaves.
 
     Structures of different classes differ, leaves have the names of their fields, and JAX rebuilds a node without calling
-    ``__init__`` or ``__post_init__``: these run where somebody writes ``Gain(2.0)``, and may validate.
+    ``__init__`` or ``__post_init__``: these run where somebody writes ``Gain(2.0)``, and may validate. It is printed with the
+    shapes of its arrays, unless it has a ``__repr__`` of its own.
 
     >>> import jax, jaxrestore
     >>> from dataclasses import dataclass
@@ -33,6 +36,8 @@ def register(cls: type[T]) -> type[T]:
     Gain(factor=4.0)
     """
     fields: tuple[dataclasses.Field, ...] = dataclasses.fields(cls)  # type: ignore[arg-type]
+    if not prints_itself(cls):
+        cls.__repr__ = brief_dataclass  # type: ignore[method-assign]
     static = tuple(field.name for field in fields if field.metadata.get("static"))
     leaves = tuple(field.name for field in fields if not field.metadata.get("static"))
 

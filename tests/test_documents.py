@@ -71,3 +71,26 @@ def test_every_marked_part_is_somebodys(experiment):
     documents = ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
     marked = {(document, marker) for document in documents for marker in texts(document) if marker}
     assert marked == {part for part in made if part[1]}
+
+
+def test_files_that_are_named_in_the_documents_for_developers_are_there():
+    for document in ("CONTRIBUTING.md", "SECURITY.md", "docs/gpu.md"):
+        text = (ROOT / document).read_text()
+        named = set(re.findall(r"\b((?:jaxrestore|checkpoints_convert|experiments|tests|docs)/[\w./]*\w)", text))
+        assert len(named) > 3
+        missing = {name for name in named if not (ROOT / name).exists()}
+        assert missing <= {"experiments/results/speed"}, document  # of two suffixes
+
+
+def test_the_limits_that_are_promised_are_the_readers():
+    limits = {
+        "a pickle has at most 8 MiB": importlib.import_module("checkpoints_convert.pickles").LONGEST == 2**23,
+        "at most 16 MiB and 32 levels": importlib.import_module("jaxrestore.diffusion.card").LONGEST == 2**24,
+        "at most 100 million pixels": importlib.import_module("jaxrestore.files.opening").MAX_PIXELS == 100_000_000,
+        "ten formats": len(importlib.import_module("jaxrestore.files.opening").FORMATS) == 10,
+        "JSON of known steps, at most 32": importlib.import_module("jaxrestore.operators.chains").MAX_STEPS == 32,
+        "at most 16 MiB; pictures": importlib.import_module("jaxrestore.pages.records").LONGEST == 2**24,
+    }
+    text = (ROOT / "SECURITY.md").read_text()
+    assert all(limits.values())
+    assert [words for words in limits if words not in text] == []

@@ -538,3 +538,38 @@ def test_images_restored_elsewhere_are_scored_as_ours(experiment, tmp_path, monk
     assert "| FID |" in text
     papers.run("bird-3", options, prior, papers.Networks(inception="of two numbers"))
     assert (tmp_path / "out" / "results-0.jsonl").read_text() == before
+
+
+def test_the_page_of_an_experiment_has_its_rows_and_sliders(experiment, tmp_path):
+    """What its document says of the kept rows, and pictures of what its folder holds; nothing else, and nothing as markup."""
+    kernels, page = experiment("kernels_report"), experiment("report_page")
+    rows = [row for row in experiment("kept_rows").read("kernels") if row["kernel"] == "found"][:2]
+    for row in rows[:1]:
+        folder = tmp_path / kernels.folder(row)
+        folder.mkdir(parents=True)
+        weights = {name: np.full((11, 11), weight) for name, weight in (("true", 1.0), ("start", 2.0), ("found", 3.0))}
+        np.savez(folder / "0.npz", **weights)
+    pairs = kernels.pairs_of(rows, tmp_path)
+    assert [pair.names for pair in pairs] == [("start", rows[0]["method"])]
+    lines = [
+        "### Noise",
+        "",
+        "| a | <b> |",
+        "| --- | --- |",
+        "| **1.5** | <i>x</i> |",
+        "",
+        "- one & two",
+        "![x](y.png)",
+    ]
+    path = page.write_page(tmp_path, "Kernels & more", lines, pairs)
+    text = path.read_text()
+    assert path == tmp_path / "report.html"
+    assert text.count("<img ") == 3
+    assert text.count('type="range"') == 1
+    assert '<td class="number">1.5</td><td>&lt;i&gt;x&lt;/i&gt;</td>' in text
+    assert "<p>• one &amp; two</p>" in text
+    assert "<h1>Kernels &amp; more</h1>" in text
+    assert "<b>" not in text
+    assert "y.png" not in text
+    assert "---" not in text
+    assert "@software{jaxrestore," in text

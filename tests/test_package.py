@@ -26,6 +26,7 @@ ARROWS = {
     "runtime": set(),
     "stopping": set(),
     "training": {"diffusion", "runtime", "files"},
+    "pages": {"solve", "methods", "metrics", "files", "diffusion"},
     "methods": {"density", "operators", "diffusion", "training", "stopping", "networks"},
     "solve": {
         "methods",

@@ -19,6 +19,7 @@ from jaxrestore.cli.demo import Demo
 from jaxrestore.cli.flags import as_flag
 from jaxrestore.cli.listing import Methods, Tasks
 from jaxrestore.cli.priors import Priors
+from jaxrestore.cli.report import Report
 from jaxrestore.cli.restore import Restore
 from jaxrestore.cli.sample import Sample
 from jaxrestore.cli.score import Score
@@ -39,6 +40,7 @@ COMMANDS = {
     "train": Train,
     "finetune": Finetune,
     "score": Score,
+    "report": Report,
     "demo": Demo,
 }
 

@@ -19,12 +19,21 @@ class Tasks:
 
 @dataclass(frozen=True)
 class Methods:
-    """List the methods: blind or not, what they need, network evaluations of a default run, papers."""
+    """List the methods: blind or not, what they need, network evaluations of a default run, papers. With --cite how to cite
+    one."""
 
     prior: str = "flowers64"
     """Whose settings a default run has: an embedded prior's name, a prior's folder, or hf:OWNER/NAME."""
 
+    cite: str | None = None
+    """A method's name: print BibTeX of its paper, and of this library, in the place of the list."""
+
     def __call__(self) -> int:
+        if self.cite is not None:
+            from jaxrestore.methods import citation
+
+            print(f"{citation(self.cite)}\n\n{citation()}")
+            return 0
         from jaxrestore.cli.methods_table import method_rows
         from jaxrestore.diffusion.storage import load_prior
 

@@ -60,23 +60,10 @@ def _listed(input: Path, output: Path, reference: Path | None, mask: Path | None
     for path in sorted(images, key=lambda path: (path.suffix != ".png", path)):
         image = _chosen(path, output, taken)
         taken.add(_same(image))
-        name, files = image.name, _files_of(image)
+        name, files = image.name, Files.in_folders(image)
         beside = (_by_name(reference, path, "reference"), _by_name(mask, path, "mask"))
         entries.append(Entry(path, files, output / "albums" / name, *beside))
     return sorted(entries, key=lambda entry: entry.input)
-
-
-def _files_of(image: Path) -> Files:
-    """In sub-folders of the restored image's folder."""
-    folder, name = image.parent, image.name
-    return Files(
-        image=image,
-        strip=folder / "strips" / name,
-        kernel=folder / "kernels" / name,
-        operator=folder / "operators" / f"{image.stem}.json",
-        uncertainty=folder / "uncertainty" / name,
-        record=folder / "runs" / f"{image.stem}.json",
-    )
 
 
 def _chosen(input: Path, folder: Path, taken: set[str]) -> Path:
@@ -85,9 +72,9 @@ def _chosen(input: Path, folder: Path, taken: set[str]) -> Path:
     names = (path for path in _outputs(input, folder) if _same(path) not in taken)
     first = list(itertools.islice(names, 3))
     for path in first:
-        if _is_of(read_record(_files_of(path).record), input):
+        if _is_of(read_record(Files.in_folders(path).record), input):
             return path
-    return next(path for path in itertools.chain(first, names) if not read_record(_files_of(path).record))
+    return next(path for path in itertools.chain(first, names) if not read_record(Files.in_folders(path).record))
 
 
 def _outputs(input: Path, folder: Path) -> Iterator[Path]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -63,6 +64,19 @@ class Prior:
         foreign = not ours or hasattr(self.network, "takes")  # around a function that was given
         if foreign and self.parameters is not None and not is_traced(self.parameters, self.schedule):
             check_network(self.network, self.parameters, self.noise_shape)
+
+    def __repr__(self) -> str:
+        leaves = [leaf for leaf in jax.tree.leaves(self.parameters) if hasattr(leaf, "size")]
+        network = getattr(self.network, "__name__", type(self.network).__name__)
+        said = [f"{self.name!r}", f"shape={self.shape}", f"{network} of {sum(leaf.size for leaf in leaves):,} numbers"]
+        times = getattr(
+            getattr(self.schedule, "alpha_bar", None), "shape", ()
+        )  # none where JAX has put something in its place
+        said += [f"prediction={self.prediction!r}", *(f"{length} times" for length in times)]
+        said += ["latent"] * (self.latent is not None) + ["calibrated"] * (self.statistics is not None)
+        if methods := self.settings.table:
+            said.append(f"tuned for {', '.join(methods)}")
+        return f"Prior({', '.join(said)})"
 
     @property
     def noise_shape(self) -> tuple[int, int, int]:

@@ -149,6 +149,26 @@ def strip(images: list[np.ndarray], gap: int = 2) -> Float[np.ndarray, "h w 3"]:
     return np.concatenate(parts, axis=1)[:, :-gap]
 
 
+def strip_boxes(images: list[np.ndarray], gap: int = 2) -> list[tuple[int, int, int, int]]:
+    """Where each image lies in their `strip`: left, top, width and height.
+
+    >>> strip_boxes([np.zeros((4, 6, 3)), np.zeros((8, 8, 3))])
+    [(0, 0, 12, 8), (14, 0, 8, 8)]
+    """
+    height, left, boxes = max(image.shape[0] for image in images), 0, []
+    for image in images:
+        factor = height // image.shape[0]
+        boxes.append((left, 0, factor * image.shape[1], factor * image.shape[0]))
+        left += factor * image.shape[1] + gap
+    return boxes
+
+
+def kernels_as_image(kernels: list[np.ndarray]) -> Float[np.ndarray, "h w 1"]:
+    """Blur kernels ``[kh, kw]`` side by side in [-1, 1], each by its own largest weight, with a black border."""
+    pictures = [np.pad(2 * kernel / max(float(kernel.max()), 1e-30) - 1, 1, constant_values=-1) for kernel in kernels]
+    return np.concatenate(pictures, axis=1)[..., None].astype(np.float32)
+
+
 def sheet(images: Float[np.ndarray, "n h w c"]) -> Float[np.ndarray, "rows columns c"]:
     """Images as one, in rows of about as many, small ones enlarged."""
     number, *shape = images.shape

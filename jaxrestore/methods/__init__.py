@@ -58,6 +58,7 @@ from jaxrestore.methods._shred import Shred, shred
 from jaxrestore.methods.calibrated import CalibratedInvert2Restore, CalibratedSettings
 from jaxrestore.methods.contract import Method
 from jaxrestore.methods.literal import LiteralInvert2Restore, LiteralSettings
+from jaxrestore.methods.papers import citation
 from jaxrestore.methods.settings import JointSettings, Settings, settings_of
 from jaxrestore.methods.untrained import UntrainedSettings
 
@@ -173,6 +174,7 @@ __all__ = [
     "blind_dpir",
     "blind_dps",
     "blind_settings",
+    "citation",
     "d_flow",
     "daps",
     "ddnm",

@@ -13,11 +13,13 @@ from jaxrestore.metrics.fidelity import (
     uncertainty,
 )
 from jaxrestore.metrics.inception import inception_features, load_inception
+from jaxrestore.metrics.intervals import Interval, mean_interval
 from jaxrestore.metrics.lite0 import Lite0, load_lite0
 from jaxrestore.metrics.perceptual import Lpips, load_lpips
 from jaxrestore.metrics.unreferenced import blockiness
 
 __all__ = [
+    "Interval",
     "Lite0",
     "Lpips",
     "blockiness",
@@ -32,6 +34,7 @@ __all__ = [
     "load_inception",
     "load_lite0",
     "load_lpips",
+    "mean_interval",
     "moments",
     "psnr",
     "rank_correlation",

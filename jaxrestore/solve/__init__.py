@@ -4,6 +4,7 @@ from jaxrestore.solve.constraining import constrain, finetune, generative_album
 from jaxrestore.solve.driver import restore
 from jaxrestore.solve.result import Restoration, best, mean_image
 from jaxrestore.solve.search import init, run, step
+from jaxrestore.solve.showing import show
 
 __all__ = [
     "Restoration",
@@ -15,5 +16,6 @@ __all__ = [
     "mean_image",
     "restore",
     "run",
+    "show",
     "step",
 ]

@@ -18,10 +18,11 @@ from jaxrestore.density import LOUD, NOVEL, novelty
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.tiling import of_a_tile
 from jaxrestore.errors import ImageError, InputError
-from jaxrestore.files.images import as_stored, enlarge, read_image, strip, write_image
+from jaxrestore.files.images import as_stored, enlarge, kernels_as_image, read_image, strip, strip_boxes, write_image
 from jaxrestore.files.metadata import JPEG, Metadata
 from jaxrestore.operators import Operator, described, is_blind, kernels_of, kind_of, shown
 from jaxrestore.runtime.compiling import outermost
+from jaxrestore.solve.history import history_of
 from jaxrestore.solve.result import Restoration
 
 PACKAGES = ("jaxrestore", "jax", "flax", "optax", "numpy")
@@ -50,6 +51,19 @@ class Files(NamedTuple):
         ends = {"strip": "png", "kernel": "png", "operator": "json", "uncertainty": "png"}
         others = {name: image.with_name(f"{label_of(image)}_{name}.{end}") for name, end in ends.items()}
         return Files(image, **others, record=image.with_name("run.json"))
+
+    @staticmethod
+    def in_folders(image: Path) -> "Files":
+        """Those of one image of a folder: in sub-folders of the restored image's."""
+        folder, name = image.parent, image.name
+        return Files(
+            image=image,
+            strip=folder / "strips" / name,
+            kernel=folder / "kernels" / name,
+            operator=folder / "operators" / f"{image.stem}.json",
+            uncertainty=folder / "uncertainty" / name,
+            record=folder / "runs" / f"{image.stem}.json",
+        )
 
     def own_record(self) -> Path:
         """Where the record is written: `record`; where that lies beside the image and is another image's, it stays as it is.
@@ -117,9 +131,10 @@ def write_restoration(
     - of an operator with unknowns the kernels that were found, as a picture, and the operator as JSON, which can be read
       again (``jaxrestore restore --operator``);
     - with `uncertainty` a picture of where restarts disagree (white: most);
-    - the record, ``run.json``: the method's settings, how the search ended, the data term, how unlike the photographs of a
-      calibrated prior this one is (`density.novelty`), versions, PSNR and SSIM of the
-      image as stored against the `reference` ``[h, w, c]``, which is used for nothing else; and what is given as `about`.
+    - the record, ``run.json``: the method's settings, how the search ended, the data term, also on the way, how unlike the
+      photographs of a calibrated prior this one is (`density.novelty`), versions, PSNR and SSIM of the image as stored, and
+      of a measurement of its size, against the `reference` ``[h, w, c]``, which is used for nothing else; and what is given
+      as `about`. ``jaxrestore report`` makes a page of it.
       It is the last that is written: an image without one isn't finished. Where run.json is of another image beside this
       one, it is ``x_run.json``.
 
@@ -142,7 +157,8 @@ def write_restoration(
     if not np.all(np.isfinite(image)):
         raise ImageError(f"{record.get('input', files.image)}: the restoration failed, {result.message}.")
     clean = None if reference is None else np.asarray(reference)
-    record |= {"method": plain_settings(method), "restarts": method.restarts, "combine": method.combine}
+    record |= {"method": plain_settings(method), "class": type(method).__name__}
+    record |= {"restarts": method.restarts, "combine": method.combine, "history": history_of(result)}
     if is_blind(method.operator):
         record |= _write_found(files, result.operator)
     if result.restarts is not None:  # before what was measured was put back
@@ -151,8 +167,10 @@ def write_restoration(
     if uncertainty and result.restarts is not None:
         record["uncertainty"] = _write_uncertainty(files.uncertainty, np.asarray(result.restarts.image), clean)
     seen = np.asarray(shown(method.operator, jnp.asarray(y)))
-    row = [seen, image] if clean is None else [seen, image, clean]
-    write_image(files.strip, enlarge(strip(row), max(1, 256 // image.shape[0])))
+    row, enlarged = [seen, image] if clean is None else [seen, image, clean], max(1, 256 // image.shape[0])
+    write_image(files.strip, enlarge(strip(row), enlarged))
+    boxes = zip(("measurement", "restored", "reference"), strip_boxes(row), strict=False)
+    record["strip"] = {name: [enlarged * number for number in box] for name, box in boxes}
     record |= {
         "output": str(files.image),
         "result": result.message,
@@ -168,10 +186,17 @@ def write_restoration(
         lossy = files.image.suffix.lower() in JPEG
         held = read_image(files.image)[..., : image.shape[-1]] if lossy else as_stored(image)
         stored, truth = jnp.asarray(held), jnp.asarray(clean)
-        psnr = float(metrics.psnr(stored, truth))
-        record |= {"psnr": psnr if math.isfinite(psnr) else "infinite", "ssim": float(metrics.ssim(stored, truth))}
+        record |= _fidelity(stored, truth)
+        if seen.shape == clean.shape:
+            given = _fidelity(jnp.asarray(as_stored(seen)), truth)
+            record |= {f"{name}_of_measurement": value for name, value in given.items()}
     write_json(files.own_record(), record)
     return record
+
+
+def _fidelity(image: Array, clean: Array) -> Record:
+    psnr = float(metrics.psnr(image, clean))
+    return {"psnr": psnr if math.isfinite(psnr) else "infinite", "ssim": float(metrics.ssim(image, clean))}
 
 
 _novelty_and_noise = outermost(lambda prior, image: (novelty(prior, image), metrics.estimate_sigma_y(image)))
@@ -220,8 +245,7 @@ def _write_found(files: Files, operator: Operator) -> Record:
     operator = jax.tree.map(jnp.asarray, operator)  # NumPy's products differ in the last bits
     kernels = [np.asarray(kernel) for kernel in kernels_of(operator)]
     if kernels:
-        pictures = [np.pad(np.round(255 * kernel / kernel.max()).astype(np.uint8), 1) for kernel in kernels]
-        write_image(files.kernel, enlarge(np.concatenate(pictures, axis=1), 8))
+        write_image(files.kernel, enlarge(kernels_as_image(kernels), 8))
         record["estimated_kernels"] = [kernel.tolist() for kernel in kernels]
     steps = described(operator)
     if steps is not None:

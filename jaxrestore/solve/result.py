@@ -1,5 +1,6 @@
 """What a restoration gives: one answer whose parts belong together, every restart, and how they become one."""
 
+import html
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,6 +43,14 @@ class Restoration:
     def message(self) -> str:
         """The messages, a line each."""
         return "\n".join(self.messages)
+
+    def _repr_html_(self) -> str | None:
+        """The strip that `show` makes, and the messages, for notebooks; none where there are more axes, as of restarts."""
+        if jnp.ndim(self.image) not in (3, 4):
+            return None
+        from jaxrestore.solve.showing import show  # which is about this class
+
+        return f"{show(self)._repr_html_()}<pre>{html.escape(self.message)}</pre>"
 
 
 def image_of(result: Restoration, index: int) -> Restoration:

@@ -12,7 +12,8 @@ from PIL import Image
 import jaxrestore as jr
 from jaxrestore.density import novelty
 from jaxrestore.errors import ImageError, InputError
-from jaxrestore.files.images import read_image
+from jaxrestore.files.images import as_stored, read_image
+from jaxrestore.solve.history import history_of
 from jaxrestore.solve.record import Files, plain_settings
 from jaxrestore.solve.result import Restoration, image_of
 
@@ -135,3 +136,36 @@ def test_a_jpeg_is_scored_as_it_is_stored_and_has_the_photographs_metadata(resto
     stored = read_image(tmp_path / "x.jpg")
     assert record["psnr"] == pytest.approx(float(jr.metrics.psnr(jnp.asarray(stored), jnp.asarray(reference))))
     assert Image.open(tmp_path / "x.jpg").info["dpi"] == (300, 300)
+
+
+def test_of_a_search_the_data_terms_on_the_way_are_kept(restored):
+    _, _, result = restored
+    one = image_of(result, 0)
+    history = history_of(one)
+    assert history["iterations"] == [1, 2, 3, 4, 5]
+    np.testing.assert_allclose(history["data_terms"], one.restarts.history, rtol=1e-4)
+    ended = dataclasses.replace(
+        one.restarts, history=np.linspace(1, 0, 3000).reshape(1, -1).repeat(20, 0), iterations=np.arange(981, 1001)
+    )
+    history = history_of(dataclasses.replace(one, restarts=ended))
+    assert len(history["iterations"]) == 200
+    assert (history["iterations"][0], history["iterations"][-1]) == (1, 1000)
+    assert [len(terms) for terms in history["data_terms"]] == [196 + (i >= 4) + (i >= 9) + (i >= 14) for i in range(16)]
+    failed = dataclasses.replace(one, restarts=None, history=np.float32([1, np.nan, 2]), iterations=np.int32(2))
+    assert history_of(failed) == {"iterations": [1, 2], "data_terms": [[1.0, None]]}
+
+
+def test_the_record_says_where_the_parts_of_the_strip_lie(restored, tmp_path):
+    method, _, result = restored
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 16, 16, 3)).astype(np.float32)
+    seen, image, truth = images
+    one = dataclasses.replace(image_of(result, 0), image=jnp.asarray(image), restarts=None)
+    identity = dataclasses.replace(method, operator=jr.Identity())
+    record = jr.write_restoration(tmp_path / "x.png", identity, seen, one, reference=truth)
+    strip = read_image(tmp_path / "x_strip.png")
+    for name, wanted in zip(("measurement", "restored", "reference"), images, strict=True):
+        left, top, width, height = record["strip"][name]
+        assert (width, height) == (256, 256)
+        np.testing.assert_allclose(strip[top : top + height : 16, left : left + width : 16], wanted, atol=0.005)
+    stored = jnp.asarray(as_stored(seen))
+    assert record["psnr_of_measurement"] == pytest.approx(float(jr.metrics.psnr(stored, jnp.asarray(truth))))
