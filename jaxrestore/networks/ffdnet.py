@@ -3,8 +3,8 @@ with the power spectrum of photographs: together they predict a clean image of a
 
 FFDNet sees the image at half its size in four channels a colour, and the deviation of its noise as one more: convolutions of
 3 x 3 pixels with ReLU between them. A pixel depends on those within `Photographs.reach` of it alone: larger images are
-computed in tiles, and the numbers are the same. The Gaussian's covariance is diagonal in the cosine transform of three orthonormal
-colours: its denoiser scales coefficients.
+computed in tiles, and the numbers are the same. The Gaussian's covariance is diagonal in the cosine transform of three
+orthonormal colours: its denoiser scales coefficients.
 """
 
 from dataclasses import dataclass
