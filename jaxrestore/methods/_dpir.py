@@ -39,8 +39,9 @@ class DpirSettings(WalkSettings):
     steps: Count = 24
 
 
-# lambda = 0.23 is published, and 8 steps from 49 grey levels on, 24 to enlarge. Ours, chosen on photographs that no table shows:
-# the start where y leaves pixels open, the levels for JPEG, and to enlarge to keep what was measured. Denoising is one step.
+# lambda = 0.23 is published, and 8 steps from 49 grey levels on, 24 to enlarge. Ours, chosen on photographs that no table
+# shows: the start where y leaves pixels open, the levels for JPEG, and to enlarge to keep what was measured. Denoising is
+# one step.
 PUBLISHED = {"any": DpirSettings(), "denoise": DpirSettings(strength=0.0, steps=1)}
 PUBLISHED["super-resolution"] = DpirSettings(strength=0.02, highest=150 / 255, lowest=10 / 255, steps=16)
 PUBLISHED["deblur"] = DpirSettings(highest=98 / 255, steps=8)
