@@ -1,13 +1,13 @@
-"""The site: `sphinx-build -W --keep-going docs build/site`. Needs no network; `pip install -e ".[docs]"` has what it needs."""
+"""The site: `pip install -e ".[docs]"`, then `sphinx-build -W --keep-going docs build/site`, which needs no network."""
 
 import os
 import sys
 from pathlib import Path
 
+import jaxrestore
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_extension"))
-
-import jaxrestore
 
 project = "jaxrestore"
 version = release = jaxrestore.__version__
