@@ -5,9 +5,8 @@
 
 BM3D is the classical control: it is told as little, and takes for the noise's deviation what `estimate_sigma_y` says. Keeps
 its rows in `experiments/results/blind.jsonl`, and makes of them the tables between the marks of `docs/invert2restore.md` and
-`docs/expectations.md`, and `docs/blind.png`.
-Sixteen photographs take half an hour on two cores; `--method` measures some methods alone;
-resumes. To expect: Invert2Restore above its input in every row but the clean one, by 10 dB for noise, 2 dB for
+`docs/expectations.md`, and `docs/blind.png`. Sixteen photographs take half an hour on two cores; `--method` measures some
+methods alone; resumes. To expect: Invert2Restore above its input in every row but the clean one, by 10 dB for noise, 2 dB for
 rain, 0.8 dB for a codec and 0.1 dB for a blur; DIIP below it in all.
 """
 

@@ -180,7 +180,7 @@ def accelerator_targets(race: Race | None) -> list[list[str]]:
 
 
 def parts(rows: list[dict[str, Any]] | None = None) -> Parts:
-    """Of the kept rows, or of others: experiments/results/speed.md, and of a whole run what docs/speed.md and README.md have."""
+    """Of the kept rows, or of others: experiments/results/speed.md; of a whole run docs/speed.md and the README's, too."""
     rows = read("speed") if rows is None else rows
     names = dict.fromkeys(row["race"] for row in rows)
     races = {name: Race([row for row in rows if row["race"] == name]) for name in names}
