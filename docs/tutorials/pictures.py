@@ -14,9 +14,7 @@ def row(images: Mapping[str, Any], columns: int = 5, **how: Any) -> None:
     """
     columns = min(columns, len(images))
     lines = -(-len(images) // columns)
-    figure, axes = plt.subplots(
-        lines, columns, figsize=(2.1 * columns, 2.35 * lines), squeeze=False, layout="constrained"
-    )
+    _, axes = plt.subplots(lines, columns, figsize=(2.1 * columns, 2.35 * lines), squeeze=False, layout="constrained")
     for axis in axes.ravel():
         axis.axis("off")
     for axis, (title, image) in zip(axes.ravel(), images.items(), strict=False):
