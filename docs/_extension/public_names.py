@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -59,7 +60,14 @@ def first_sentence(value: Any) -> str:
     from docstrings import escaped
 
     text = (inspect.getdoc(value) or "").split("\n\n")[0].replace("\n", " ")
-    return escaped([text.split(". ")[0].rstrip(".") + "."])[0]
+    sentence = re.split(r"(?<!\bal)\. ", text)[0]
+    return escaped([sentence.rstrip(".:") + "."])[0]
+
+
+def rank(item: tuple[str, Any]) -> tuple[bool, bool]:
+    """Of methods the functions come first, and their settings last."""
+    name, value = item
+    return name.endswith("Settings"), inspect.isclass(value) and value.__module__.startswith("jaxrestore.methods.")
 
 
 def page(group: str, names: Names) -> str:
@@ -75,7 +83,7 @@ def page(group: str, names: Names) -> str:
         value = getattr(importlib.import_module(home), short)
         if documented(value):
             values[name] = value
-    values = dict(sorted(values.items(), key=lambda item: item[0].endswith("Settings")))  # what they are of comes first
+    values = dict(sorted(values.items(), key=rank))
     lines += [".. list-table::", "   :class: names", ""]
     for name, value in values.items():
         shown = name.replace("jaxrestore.", "jr.")
