@@ -130,7 +130,7 @@ def docstring(app: Sphinx, what: str, name: str, value: Any, options: Any, lines
     """Escaped; of settings and results with their fields."""
     lines[:] = escaped(lines)
     if what == "class" and has_fields(value) and fields_of(value):
-        lines += ["", ".. list-table::", "   :class: fields", ""]
+        lines += ["", ".. list-table::", "   :widths: auto", "   :class: fields", ""]
         for field in fields_of(value):
             default = f" = ``{field.default}``" if field.default else ""
             lines += [

@@ -84,7 +84,7 @@ def page(group: str, names: Names) -> str:
         if documented(value):
             values[name] = value
     values = dict(sorted(values.items(), key=rank))
-    lines += [".. list-table::", "   :class: names", ""]
+    lines += [".. list-table::", "   :widths: auto", "   :class: names", ""]
     for name, value in values.items():
         shown = name.replace("jaxrestore.", "jr.")
         target = f":py:obj:`{shown} <{name}>`" if not isinstance(value, ModuleType) else f"``{shown}``"
