@@ -26,6 +26,7 @@ nb_execution_raise_on_error = True
 nb_execution_in_temp = True
 nb_execution_show_tb = True
 nb_render_markdown_format = "gfm"
+nb_merge_streams = True
 nb_output_stderr = "remove"  # progress, and what compilers say
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(HERE.parent / "build" / "programs"))  # for the next build
 os.environ["PYTHONPATH"] = os.pathsep.join(
