@@ -9,10 +9,12 @@ import pytest
 from jaxrestore.files.images import PHOTOGRAPH, read_image, write_image
 
 ROOT = Path(__file__).parent.parent.parent
-README, COMMAND_LINE, PYTHON, OWN_PRIOR = (
-    (ROOT / page).read_text() for page in ("README.md", "docs/command_line.md", "docs/python.md", "docs/own_prior.md")
+README = (ROOT / "README.md").read_text()
+HOME, COMMAND_LINE, PYTHON, OWN_PRIOR, EXTEND = (
+    (ROOT / "docs" / f"{page}.md").read_text()
+    for page in ("index", "command_line", "python", "own_prior", "how_to/extend")
 )
-BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", README + COMMAND_LINE + PYTHON, re.DOTALL)
+BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", README + HOME + COMMAND_LINE + PYTHON, re.DOTALL)
 COMMANDS = dict.fromkeys(line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines())
 
 
@@ -38,7 +40,7 @@ def test_commands(tmp_path):
 def test_python_examples(tmp_path):
     """One after the other, as they are read; all short."""
     examples = [block for kind, block in BLOCKS if kind == "python"]
-    assert [len(re.findall(r"^.+$", block, re.MULTILINE)) <= 15 for block in examples] == [True] * 4
+    assert [len(re.findall(r"^.+$", block, re.MULTILINE)) <= 15 for block in examples] == [True] * 5
     write_image(tmp_path / "out" / "noisy.png", read_image(PHOTOGRAPH, (64, 64), "crop"))  # the commands' above
     (tmp_path / "example.py").write_text("".join(examples))
     done = subprocess.run(["python", "example.py"], cwd=tmp_path, check=True, capture_output=True, text=True)
@@ -85,6 +87,13 @@ def test_a_network_of_ones_own_is_a_prior(capsys):
     (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "priors.md").read_text(), re.DOTALL)
     exec(example, {})
     assert capsys.readouterr().out == "(16, 16, 3) all 2 iterations were run\n"
+
+
+def test_a_method_of_ones_own_is_run(capsys):
+    """The example of docs/how_to/extend.md, as it stands there."""
+    (example,) = re.findall(r"```python\n(.*?)```", EXTEND, re.DOTALL)
+    exec(example, {"__name__": "example"})
+    assert capsys.readouterr().out == "all 20 iterations were run\n"
 
 
 @pytest.mark.slow
