@@ -58,15 +58,14 @@ def test_batches_and_single_images_agree_and_keys_change_nothing():
 
 def test_a_jpegs_own_step_leads_to_what_the_codec_wrote_and_no_further():
     codec = jr.Jpeg(20)
-    image = jax.random.uniform(jax.random.key(4), (24, 21, 3), minval=-0.7, maxval=0.7)
+    image = jax.random.uniform(jax.random.key(4), (32, 32, 3), minval=-0.7, maxval=0.7)
     smooth = convolve(image, jnp.full((5, 5), 1 / 25))
     y = codec(smooth)
     point = smooth + 0.1 * jax.random.normal(jax.random.key(5), smooth.shape)
     found = proximal(codec, point, y, 0.0)
     assert float(jnp.abs(found - y).max()) < float(jnp.abs(point - y).max())
-    np.testing.assert_allclose(proximal(codec, found, y, 1.0), found, atol=2e-2)
-    inner = np.abs(np.asarray(codec(found) - y))[:16, :16]  # of whole blocks
-    assert np.median(inner) < 1e-5
+    np.testing.assert_allclose(proximal(codec, found, y, 1.0), found, atol=1e-4)
+    assert np.median(np.abs(codec(found) - y)) < 1e-5
 
 
 def test_what_it_cannot_do_is_said():
