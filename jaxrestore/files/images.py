@@ -20,7 +20,8 @@ from jaxrestore.files.opening import open_image
 if TYPE_CHECKING:
     import PIL.Image
 
-PHOTOGRAPH = Path(__file__).parent.parent / "data" / "flower.jpg"  # the one that comes with the package
+DATA = Path(__file__).parent.parent / "data"
+PHOTOGRAPH, KINGFISHER = DATA / "flower.jpg", DATA / "kingfisher.jpg"  # those that come with the package
 
 WRITTEN: dict[str, dict[str, Any]] = {  # how, by suffix: without loss where the format can
     ".png": {"format": "PNG"},

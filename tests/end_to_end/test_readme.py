@@ -30,10 +30,11 @@ def test_commands(tmp_path):
         done = subprocess.run(command, check=False, shell=True, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, f"{command}: {done.stderr}"
         if command == "jaxrestore demo":
-            found = re.search(r"PSNR ([\d.]+) dB degraded, ([\d.]+) dB restored", done.stdout)
-            before, after = map(float, found.groups())
-            assert after > before + 3
+            found = re.findall(r"PSNR ([\d.]+) dB degraded, ([\d.]+) dB restored", done.stdout)
+            assert len(found) == 3
+            assert all(float(after) > float(before) + 3 for before, after in found)
             assert (tmp_path / "demo" / "strip.png").is_file()
+            assert (tmp_path / "demo" / "photograph.png").is_file()
 
 
 @pytest.mark.slow
