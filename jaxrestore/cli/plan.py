@@ -6,6 +6,7 @@ Nobody asks a flag again afterwards. What can't be meant is an InputError here, 
 import contextlib
 import hashlib
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,9 +20,11 @@ from jaxrestore import metrics
 from jaxrestore._ranges import check_ranges
 from jaxrestore.cli.flags import AlbumFlags, MethodFlags, OperatorFlags, RestorationFlags, RunFlags, as_flag, part
 from jaxrestore.cli.settled import Settled
+from jaxrestore.cli.suited import suited_prior
 from jaxrestore.cli.tasks import Task, restored_task
 from jaxrestore.diffusion.places import prior_folder
 from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.sizes import takes_any_size
 from jaxrestore.diffusion.storage import load_prior
 from jaxrestore.errors import InputError, InputWarning
 from jaxrestore.files.arrays import split_name
@@ -52,6 +55,16 @@ class Plan:
     album: AlbumFlags
     options: Record  # as the record has them
 
+    @property
+    def own_sizes(self) -> bool:
+        """Whether each image is restored at its own size, whole."""
+        return self.fit in ("exact", "tile") and takes_any_size(self.prior)
+
+    @property
+    def reads_quality(self) -> bool:
+        """Whether a codec's quality is what the file says."""
+        return self.operator.quality is None and "--quality" in self.task.flags.split()
+
     def sigma_y(self, operator: Operator, y: Array) -> float | Array:
         """The rms noise of a batch of measurements, told or estimated from the first."""
         if self.sigma != "auto":
@@ -81,8 +94,8 @@ class Plan:
 AROUND = ("input", "output", "devices", "coordinator", "hosts", "host_id", "redo", "quiet", "checkpoint")
 
 
-def restoration_plan(flags: RestorationFlags) -> Plan:
-    """What flags and prior say; InputError for what can't be meant."""
+def restoration_plan(flags: RestorationFlags, inputs: Iterable[Path] = ()) -> Plan:
+    """What flags and prior say, where none is named the one that suits the images; InputError for what can't be meant."""
     operator, method, album = part(flags, OperatorFlags), part(flags, MethodFlags), part(flags, AlbumFlags)
     task = restored_task(flags.task, operator)
     check_ranges(flags, as_flag)
@@ -92,20 +105,21 @@ def restoration_plan(flags: RestorationFlags) -> Plan:
     task.check(operator)
     if flags.devices != 1:
         mesh_of(flags.devices)
-    prior = load_prior(flags.prior, dtype=flags.dtype)
-    choice = task.choice(flags.method)
+    name = flags.prior or suited_prior(task, flags.method, operator, inputs)
+    prior = load_prior(name, dtype=flags.dtype)
+    choice = task.choice(flags.method, takes_any_size(prior))
     choice.check(method, album)
     settled = choice.settle(method, album, prior, task.kind_for(operator, prior.shape[:2]))
     if flags.uncertainty and settled.restarts < 2:
         raise InputError("--uncertainty is the spread over restarts: give --restarts 2 or more.")
     level = _noise_level(task, method, settled)
-    named: Record = {"task": task.name, "method": choice.name, "noise_level": level}
+    named: Record = {"task": task.name, "prior": name, "method": choice.name, "noise_level": level}
     return Plan(
         task=task,
         operator=operator,
         method=settled,
         prior=prior,
-        prior_name=flags.prior,
+        prior_name=name,
         sigma="auto" if level == "auto" else grey_levels(level),
         keep_known=flags.keep_known,
         uncertainty=flags.uncertainty,
