@@ -42,8 +42,8 @@ class OperatorFlags:
     regions: Annotated[int, Range(1, 8)] = 2
     """nonuniform-deblur: kernels along each side, blended from one to the next."""
     quality: Annotated[int | None, Range(1, 99)] = None
-    """jpeg: the codec's quality, 1 to 99. A restoration without it reads it off a JPEG file's tables, and estimates it of another
-    file; degrade's default is 10."""
+    """jpeg: the codec's quality, 1 to 99. A restoration without it reads it off a JPEG file's own tables, and estimates it of
+    another file; degrade's default is 10."""
     operator: Path | None = None
     """In the place of --task: a JSON file with a chain of operators of known and unknown parameters (docs/tasks.md)."""
     gamma: Annotated[float, Range(0.01, 100)] = 1.0

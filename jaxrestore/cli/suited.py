@@ -38,8 +38,8 @@ def suited_prior(task: Task, method: str | None, flags: OperatorFlags, inputs: I
 
 
 def looked_for(path: Path, factor: int) -> Size | None:
-    """(height, width) of the image of which a file is the measurement, reduced by `factor`; None of a file that can't be read:
-    reading it will say why."""
+    """(height, width) of the image of which a file is the measurement, reduced by `factor`; None of one that can't be read,
+    which reading it will explain."""
     with contextlib.suppress(InputError):
         if path.suffix == ".npy":
             height, width = read_array(path).shape[:2]
