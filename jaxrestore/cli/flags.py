@@ -143,7 +143,7 @@ class MethodFlags:
     noise_level: Annotated[float | Literal["auto"] | None, Range(0, 255)] = None
     """Standard deviation of the noise in grey levels (0 to 255), or auto: estimated from the image. It decides which
     restart is best, and where --discrepancy stops, and is counted where a search estimates a kernel: behind noise that isn't
-    told, kernels come out too narrow. Default: 0; auto where it decides anything, when denoising, or estimating a blur."""
+    told, kernels come out too narrow. Default: 0; auto where it decides anything, when denoising or deblurring."""
     keep_known: bool | None = None
     """Put what was measured of the image back: known pixels (inpaint, compressed-sensing), the luma (colorize). Default:
     where --noise-level is 0."""

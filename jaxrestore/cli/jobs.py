@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from jaxrestore.cli.album import Priors, priors_for
 from jaxrestore.cli.announce import Announcer, seconds_in_parts
@@ -24,6 +25,7 @@ from jaxrestore.diffusion.tiling import tiled
 from jaxrestore.errors import InputError
 from jaxrestore.methods import Method
 from jaxrestore.operators import described, is_blind
+from jaxrestore.operators.borders import Frame
 from jaxrestore.runtime.checkpoints import remove_checkpoints
 from jaxrestore.solve import Restoration, restore
 from jaxrestore.solve.record import Record, write_restoration
@@ -156,9 +158,10 @@ def restore_batch(
     the batch, on the host."""
     first, run, count = problems[0], plan.run, len(problems)
     y = jnp.stack([jnp.asarray(problems[min(i, count - 1)].y) for i in range(batch.width)])
-    whole = prior
+    whole, (rows, columns) = prior, first.frame
     if plan.own_sizes:
-        whole = sized(prior, *first.size)
+        whole = sized(prior, first.size[0] + 2 * rows, first.size[1] + 2 * columns)
+        y = jnp.pad(y, ((0, 0), (rows, rows), (columns, columns), (0, 0))) if rows or columns else y
     elif plan.fit == "tile":  # of an image's restarts, which run together
         whole = tiled(prior, *first.size, at_once=max(1, run.batch_size // plan.method.restarts))
     method = plan.method.method(whole, first.operator, plan.sigma_y(first.operator, y))
@@ -177,4 +180,17 @@ def restore_batch(
         progress=not run.quiet,
         on_estimate=None if announcer.estimated else functools.partial(announcer.lasts, batch),
     )
-    return method, jax.device_get(result)
+    return method, jax.device_get(within(result, first.frame))
+
+
+def within(result: Restoration, frame: Frame) -> Restoration:
+    """Without a frame of its images, which lies beyond the photograph."""
+    rows, columns = frame
+    if not rows and not columns:
+        return result
+
+    def cut(image: Array) -> Array:
+        return image[..., rows : image.shape[-3] - rows, columns : image.shape[-2] - columns, :]
+
+    restarts = result.restarts and dataclasses.replace(result.restarts, image=cut(result.restarts.image))
+    return dataclasses.replace(result, image=cut(result.image), restarts=restarts)

@@ -150,7 +150,8 @@ def hint_at_grey_levels(level: Any) -> None:
 
 def _noise_level(task: Task, flags: MethodFlags, settled: Settled) -> Sigma:
     """In grey levels. Where nothing is told of a degraded image itself, none of several answers can be called the best
-    without it: it is estimated there. Of an image that is blurred and nothing else, too, where the method counts on it."""
+    without it: it is estimated there. Of an image that is blurred and nothing else, too, where the method counts on it: behind
+    noise that it isn't told, what deblurs makes noise louder."""
     itself = task.name == "denoise" or task.blind or settled.operator_settings.identity
     level, by_distance = flags.noise_level, flags.discrepancy > 0
     if by_distance and (level == 0 or (level is None and not itself)):
@@ -158,5 +159,5 @@ def _noise_level(task: Task, flags: MethodFlags, settled: Settled) -> Sigma:
     if level is not None:
         return level
     decides = by_distance or settled.noise_aware or (settled.combine == "best" and settled.restarts > 1)
-    blurred = "--kernel-size" in task.flags.split() and not task.sparse
+    blurred = task.name.endswith("deblur") and not task.sparse
     return "auto" if (itself and decides) or (blurred and settled.noise_aware) else 0.0

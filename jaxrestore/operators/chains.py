@@ -153,7 +153,9 @@ def _blur(given: Given, size: Size) -> Blur:
         radius = _numbers(given, "radius", (), 1e-3).item()
         return Blur(DiscKernel(side, radius, not (kernel.known and given["radius"].known)), boundary)
     if kernel.value != "gaussian":
-        raise InputError(f'kernel must be "gaussian", "disc", "any" (all weights unknown) or a matrix, not {kernel.value}.')
+        raise InputError(
+            f'kernel must be "gaussian", "disc", "any" (all weights unknown) or a matrix, not {kernel.value}.'
+        )
     sigmas, offset = _numbers(given, "sigmas", (2,), 1e-3), _numbers(given, "offset", (2,))
     angle = math.radians(_numbers(given, "angle").item())
     if not kernel.known:  # that it is a Gaussian is known all the same

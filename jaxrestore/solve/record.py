@@ -18,7 +18,16 @@ from jaxrestore.density import LOUD, NOVEL, novelty
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.tiling import of_a_tile
 from jaxrestore.errors import ImageError, InputError
-from jaxrestore.files.images import as_stored, enlarge, glance, kernels_as_image, read_image, strip, strip_boxes, write_image
+from jaxrestore.files.images import (
+    as_stored,
+    enlarge,
+    glance,
+    kernels_as_image,
+    read_image,
+    strip,
+    strip_boxes,
+    write_image,
+)
 from jaxrestore.files.metadata import JPEG, Metadata
 from jaxrestore.operators import Operator, described, is_blind, kernels_of, kind_of, shown
 from jaxrestore.runtime.compiling import outermost

@@ -64,7 +64,7 @@ def test_a_disc_of_a_known_or_an_unknown_radius():
     assert not ops.is_blind(known)
     for radius in ({"unknown": 2.5}, "unknown"):
         assert ops.is_blind(parse(told | {"radius": radius}, (8, 8)))
-    with pytest.raises(InputError, match="Step 1: radius must be one of 0.001 to 10000, not -1"):
+    with pytest.raises(InputError, match=r"Step 1: radius must be one of 0\.001 to 10000, not -1"):
         parse(told | {"radius": -1}, (8, 8))
 
 
