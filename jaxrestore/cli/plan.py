@@ -150,8 +150,8 @@ def hint_at_grey_levels(level: Any) -> None:
 
 def _noise_level(task: Task, flags: MethodFlags, settled: Settled) -> Sigma:
     """In grey levels. Where nothing is told of a degraded image itself, none of several answers can be called the best
-    without it: it is estimated there. Of an image that is blurred and nothing else, too, where the method counts on it: behind
-    noise that it isn't told, what deblurs makes noise louder."""
+    without it: it is estimated there. Of an image that is blurred and nothing else, too, where the method counts on it: noise
+    that it isn't told grows louder."""
     itself = task.name == "denoise" or task.blind or settled.operator_settings.identity
     level, by_distance = flags.noise_level, flags.discrepancy > 0
     if by_distance and (level == 0 or (level is None and not itself)):

@@ -26,7 +26,7 @@ PROBED, LARGEST_FACTOR = 64, 64
 def suited_prior(task: Task, method: str | None, flags: OperatorFlags, inputs: Iterable[Path]) -> str:
     """The embedded prior for images of a task: that of one size which all of them have, else the one of any size; where that
     one can't do the task, or serve the method that is named, the one that draws."""
-    if task.at_any_size is None or (task.blind and method is not None):
+    if task.at_any_size is None or (task.blind and method not in (None, task.at_any_size.name)):
         return DRAWING
     factor, sizes = factor_of(task, flags), set[Size | None]()
     for path in inputs:

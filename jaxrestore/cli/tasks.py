@@ -274,6 +274,7 @@ _TASKS = (
         papers="Invert2Restore, DIIP, Gen2Res, DreamClean",
         method=choices.ROUNDS,
         blind=True,
+        at_any_size=choices.DPIR,  # white noise is all that a denoiser knows to be none of the picture
     ),
     Task(
         "tomography",
