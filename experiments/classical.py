@@ -18,7 +18,7 @@ from flowers import SIZE, Problem, known_pixels, shown
 from gaussian_width import gaussian, likeliest_width, true_width
 from total_variation import smoothest
 
-from jaxrestore.metrics.fidelity import estimate_sigma_y
+from jaxrestore.metrics.noise_level import estimate_sigma_y
 from jaxrestore.operators import Blur, Compose, Grayscale, VaryingBlur, kernels_of, proximal
 
 Values = dict[str, float]

@@ -3,7 +3,6 @@
 from jaxrestore.metrics.distributions import features_of, frechet_distance, kernel_distance, moments
 from jaxrestore.metrics.fidelity import (
     data_residual,
-    estimate_sigma_y,
     gradient_deviation,
     kernel_similarity,
     psnr,
@@ -15,6 +14,7 @@ from jaxrestore.metrics.fidelity import (
 from jaxrestore.metrics.inception import inception_features, load_inception
 from jaxrestore.metrics.intervals import Interval, mean_interval
 from jaxrestore.metrics.lite0 import Lite0, load_lite0
+from jaxrestore.metrics.noise_level import estimate_sigma_y
 from jaxrestore.metrics.perceptual import Lpips, load_lpips
 from jaxrestore.metrics.unreferenced import blockiness
 

@@ -1,10 +1,9 @@
-"""How good a restoration is, and what an image says of its noise. Pure functions on images in [-1, 1]."""
+"""How good a restoration is. Pure functions on images in [-1, 1]."""
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxrestore._promotion import against
 from jaxrestore.errors import InputError
 from jaxrestore.operators import GaussianKernel, Operator
 from jaxrestore.operators.blur import convolve
@@ -115,32 +114,6 @@ def kernel_similarity(a: Float[Array, "ka la"], b: Float[Array, "kb lb"]) -> Arr
     size = (a.shape[0] + b.shape[0], a.shape[1] + b.shape[1])  # no shift wraps around
     product = jnp.fft.rfft2(a, size) * jnp.conj(jnp.fft.rfft2(b, size))
     return jnp.max(jnp.fft.irfft2(product, size)) / jnp.sqrt(jnp.sum(a**2) * jnp.sum(b**2))
-
-
-def estimate_sigma_y(image: Float[Array, "*b h w c"], known: Float[Array, "h w k"] | None = None) -> Float[Array, "*b"]:
-    """The standard deviation of white noise in an image, in units of [-1, 1], from the image alone.
-
-    Median absolute value of the diagonal Haar details over 0.6745 (Donoho & Johnstone 1994): edges are few, noise is
-    everywhere. Sides are cut to even numbers; with a mask `known`, only 2 x 2 blocks that are wholly known count.
-
-    >>> noise = 0.1 * jax.random.normal(jax.random.key(0), (64, 64, 3))
-    >>> bool(abs(estimate_sigma_y(noise) - 0.1) < 0.005)
-    True
-    """
-    h, w = image.shape[-3] // 2 * 2, image.shape[-2] // 2 * 2
-    x = image[..., :h, :w, :]
-    details = (x[..., ::2, ::2, :] - x[..., 1::2, ::2, :] - x[..., ::2, 1::2, :] + x[..., 1::2, 1::2, :]) / 2
-    if known is not None:
-        mask = known[:h, :w]
-        whole = mask[::2, ::2] * mask[1::2, ::2] * mask[::2, 1::2] * mask[1::2, 1::2]
-        whole = jnp.broadcast_to(against(whole, details) > 0, details.shape)
-    else:
-        whole = jnp.ones(details.shape, bool)
-    sizes = jnp.where(whole, jnp.abs(details), jnp.inf).reshape(*details.shape[:-3], -1)
-    number = jnp.sum(whole, axis=(-3, -2, -1))[..., None]
-    middle = [jnp.maximum(number - 1, 0) // 2, number // 2]  # infinite where nothing is known
-    median = sum(jnp.take_along_axis(jnp.sort(sizes), place, axis=-1)[..., 0] for place in middle) / 2
-    return jnp.asarray(median / 0.6745)
 
 
 def uncertainty(samples: Float[Array, "n h w c"]) -> Float[Array, "h w"]:
