@@ -20,7 +20,7 @@ from jaxrestore import metrics
 from jaxrestore._ranges import check_ranges
 from jaxrestore.cli.flags import AlbumFlags, MethodFlags, OperatorFlags, RestorationFlags, RunFlags, as_flag, part
 from jaxrestore.cli.settled import Settled
-from jaxrestore.cli.suited import suited_prior
+from jaxrestore.cli.suited import probed_size, suited_prior, with_operator
 from jaxrestore.cli.tasks import Task, restored_task
 from jaxrestore.diffusion.places import prior_folder
 from jaxrestore.diffusion.prior import Prior
@@ -97,7 +97,7 @@ AROUND = ("input", "output", "devices", "coordinator", "hosts", "host_id", "redo
 def restoration_plan(flags: RestorationFlags, inputs: Iterable[Path] = ()) -> Plan:
     """What flags and prior say, where none is named the one that suits the images; InputError for what can't be meant."""
     operator, method, album = part(flags, OperatorFlags), part(flags, MethodFlags), part(flags, AlbumFlags)
-    task = restored_task(flags.task, operator)
+    task = with_operator(restored_task(flags.task, operator), operator)
     check_ranges(flags, as_flag)
     hint_at_grey_levels(flags.noise_level)
     if flags.noise_level == "auto" and task.sparse:
@@ -109,7 +109,8 @@ def restoration_plan(flags: RestorationFlags, inputs: Iterable[Path] = ()) -> Pl
     prior = load_prior(name, dtype=flags.dtype)
     choice = task.choice(flags.method, takes_any_size(prior))
     choice.check(method, album)
-    settled = choice.settle(method, album, prior, task.kind_for(operator, prior.shape[:2]))
+    size = probed_size(task, operator) if takes_any_size(prior) else prior.shape[:2]
+    settled = choice.settle(method, album, prior, task.kind_for(operator, size))
     if flags.uncertainty and settled.restarts < 2:
         raise InputError("--uncertainty is the spread over restarts: give --restarts 2 or more.")
     level = _noise_level(task, method, settled)

@@ -13,12 +13,12 @@ from jaxrestore.errors import InputError
 from jaxrestore.files.arrays import read_array
 from jaxrestore.files.opening import image_size
 from jaxrestore.methods import Settings
-from jaxrestore.operators import default_kernel_size, measure_shape
+from jaxrestore.operators import default_kernel_size, has_proximal, is_blind, measure_shape
 from jaxrestore.operators.chains import Size
 
 ANY_SIZE, DRAWING = "photos", "flowers64"
 LARGEST_KERNEL = 25  # pixels, unless more is asked for: how far a camera shakes doesn't grow with the picture
-PROBED = 32  # pixels: a side at which operators are made to see what they make of it
+PROBED = 64  # pixels: a side at which operators are made to see what they make of it
 LARGEST_FACTOR = 64
 PROBED, LARGEST_FACTOR = 64, 64
 
@@ -35,6 +35,18 @@ def suited_prior(task: Task, method: str | None, flags: OperatorFlags, inputs: I
             return ANY_SIZE
     of_one_size = (name for name in embedded_priors() if name != ANY_SIZE)
     return next((name for name in of_one_size if sizes == {tuple(read_card(name)["shape"][:2])}), ANY_SIZE)
+
+
+def with_operator(task: Task, flags: OperatorFlags) -> Task:
+    """A task as it is for one operator: of those that a file describes, a denoiser takes what is known and linear."""
+    if not task.says_kind:
+        return task
+    size = probed_size(task, flags)
+    with contextlib.suppress(InputError):
+        operator = task.start(flags, size, Settings())
+        if not is_blind(operator) and has_proximal(operator, (*size, 3)):
+            return task
+    return dataclasses.replace(task, at_any_size=None, lacks=" by an operator that isn't known and linear")
 
 
 def looked_for(path: Path, factor: int) -> Size | None:
@@ -67,6 +79,12 @@ def factor_of(task: Task, flags: OperatorFlags) -> int:
             if shape[:2] == (PROBED, PROBED):
                 return factor
     return 1
+
+
+def probed_size(task: Task, flags: OperatorFlags) -> Size:
+    """A small (height, width) that a task's operator takes, if it takes any."""
+    side = PROBED * factor_of(task, flags)
+    return side, side
 
 
 def kernel_size(size: Size) -> int:

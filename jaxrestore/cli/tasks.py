@@ -249,6 +249,7 @@ _TASKS = (
         flags="--operator --boundary",
         method=choices.JOINT,
         says_kind=True,
+        at_any_size=choices.DPIR,
     ),
     Task(
         "colorize",

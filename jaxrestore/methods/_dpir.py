@@ -70,9 +70,8 @@ class Splitting(Method):
 
     def deviation(self, y: Array) -> Array:
         """Of the noise of an entry that was measured: `sigma_y` is over all entries, and missing pixels have none."""
-        known = selected(
-            self.operator, jnp.isfinite(y).astype(y.dtype)
-        )  # ones that XLA doesn't add up while it compiles
+        ones = jnp.isfinite(y).astype(y.dtype)  # that XLA can't add up while it compiles, which takes it minutes
+        known = selected(self.operator, ones)
         return jnp.asarray(self.sigma_y) / jnp.sqrt(jnp.mean(known))
 
     def times(self, y: Array, steps: int) -> TimeGrid:

@@ -63,6 +63,18 @@ def test_the_factor_is_that_of_the_operator(tmp_path):
     assert factor_of(TASKS["operator"], OperatorFlags(operator=chain)) == 3
 
 
+def test_a_file_of_a_known_linear_operator_is_one_for_a_denoiser(file, tmp_path):
+    chain = tmp_path / "chain.json"
+    for text, prior, method in (
+        ('{"operator": "reduce", "factor": 3}', "photos", "dpir"),
+        ('{"operator": "tone", "stops": 1}', "flowers64", "invert2restore"),
+        ('{"operator": "blur", "sigmas": "unknown", "size": 5}', "flowers64", "invert2restore"),
+    ):
+        chain.write_text(text)
+        plan = restoration_plan(RestorationFlags(operator=chain), [file(20, 30)])
+        assert (plan.prior_name, plan.options["method"]) == (prior, method)
+
+
 def test_sizes_are_those_of_upright_images_and_arrays(file, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
