@@ -5,8 +5,8 @@
 
 BM3D is the classical control: it is told as little, and takes for the noise's deviation what `estimate_sigma_y` says. Keeps
 its rows in `experiments/results/blind.jsonl`, and makes of them the tables between the marks of `docs/invert2restore.md` and
-`README.md`, and `docs/blind.png`. Sixteen photographs take half an hour on two cores; `--method` measures some methods alone;
-resumes. To expect: Invert2Restore above its input in every row but the clean one, by 10 dB for noise, 2 dB for
+`docs/expectations.md`, and `docs/blind.png`. Sixteen photographs take half an hour on two cores; `--method` measures some
+methods alone; resumes. To expect: Invert2Restore above its input in every row but the clean one, by 10 dB for noise, 2 dB for
 rain, 0.8 dB for a codec and 0.1 dB for a blur; DIIP below it in all.
 """
 
@@ -73,7 +73,7 @@ def denoised(image: np.ndarray) -> np.ndarray:
 
 
 def report(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
-    """The whole table, and the README's few lines of it. Pure."""
+    """The whole table, and the few lines of it in `docs/expectations.md`. Pure."""
     by_name = {(row["kind"], row["method"]): row for row in rows}
 
     def mean(kind: str, method: str, key: str = "psnr", digits: int = 2) -> str:
@@ -136,7 +136,7 @@ def main() -> None:
         )
     whole, brief = report(rows)
     insert(options.docs / "invert2restore.md", "blind", whole)
-    insert(options.docs.parent / "README.md", "blind", brief)
+    insert(options.docs / "expectations.md", "blind", brief)
     write_picture(options.out, options.docs / "blind.png")
 
 

@@ -8,10 +8,10 @@ objective has a twin without it, and the default another whose terms have no hin
 starts, that is the lower bound, and the true one the upper. Then the weight of the density objective over three decades.
 
 What is measured stays in `experiments/results/partially_blind.jsonl` and isn't measured again; of it alone are the tables in
-`docs/invert2restore.md` and the README, and `docs/density_weight.png`; `docs/partially_blind.png` is of the images of the
-first photograph (`partially_blind_report.py`). Two hours on one core; resumes, and `--tasks motion --photographs 4` measures
-a part. To expect: the default of motion blur and reduction above the input, about as the fixed kernel or better, below the
-known one; with and without the density alike, but for exposure.
+`docs/invert2restore.md` and `docs/expectations.md`, and `docs/density_weight.png`; `docs/partially_blind.png` is of the
+images of the first photograph (`partially_blind_report.py`). Two hours on one core; resumes, and `--tasks motion
+--photographs 4` measures a part. To expect: the default of motion blur and reduction above the input, about as the fixed
+kernel or better, below the known one; with and without the density alike, but for exposure.
 """
 
 from dataclasses import dataclass, fields, replace

@@ -23,7 +23,7 @@ METHODS = (
 )
 ABOUT = ("task", "method", "density", "settings")
 ENOUGH = 8  # photographs for an interval
-# In the README and the picture.
+# In `docs/expectations.md` and the picture.
 BRIEF = {
     "BIRD": ("BIRD", ""),
     "fully blind": ("fully blind", ""),
@@ -36,11 +36,11 @@ PARAMETERS = ("kernel", "quality", "stops")  # as `partially_blind_problems.erro
 
 
 def parts() -> Parts:
-    """Of the kept rows: the document's tables, and the README's few lines."""
+    """Of the kept rows: the document's tables, and the few lines of `docs/expectations.md`."""
     lines = read(NAME)
     return {
         ("docs/invert2restore.md", "partially blind"): whole(lines, METHODS, [*TASKS]),
-        ("README.md", "partially blind"): brief(lines, [*TASKS]),
+        ("docs/expectations.md", "partially blind"): brief(lines, [*TASKS]),
     }
 
 
@@ -127,7 +127,7 @@ def default(lines: list[Row], task: str, method: str, density: str) -> Row | Non
 
 
 def brief(lines: list[Row], tasks: list[str]) -> list[str]:
-    """The README's few columns, of photographs that all of them have."""
+    """A few columns, of photographs that all of them have."""
     cells = []
     for task in tasks:
         rows = [default(lines, task, *about) for about in BRIEF.values()]

@@ -6,7 +6,7 @@ Blind deblurring by BIRD (ten network evaluations an iteration unless said). Eve
 (`speed_contestant.py`) and in a race they iterate in turn, so that the machine's moods fall on all of them and each has its
 own memory and allocator. A race that is in OUT/speed.jsonl already is not run again. 50 minutes on two cores with PyTorch;
 `pip install torch==2.13.0` beforehand for its columns. Writes experiments/results/speed.{jsonl,md} and the table in
-README.md (`speed_report.py`). To expect: a frozen iteration at most 1.1 times its evaluations.
+docs/speed.md (`speed_report.py`). To expect: a frozen iteration at most 1.1 times its evaluations.
 """
 
 import argparse
@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--minutes", type=float, default=6, help="of a race, beyond its first two rounds")
     parser.add_argument("--out", type=Path, default=Path("out/speed"))
-    parser.add_argument("--docs", type=Path, default=Path(), help="where README.md and experiments/results are")
+    parser.add_argument("--docs", type=Path, default=Path(), help="where README.md, docs and experiments are")
     parser.add_argument("--small", action="store_true", help="a tiny network, to try the script")
     options = parser.parse_args()
     from speed_report import machine, report

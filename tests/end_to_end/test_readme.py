@@ -1,4 +1,4 @@
-"""The README is true: its commands and its example run as they stand."""
+"""The README and the pages that it leads to are true: their commands and examples run as they stand."""
 
 import re
 import subprocess
@@ -10,8 +10,12 @@ from jaxrestore.files.images import PHOTOGRAPH, read_image, write_image
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", README, re.DOTALL)
-COMMANDS = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines()]
+HOME, COMMAND_LINE, PYTHON, OWN_PRIOR, EXTEND = (
+    (ROOT / "docs" / f"{page}.md").read_text()
+    for page in ("index", "command_line", "python", "own_prior", "how_to/extend")
+)
+BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", README + HOME + COMMAND_LINE + PYTHON, re.DOTALL)
+COMMANDS = dict.fromkeys(line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines())
 
 
 @pytest.mark.slow
@@ -36,7 +40,7 @@ def test_commands(tmp_path):
 def test_python_examples(tmp_path):
     """One after the other, as they are read; all short."""
     examples = [block for kind, block in BLOCKS if kind == "python"]
-    assert [len(re.findall(r"^.+$", block, re.MULTILINE)) <= 15 for block in examples] == [True] * 3
+    assert [len(re.findall(r"^.+$", block, re.MULTILINE)) <= 15 for block in examples] == [True] * 5
     write_image(tmp_path / "out" / "noisy.png", read_image(PHOTOGRAPH, (64, 64), "crop"))  # the commands' above
     (tmp_path / "example.py").write_text("".join(examples))
     done = subprocess.run(["python", "example.py"], cwd=tmp_path, check=True, capture_output=True, text=True)
@@ -50,13 +54,13 @@ def test_converting_commands_are_understood_and_name_every_known_file():
     from checkpoints_convert.known import KNOWN
     from jaxrestore.cli.convert import Convert
 
-    commands = re.findall(r"`jaxrestore convert (.*?)`", README)
+    commands = re.findall(r"`jaxrestore convert (.*?)`", README + OWN_PRIOR)
     assert len(commands) >= 9
     for command in commands:
         assert str(tyro.cli(Convert, args=command.split()).out) == command.split()[1]
     for known in KNOWN.values():
         for file in known.files.split(", "):
-            assert f"`{file}`" in README
+            assert f"`{file}`" in OWN_PRIOR
 
 
 def test_training_commands_are_understood():
@@ -66,7 +70,7 @@ def test_training_commands_are_understood():
     from jaxrestore.cli.train import Finetune, Train
 
     commands = {"restore": Restore, "finetune": Finetune, "train": Train}
-    block = re.search(r"## Gen2Res.*?```\n(.*?)```", README, re.DOTALL).group(1)
+    block = re.search(r"## Gen2Res.*?```\n(.*?)```", COMMAND_LINE, re.DOTALL).group(1)
     for line in block.splitlines():
         _, name, *arguments = line.split()
         tyro.cli(commands.pop(name), args=arguments)
@@ -83,6 +87,13 @@ def test_a_network_of_ones_own_is_a_prior(capsys):
     (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "priors.md").read_text(), re.DOTALL)
     exec(example, {})
     assert capsys.readouterr().out == "(16, 16, 3) all 2 iterations were run\n"
+
+
+def test_a_method_of_ones_own_is_run(capsys):
+    """The example of docs/how_to/extend.md, as it stands there."""
+    (example,) = re.findall(r"```python\n(.*?)```", EXTEND, re.DOTALL)
+    exec(example, {"__name__": "example"})
+    assert capsys.readouterr().out == "all 20 iterations were run\n"
 
 
 @pytest.mark.slow
