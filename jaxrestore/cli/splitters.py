@@ -15,6 +15,11 @@ from jaxrestore.methods.settings import WalkSettings, changed
 from jaxrestore.operators import Operator
 from jaxrestore.solve.record import Record
 
+SAME = {
+    "blind": "denoise",
+    "motion-deblur": "deblur",
+}  # tasks whose operators are of one kind, which Python's settings go by
+
 
 @dataclass(frozen=True)
 class OneAnswer:
@@ -51,8 +56,7 @@ class Splitter(Choice):
         return OneAnswer(self.constructor, settings, Settings(**told))
 
     def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> OneAnswer:
-        kind = "denoise" if kind == "blind" else kind
-        preset = settings_for(self.settings, kind, prior, method.preset)
+        preset = settings_for(self.settings, SAME.get(kind, kind), prior, method.preset)
         return self.settled_with(changed(preset, steps=method.iterations))
 
 

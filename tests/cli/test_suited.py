@@ -105,6 +105,8 @@ def test_methods_are_those_that_serve_a_denoiser_best(file, tmp_path):
     plan, problem = planned(path, out, "deblur", kernel=kernel)  # a larger image explains the border
     assert (problem.frame, problem.operator.boundary, problem.y.shape) == ((2, 1), "valid", (300, 400, 3))
     assert np.abs(problem.y[0]).min() < np.abs(problem.y[0]).max()  # all of the photograph is kept
+    assert planned(path, out, "motion-deblur", kernel=kernel)[0].method.settings == jr.published("dpir", "deblur")
+    assert restoration_plan(RestorationFlags(task="blind"), [path]).method.settings == jr.published("dpir", "denoise")
     assert planned(path, out, "deblur", kernel=kernel, boundary="reflect")[1].frame == (0, 0)
     assert planned(path, out, "deblur", kernel=kernel, method="bird")[1].frame == (0, 0)
 
