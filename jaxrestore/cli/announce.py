@@ -1,5 +1,6 @@
 """What a run says on standard error: what it will do, and for about how long, before it has done it."""
 
+import math
 from pathlib import Path
 from time import perf_counter
 
@@ -66,15 +67,19 @@ class Announcer:
 _predict = outermost(Prior.predict_noise)
 
 
-def seconds_in_tiles(method: Method, prior: Prior, at_once: int) -> float:
-    """For about how long a method will search over a tiled prior's image, by the prior's own evaluation of so many tiles."""
-    x, t = jnp.zeros((at_once, *prior.shape)), jnp.int32(len(prior.schedule) - 1)
+def seconds_in_parts(method: Method, prior: Prior, at_once: int) -> float:
+    """For about how long a method will search over an image that is evaluated in tiles of a prior, by the prior's own
+    evaluation of so many of them; over one of any size, by that of a part of it. Steps on the data aren't counted."""
+    parts = tiles_of(method.prior)
+    if parts == 1:
+        at_once, parts = 1, math.prod(method.prior.shape) / math.prod(prior.shape)
+    x, t = jnp.zeros((at_once, *prior.shape)), jnp.int32(0)
     seconds = []
     for _ in range(4):  # the first compiles; the least of the others is what other programs disturbed least
         began = perf_counter()
         jax.block_until_ready(_predict(prior, x, t))
         seconds.append(perf_counter() - began)
-    return min(seconds[1:]) / at_once * tiles_of(method.prior) * evaluations(method)
+    return min(seconds[1:]) / at_once * parts * evaluations(method)
 
 
 def evaluations(method: Method) -> int:
@@ -96,7 +101,7 @@ def work(options: Record, images: int, method: Method) -> str:
     if tiles > 1:
         of_each += f" in {tiles} tiles"
     if number := tiles * evaluations(method):
-        of_each += f", {number} network evaluations an image"
+        of_each += f", {_counted(number, 'network evaluation')} an image"
     return f"{options['task']} by {options['method']} with {options['prior']}: {_counted(images, 'image')}, {of_each}"
 
 

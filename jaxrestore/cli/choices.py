@@ -229,7 +229,7 @@ PNP_FLOW = sampler(
 FLOWDPS = sampler(
     "flowdps", flowdps, "FlowDPS, ICCV 2025", "a known, differentiable operator", (*LINEAR, "jpeg"), False
 )
-DPIR = splitter("dpir", dpir, "DPIR, TPAMI 2021", "a known, linear operator, or a codec", (*LINEAR, "jpeg"))
+DPIR = splitter("dpir", dpir, "DPIR, TPAMI 2021", "a known, linear operator, or a codec", (*LINEAR, "jpeg", "blind"))
 SAMPLERS = (DPS, PIGDM, DDNM, DDRM, DIFFPIR, REPAINT, DAPS, PNP_FLOW, FLOWDPS)
 DIP = fit(
     "dip",

@@ -24,7 +24,8 @@ class OperatorFlags:
     """A blur kernel with odd sides: .npy, .npz, .mat (FILE.npz:NAME of several), .csv, .txt, or a grey image. A
     convolution's: the picture that the blur makes of a bright point, not turned by half."""
     kernel_size: Annotated[int | None, Range(1, 4095)] = None
-    """Side of an estimated or a drawn kernel, odd. Default: 41 at 256 pixels, in proportion."""
+    """Side of an estimated or a drawn kernel, odd. Default: 41 at 256 pixels, in proportion; in a restoration with a prior of
+    any size at most 25."""
     boundary: Boundary | None = None
     """What lies beyond the border of a blurred image: middle grey (zero), its mirror image (reflect), its other side
     (circular), or what nobody knows (valid): a restoration then leaves out the outer pixels, which depend on it, and degrade
@@ -41,7 +42,8 @@ class OperatorFlags:
     regions: Annotated[int, Range(1, 8)] = 2
     """nonuniform-deblur: kernels along each side, blended from one to the next."""
     quality: Annotated[int | None, Range(1, 99)] = None
-    """jpeg: the codec's quality, 1 to 99. A restoration without it estimates it; degrade's default is 10."""
+    """jpeg: the codec's quality, 1 to 99. A restoration without it reads it off a JPEG file's own tables, and estimates it of
+    another file; degrade's default is 10."""
     operator: Path | None = None
     """In the place of --task: a JSON file with a chain of operators of known and unknown parameters (docs/tasks.md)."""
     gamma: Annotated[float, Range(0.01, 100)] = 1.0
@@ -141,7 +143,7 @@ class MethodFlags:
     noise_level: Annotated[float | Literal["auto"] | None, Range(0, 255)] = None
     """Standard deviation of the noise in grey levels (0 to 255), or auto: estimated from the image. It decides which
     restart is best, and where --discrepancy stops, and is counted where a search estimates a kernel: behind noise that isn't
-    told, kernels come out too narrow. Default: 0; auto where it decides anything, when denoising, or estimating a blur."""
+    told, kernels come out too narrow. Default: 0; auto where it decides anything, when denoising or deblurring."""
     keep_known: bool | None = None
     """Put what was measured of the image back: known pixels (inpaint, compressed-sensing), the luma (colorize). Default:
     where --noise-level is 0."""
@@ -216,11 +218,14 @@ class ImageFlags:
 
     task: str | None = None
     """What happened to the image: see `jaxrestore tasks`, or give --operator. Of a reduced image INPUT is the small one."""
-    prior: str = "flowers64"
-    """An embedded prior's name (see `jaxrestore priors`), a prior's folder, or hf:OWNER/NAME of the Hugging Face Hub."""
+    prior: str | None = None
+    """An embedded prior's name (see `jaxrestore priors`), a prior's folder, or hf:OWNER/NAME of the Hugging Face Hub.
+    Default: photos, which takes images of any size; flowers64 where INPUT (all of a folder) is of images of 64 x 64, its own
+    size, or the task is one that photos can't do."""
     fit: Fit = "exact"
-    """What to do with an image of another size than the prior's: refuse, cut the centre, resize, or restore a larger one
-    whole, in overlapping tiles that share one operator (what is over a multiple of 8 is cut off, right and below)."""
+    """What to do with an image of another size than the prior's, where it has one: refuse, cut the centre, resize, or restore
+    a larger one whole, in overlapping tiles that share one operator (what is over a multiple of 8 is cut off, right and
+    below). A prior of any size takes it as it is, with exact and with tile."""
 
 
 @dataclass(frozen=True, kw_only=True)

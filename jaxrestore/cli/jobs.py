@@ -10,39 +10,28 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
+from jaxtyping import Array
 
 from jaxrestore.cli.album import Priors, priors_for
-from jaxrestore.cli.announce import Announcer, seconds_in_tiles
+from jaxrestore.cli.announce import Announcer, seconds_in_parts
 from jaxrestore.cli.batches import Batch, in_batches, is_finished, pipeline, run_of
-from jaxrestore.cli.console import say
 from jaxrestore.cli.hosts import Hosts
 from jaxrestore.cli.paths import Entry
 from jaxrestore.cli.plan import Plan
+from jaxrestore.cli.problems import Problem, read_problem
 from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.sizes import sized
 from jaxrestore.diffusion.tiling import tiled
 from jaxrestore.errors import InputError
-from jaxrestore.files.images import read_image
-from jaxrestore.files.inputs import read_measurement
-from jaxrestore.files.metadata import Metadata, check_holds, read_metadata
-from jaxrestore.files.opening import open_image
 from jaxrestore.methods import Method
-from jaxrestore.operators import Operator, default_kernel_size, measure_shape
+from jaxrestore.operators import described, is_blind
+from jaxrestore.operators.borders import Frame
 from jaxrestore.runtime.checkpoints import remove_checkpoints
 from jaxrestore.solve import Restoration, restore
 from jaxrestore.solve.record import Record, write_restoration
 from jaxrestore.solve.result import image_of
 
-
-class Problem(NamedTuple):
-    """One image, read and ready."""
-
-    entry: Entry
-    operator: Operator
-    y: np.ndarray
-    reference: np.ndarray | None
-    size: tuple[int, int]  # of the image that is looked for
-    metadata: Metadata  # of its file, for the restored one's
+LARGE = 1 << 20  # pixels, of which a single evaluation is worth telling how long it takes
 
 
 class Ready(NamedTuple):
@@ -67,13 +56,13 @@ class Job:
 
     @property
     def alone(self) -> bool:
-        """Whether each image is a batch of its own: its prior or its noise level is."""
-        return not self.priors.shared or self.plan.sigma == "auto"
+        """Whether each image is a batch of its own: its prior, its noise level or its quality is."""
+        return not self.priors.shared or self.plan.sigma == "auto" or self.plan.reads_quality
 
     @property
     def size(self) -> int:
-        """Images a batch, so that the searches of one image stay together; with tiles each has a size of its own."""
-        if self.alone or self.plan.fit == "tile":
+        """Images a batch, so that the searches of one image stay together; or one, where each has a size of its own."""
+        if self.alone or self.plan.own_sizes or self.plan.fit == "tile":
             return 1
         return max(1, self.plan.run.batch_size // self.plan.method.restarts)
 
@@ -115,6 +104,8 @@ class Job:
             entry, about = problem.entry, {"options": self.plan.options, **self.plan.method.about}
             about |= {"seconds": seconds / len(ready.problems), "run": ready.runs[entry]}
             about |= {"input": str(entry.input.absolute())}
+            if self.plan.reads_quality and not is_blind(problem.operator):
+                about |= {"operator": described(problem.operator)}
             writes.append(functools.partial(self.write, problem, method, image_of(result, i), about))
         return [*said, *writes]
 
@@ -160,51 +151,6 @@ def run_job(plan: Plan, entries: list[Entry], folder: bool, here: Hosts | None =
     return failures
 
 
-def read_problem(plan: Plan, entry: Entry) -> Problem:
-    """The files of one image; InputError names the one at fault."""
-    shape, settings = plan.prior.shape, plan.method.operator_settings
-    flags, size = dataclasses.replace(plan.operator, mask=entry.mask), shape[:2]
-    if plan.fit == "tile":
-        if flags.kernel_size is None:  # in proportion to the prior's images, not to the photograph
-            flags = dataclasses.replace(flags, kernel_size=default_kernel_size(size))
-        factor = 1  # where pixels or a kernel are given
-        if flags.mask is None and flags.kernel is None:
-            factor = shape[0] // measure_shape(plan.task.start(flags, size, settings), shape)[0]
-        size = tiled_size(entry, factor, shape)
-    photograph = None
-    if entry.mask is not None and entry.input.suffix != ".npy":
-        opened = open_image(entry.input)
-        photograph = (opened.height, opened.width)
-    operator = plan.task.start(flags, size, settings, plan.fit, photograph)
-    y = read_measurement(entry.input, operator, (*size, shape[2]), plan.fit, entry.mask)
-    metadata = Metadata()
-    if entry.input.suffix != ".npy":
-        metadata = read_metadata(entry.input, (y.shape[0], y.shape[1]), plan.fit)
-        check_holds(entry.files.image, metadata)
-    if plan.fit != "exact" and entry.input.suffix != ".npy" and not plan.run.quiet:
-        say(f"{entry.input}: taken as {y.shape[0]} x {y.shape[1]} pixels (--fit {plan.fit})")
-    reference = None if entry.reference is None else read_image(entry.reference, size, plan.fit)
-    return Problem(entry, operator, y, reference, size, metadata)
-
-
-def tiled_size(entry: Entry, factor: int, shape: tuple[int, int, int]) -> tuple[int, int]:
-    """(height, width) of the image of any size that a file is of, reduced by `factor`: a multiple of that, and of 8, which
-    patches of noise tile."""
-    if entry.input.suffix == ".npy":
-        raise InputError(f"{entry.input} is no image: --fit tile cuts photographs.")
-    image, unit = open_image(entry.input), math.lcm(8, factor)
-    height, width = image.height * factor, image.width * factor
-    if (height, width) == shape[:2]:
-        return height, width
-    height, width = (side // unit * unit for side in (height, width))
-    if height < shape[0] or width < shape[1]:
-        raise InputError(
-            f"{entry.input} is of an image of {height} x {width} pixels, smaller than the prior's {shape[0]} x {shape[1]}: "
-            "pass --fit resize."
-        )
-    return height, width
-
-
 def restore_batch(
     plan: Plan, prior: Prior, problems: list[Problem], batch: Batch, announcer: Announcer
 ) -> tuple[Method, Restoration]:
@@ -212,13 +158,17 @@ def restore_batch(
     the batch, on the host."""
     first, run, count = problems[0], plan.run, len(problems)
     y = jnp.stack([jnp.asarray(problems[min(i, count - 1)].y) for i in range(batch.width)])
-    whole = prior
-    if plan.fit == "tile":  # of an image's restarts, which run together
+    whole, (rows, columns) = prior, first.frame
+    if plan.own_sizes:
+        whole = sized(prior, first.size[0] + 2 * rows, first.size[1] + 2 * columns)
+        y = jnp.pad(y, ((0, 0), (rows, rows), (columns, columns), (0, 0))) if rows or columns else y
+    elif plan.fit == "tile":  # of an image's restarts, which run together
         whole = tiled(prior, *first.size, at_once=max(1, run.batch_size // plan.method.restarts))
     method = plan.method.method(whole, first.operator, plan.sigma_y(first.operator, y))
     announcer.begins(method)
-    if whole is not prior and not announcer.estimated:  # an iteration may last for minutes, which is late to be told
-        announcer.lasts(batch, seconds_in_tiles(method, prior, run.batch_size))
+    long = whole is not prior and (not plan.own_sizes or math.prod(first.size) >= LARGE)
+    if long and not announcer.estimated:  # an iteration may last for minutes, which is late to be told
+        announcer.lasts(batch, seconds_in_parts(method, prior, run.batch_size))
     result = restore(
         method,
         y,
@@ -230,4 +180,17 @@ def restore_batch(
         progress=not run.quiet,
         on_estimate=None if announcer.estimated else functools.partial(announcer.lasts, batch),
     )
-    return method, jax.device_get(result)
+    return method, jax.device_get(within(result, first.frame))
+
+
+def within(result: Restoration, frame: Frame) -> Restoration:
+    """Without a frame of its images, which lies beyond the photograph."""
+    rows, columns = frame
+    if not rows and not columns:
+        return result
+
+    def cut(image: Array) -> Array:
+        return image[..., rows : image.shape[-3] - rows, columns : image.shape[-2] - columns, :]
+
+    restarts = result.restarts and dataclasses.replace(result.restarts, image=cut(result.restarts.image))
+    return dataclasses.replace(result, image=cut(result.image), restarts=restarts)

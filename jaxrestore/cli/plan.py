@@ -6,6 +6,7 @@ Nobody asks a flag again afterwards. What can't be meant is an InputError here, 
 import contextlib
 import hashlib
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,9 +20,11 @@ from jaxrestore import metrics
 from jaxrestore._ranges import check_ranges
 from jaxrestore.cli.flags import AlbumFlags, MethodFlags, OperatorFlags, RestorationFlags, RunFlags, as_flag, part
 from jaxrestore.cli.settled import Settled
+from jaxrestore.cli.suited import probed_size, suited_prior, with_operator
 from jaxrestore.cli.tasks import Task, restored_task
 from jaxrestore.diffusion.places import prior_folder
 from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.sizes import takes_any_size
 from jaxrestore.diffusion.storage import load_prior
 from jaxrestore.errors import InputError, InputWarning
 from jaxrestore.files.arrays import split_name
@@ -52,6 +55,16 @@ class Plan:
     album: AlbumFlags
     options: Record  # as the record has them
 
+    @property
+    def own_sizes(self) -> bool:
+        """Whether each image is restored at its own size, whole."""
+        return self.fit in ("exact", "tile") and takes_any_size(self.prior)
+
+    @property
+    def reads_quality(self) -> bool:
+        """Whether a codec's quality is what the file says."""
+        return self.operator.quality is None and "--quality" in self.task.flags.split()
+
     def sigma_y(self, operator: Operator, y: Array) -> float | Array:
         """The rms noise of a batch of measurements, told or estimated from the first."""
         if self.sigma != "auto":
@@ -81,10 +94,10 @@ class Plan:
 AROUND = ("input", "output", "devices", "coordinator", "hosts", "host_id", "redo", "quiet", "checkpoint")
 
 
-def restoration_plan(flags: RestorationFlags) -> Plan:
-    """What flags and prior say; InputError for what can't be meant."""
+def restoration_plan(flags: RestorationFlags, inputs: Iterable[Path] = ()) -> Plan:
+    """What flags and prior say, where none is named the one that suits the images; InputError for what can't be meant."""
     operator, method, album = part(flags, OperatorFlags), part(flags, MethodFlags), part(flags, AlbumFlags)
-    task = restored_task(flags.task, operator)
+    task = with_operator(restored_task(flags.task, operator), operator)
     check_ranges(flags, as_flag)
     hint_at_grey_levels(flags.noise_level)
     if flags.noise_level == "auto" and task.sparse:
@@ -92,20 +105,22 @@ def restoration_plan(flags: RestorationFlags) -> Plan:
     task.check(operator)
     if flags.devices != 1:
         mesh_of(flags.devices)
-    prior = load_prior(flags.prior, dtype=flags.dtype)
-    choice = task.choice(flags.method)
+    name = flags.prior or suited_prior(task, flags.method, operator, inputs)
+    prior = load_prior(name, dtype=flags.dtype)
+    choice = task.choice(flags.method, takes_any_size(prior))
     choice.check(method, album)
-    settled = choice.settle(method, album, prior, task.kind_for(operator, prior.shape[:2]))
+    size = probed_size(task, operator) if takes_any_size(prior) else prior.shape[:2]
+    settled = choice.settle(method, album, prior, task.kind_for(operator, size))
     if flags.uncertainty and settled.restarts < 2:
         raise InputError("--uncertainty is the spread over restarts: give --restarts 2 or more.")
     level = _noise_level(task, method, settled)
-    named: Record = {"task": task.name, "method": choice.name, "noise_level": level}
+    named: Record = {"task": task.name, "prior": name, "method": choice.name, "noise_level": level}
     return Plan(
         task=task,
         operator=operator,
         method=settled,
         prior=prior,
-        prior_name=flags.prior,
+        prior_name=name,
         sigma="auto" if level == "auto" else grey_levels(level),
         keep_known=flags.keep_known,
         uncertainty=flags.uncertainty,
@@ -136,7 +151,8 @@ def hint_at_grey_levels(level: Any) -> None:
 
 def _noise_level(task: Task, flags: MethodFlags, settled: Settled) -> Sigma:
     """In grey levels. Where nothing is told of a degraded image itself, none of several answers can be called the best
-    without it: it is estimated there. Of an image that is blurred and nothing else, too, where the method counts on it."""
+    without it: it is estimated there. Of an image that is blurred and nothing else, too, where the method counts on it: noise
+    that it isn't told grows louder."""
     itself = task.name == "denoise" or task.blind or settled.operator_settings.identity
     level, by_distance = flags.noise_level, flags.discrepancy > 0
     if by_distance and (level == 0 or (level is None and not itself)):
@@ -144,5 +160,5 @@ def _noise_level(task: Task, flags: MethodFlags, settled: Settled) -> Sigma:
     if level is not None:
         return level
     decides = by_distance or settled.noise_aware or (settled.combine == "best" and settled.restarts > 1)
-    blurred = "--kernel-size" in task.flags.split() and not task.sparse
+    blurred = task.name.endswith("deblur") and not task.sparse
     return "auto" if (itself and decides) or (blurred and settled.noise_aware) else 0.0

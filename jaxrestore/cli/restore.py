@@ -30,7 +30,8 @@ class Restore(RestorationFlags):
 
         entries, folder = entries_of(self.input, self.output, self.reference, self.mask), self.input.is_dir()
         check_overwriting(entries, self.kernel, self.operator)
-        failures = run_job(restoration_plan(self), entries, folder, here)
+        plan = restoration_plan(self, [entry.input for entry in entries])
+        failures = run_job(plan, entries, folder, here)
         for failure in failures:
             print(f"jaxrestore: {failure}", file=sys.stderr)
         failed = here.sum(len(failures))

@@ -15,6 +15,11 @@ from jaxrestore.methods.settings import WalkSettings, changed
 from jaxrestore.operators import Operator
 from jaxrestore.solve.record import Record
 
+SAME = {
+    "blind": "denoise",
+    "motion-deblur": "deblur",
+}  # tasks whose operators are of one kind, which Python's settings go by
+
 
 @dataclass(frozen=True)
 class OneAnswer:
@@ -42,12 +47,16 @@ class Splitter(Choice):
     tunable = True
     constructor: Constructor = dpir
 
+    def serves(self, task: str, blind: bool) -> bool:
+        """Told nothing, it has the noise estimated, and takes it away."""
+        return self.tasks is not None and task in self.tasks
+
     def settled_with(self, settings: Any) -> OneAnswer:
         told = {name: getattr(settings, name) for name in ("kernel", "boundary") if hasattr(settings, name)}
         return OneAnswer(self.constructor, settings, Settings(**told))
 
     def settle(self, method: MethodFlags, album: AlbumFlags, prior: Prior, kind: str) -> OneAnswer:
-        preset = settings_for(self.settings, kind, prior, method.preset)
+        preset = settings_for(self.settings, SAME.get(kind, kind), prior, method.preset)
         return self.settled_with(changed(preset, steps=method.iterations))
 
 

@@ -10,6 +10,7 @@ from jaxrestore import operators as ops
 from jaxrestore.cli import choices, starts, truths
 from jaxrestore.cli.choices import CHOICES, Choice
 from jaxrestore.cli.flags import OperatorFlags, as_flag
+from jaxrestore.cli.splitters import BLIND_DPIR
 from jaxrestore.cli.starts import Given, Start
 from jaxrestore.cli.truths import Truth
 from jaxrestore.errors import InputError
@@ -34,17 +35,27 @@ class Task:
     papers: str = ""  # whose task it is
     flags: str = ""  # that it takes, beside those of all
     method: Choice = choices.BIRD  # unless another is asked for
+    # the same with a prior of any size, which is a denoiser and draws nothing; None: it can't do the task
+    at_any_size: Choice | None = None
     says_kind: bool = False  # the kind of problem is what the operator says; else the task's name
     blind: bool = False  # nothing is told of the operator
+    lacks: str = ""  # why a denoiser can't do it
     sparse: bool = False  # measurements in which noise can't be told from detail
     noise_level: float = 0.0  # grey levels, of `jaxrestore degrade` where none is given
     without_kernel: str | None = None  # the task that this is where no kernel is given
 
-    def choice(self, name: str | None) -> Choice:
-        """The method of a name that serves this task, or the task's own; InputError for one that doesn't serve it."""
+    def choice(self, name: str | None, any_size: bool = False) -> Choice:
+        """The method of a name that serves this task, or the task's own, of a prior of one size or of any; InputError for one
+        that doesn't serve it."""
+        if name is None and any_size and self.at_any_size is None:
+            raise InputError(
+                f"A prior of any size is a denoiser, which can't do the task {self.name}{self.lacks}: leave --prior out, or "
+                "name one that draws."
+            )
+        own = self.at_any_size if any_size and self.at_any_size else self.method
         suited = [choice for choice in CHOICES if choice.serves(self.name, self.blind)]
         for choice in suited:
-            if choice.name == (name or self.method.name):
+            if choice.name == (name or own.name):
                 return choice
         raise InputError(
             f"The task {self.name} is not one of --method {name}: give {' or '.join(one.name for one in suited)}."
@@ -111,6 +122,7 @@ _TASKS = (
         papers="BIRD",
         flags="--noise-level",
         noise_level=30.0,
+        at_any_size=choices.DPIR,
     ),
     Task(
         "inpaint",
@@ -119,6 +131,7 @@ _TASKS = (
         known="which pixels are missing",
         papers="SHRED, BIRD",
         flags="--mask",
+        at_any_size=choices.DPIR,
     ),
     Task(
         "compressed-sensing",
@@ -128,6 +141,7 @@ _TASKS = (
         papers="SHRED",
         flags="--mask",
         sparse=True,
+        at_any_size=choices.DPIR,
     ),
     Task(
         "super-resolution",
@@ -137,6 +151,7 @@ _TASKS = (
         papers="SHRED, BIRD",
         flags=_REDUCED,
         sparse=True,
+        at_any_size=choices.DPIR,
     ),
     Task(
         "blind-super-resolution",
@@ -155,6 +170,7 @@ _TASKS = (
         known="the kernel",
         flags="--kernel --boundary",
         without_kernel="blind-deblur",
+        at_any_size=choices.DPIR,
     ),
     Task(
         "blind-deblur",
@@ -165,6 +181,7 @@ _TASKS = (
         papers="SHRED, BIRD",
         flags="--kernel-size --boundary",
         method=choices.BLIND_DIFFPIR,
+        at_any_size=BLIND_DPIR,
     ),
     Task(
         "motion-deblur",
@@ -173,6 +190,7 @@ _TASKS = (
         known="the kernel",
         flags="--kernel --boundary",
         without_kernel="blind-motion-deblur",
+        at_any_size=choices.DPIR,
     ),
     Task(
         "blind-motion-deblur",
@@ -182,6 +200,7 @@ _TASKS = (
         estimated="the kernel",
         papers="BIRD",
         flags="--kernel-size --boundary",
+        at_any_size=BLIND_DPIR,
     ),
     Task(
         "nonuniform-deblur",
@@ -201,6 +220,7 @@ _TASKS = (
         papers="Invert2Restore",
         flags="--quality",
         method=choices.JOINT,
+        at_any_size=choices.DPIR,
     ),
     Task(
         "derain",
@@ -229,12 +249,14 @@ _TASKS = (
         flags="--operator --boundary",
         method=choices.JOINT,
         says_kind=True,
+        at_any_size=choices.DPIR,
     ),
     Task(
         "colorize",
         restore=starts.always(ops.Grayscale()),
         degrade=truths.always(ops.Grayscale()),
         known="that it is the luma",
+        lacks=" (it knows no colours)",
     ),
     Task(
         "old-photo",
@@ -253,6 +275,7 @@ _TASKS = (
         papers="Invert2Restore, DIIP, Gen2Res, DreamClean",
         method=choices.ROUNDS,
         blind=True,
+        at_any_size=choices.DPIR,  # white noise is all that a denoiser knows to be none of the picture
     ),
     Task(
         "tomography",

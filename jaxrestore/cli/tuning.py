@@ -17,6 +17,7 @@ from jaxrestore.cli.tasks import Task, bounded, named_task
 from jaxrestore.cli.tune import Tune
 from jaxrestore.diffusion.places import check_own, prior_folder
 from jaxrestore.diffusion.prior import Prior
+from jaxrestore.diffusion.sizes import takes_any_size
 from jaxrestore.diffusion.storage import load_prior
 from jaxrestore.diffusion.tuned import FILE
 from jaxrestore.errors import InputError
@@ -42,14 +43,14 @@ from jaxrestore.solve.tuning import (
 def tune(flags: Tune) -> int:
     """Find the settings, and write them; the exit code."""
     task = named_task(flags.task, flags)
-    choice = task.choice(flags.method)
+    prior = load_prior(flags.prior)
+    choice = task.choice(flags.method, takes_any_size(prior))
     if task.says_kind or not choice.tunable:
         raise InputError(
             f"--task {task.name} with --method {choice.name} has nothing to tune: a file's unknowns have no truth, and "
             "searches and samplers are what has numbers to compare."
         )
     path = _file(flags)
-    prior = load_prior(flags.prior)
     kind, length = task.kind_for(flags, prior.shape[:2]), len(prior.schedule)
     start: Tunable = settings_for(choice.settings, kind, prior, flags.preset)
     if isinstance(start, Settings) and not task.estimated:  # the operator that degraded, whose border is mirrored

@@ -164,6 +164,22 @@ def strip_boxes(images: list[np.ndarray], gap: int = 2) -> list[tuple[int, int, 
     return boxes
 
 
+def glance(image: np.ndarray, side: int = 1536) -> Float[np.ndarray, "rows columns c"]:
+    """A picture of more than `side` pixels a side, reduced by a whole number to fewer: means of blocks, those that aren't
+    whole left out.
+
+    >>> glance(np.zeros((5, 8, 3), np.float32), side=4).shape
+    (2, 4, 3)
+    """
+    h, w, c = image.shape
+    block = -(-max(h, w) // side)
+    block = min(block, h, w)
+    if block < 2:
+        return image
+    rows, columns = h // block, w // block
+    return image[: rows * block, : columns * block].reshape(rows, block, columns, block, c).mean((1, 3))
+
+
 def kernels_as_image(kernels: list[np.ndarray]) -> Float[np.ndarray, "h w 1"]:
     """Blur kernels ``[kh, kw]`` side by side in [-1, 1], each by its own largest weight, with a black border."""
     pictures = [np.pad(2 * kernel / max(float(kernel.max()), 1e-30) - 1, 1, constant_values=-1) for kernel in kernels]

@@ -18,6 +18,7 @@ SUFFIXES = (
 )
 MAX_PIXELS = 100_000_000  # beyond any photograph that a prior could take: a decompression bomb
 HEIC, AVIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}, {b"avif", b"avis"}  # brands of an ISO media file
+ORIENTATION = 0x0112  # the EXIF tag
 PAGES = ("GIF", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")  # a phone's JPEG has its own preview behind it
 
 
@@ -35,6 +36,18 @@ def open_image(path: str | Path) -> "PIL.Image.Image":
             return _decoded(stream, path)
     except OSError as error:
         raise ImageError(f"{path} can't be read: {error.strerror or error}.") from error
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """(height, width) of the upright image in a file, of which nothing more is decoded than that takes; ImageError as
+    `open_image`."""
+    from PIL import Image
+
+    with contextlib.suppress(Exception), Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
+        turned = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+        return (image.width, image.height) if turned else (image.height, image.width)
+    image = open_image(path)
+    return image.height, image.width
 
 
 def decode(stream: io.BytesIO, name: str, side: int) -> "PIL.Image.Image":

@@ -20,7 +20,7 @@ from jaxrestore.errors import InputError
 from jaxrestore.methods._dpir import CG_STEPS, Splitting, check_splitting
 from jaxrestore.methods.kernel_search import EdgeSettings, search_kernel
 from jaxrestore.methods.settings import BlindWalkSettings, Count, Scalar, Tried, changed, settings_of
-from jaxrestore.operators import Operator, combine, kernels_of, kind_of, partition, proximal
+from jaxrestore.operators import Operator, combine, frame_of, kernels_of, kind_of, partition, proximal
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,12 @@ class BlindDpir(Splitting):
     edges: EdgeSettings = field(default=EdgeSettings(), metadata={"static": True})
 
     def init(self, y: Array, key: Array) -> BlindDpirState:
-        """The measurement, and the operator with the kernel that was found."""
+        """The measurement, mirrored where it leaves out what nobody knows, and the operator by the kernel that was found."""
         (kernel,) = kernels_of(self.operator)
+        (rows, columns), (height, width) = frame_of(self.operator), y.shape[:2]
+        y = y[rows : height - rows, columns : width - columns]
         found: Any = search_kernel(self.prior, y, len(kernel), self.edges)
+        y = jnp.pad(y, ((rows, rows), (columns, columns), (0, 0)), mode="reflect")
         return BlindDpirState(y, partition(self.operator.with_weights(found))[0], jnp.int32(0))  # type: ignore[attr-defined]
 
     def step(self, state: BlindDpirState, y: Array) -> tuple[BlindDpirState, BlindDpirIterate]:

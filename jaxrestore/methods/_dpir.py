@@ -70,7 +70,9 @@ class Splitting(Method):
 
     def deviation(self, y: Array) -> Array:
         """Of the noise of an entry that was measured: `sigma_y` is over all entries, and missing pixels have none."""
-        return jnp.asarray(self.sigma_y) / jnp.sqrt(jnp.mean(selected(self.operator, jnp.ones_like(y))))
+        ones = jnp.isfinite(y).astype(y.dtype)  # that XLA can't add up while it compiles, which takes it minutes
+        known = selected(self.operator, ones)
+        return jnp.asarray(self.sigma_y) / jnp.sqrt(jnp.mean(known))
 
     def times(self, y: Array, steps: int) -> TimeGrid:
         """Of the prior's schedule, those nearest to deviations whose logarithm falls evenly; one alone is the last."""

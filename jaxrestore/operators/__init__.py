@@ -24,7 +24,7 @@ from jaxrestore.operators.contract import (
 from jaxrestore.operators.decomposition import Svd, decompose
 from jaxrestore.operators.generated import GeneratedKernel
 from jaxrestore.operators.jpeg import Jpeg
-from jaxrestore.operators.kernels import GaussianKernel, Kernel, SoftmaxKernel, default_kernel_size
+from jaxrestore.operators.kernels import DiscKernel, GaussianKernel, Kernel, SoftmaxKernel, default_kernel_size
 from jaxrestore.operators.rain import RainLayer
 from jaxrestore.operators.reduce import REDUCTIONS, AveragePool, Bicubic, ReductionName, Stride
 from jaxrestore.operators.solving import dual, has_proximal, is_linear, proximal, pseudo_inverse, squared_norm
@@ -41,6 +41,7 @@ __all__ = [
     "Blur",
     "Boundary",
     "Compose",
+    "DiscKernel",
     "GaussianKernel",
     "GeneratedKernel",
     "Grayscale",

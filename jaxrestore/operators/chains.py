@@ -22,7 +22,7 @@ from jaxrestore.operators.blur import Blur, Boundary
 from jaxrestore.operators.compose import Compose
 from jaxrestore.operators.contract import Operator, measure_shape
 from jaxrestore.operators.jpeg import Jpeg
-from jaxrestore.operators.kernels import GaussianKernel, SoftmaxKernel, default_kernel_size
+from jaxrestore.operators.kernels import DiscKernel, GaussianKernel, SoftmaxKernel, default_kernel_size
 from jaxrestore.operators.rain import RainLayer
 from jaxrestore.operators.reduce import REDUCTIONS, ReductionName
 from jaxrestore.operators.tone import Tone
@@ -149,8 +149,13 @@ def _blur(given: Given, size: Size) -> Blur:
     side = _whole(given, "size", 1, 999)
     if kernel.value == "any":
         return Blur(SoftmaxKernel(side, max(0.5, side / 10)), boundary)
+    if kernel.value == "disc":
+        radius = _numbers(given, "radius", (), 1e-3).item()
+        return Blur(DiscKernel(side, radius, not (kernel.known and given["radius"].known)), boundary)
     if kernel.value != "gaussian":
-        raise InputError(f'kernel must be "gaussian", "any" (all weights unknown) or a matrix, not {kernel.value}.')
+        raise InputError(
+            f'kernel must be "gaussian", "disc", "any" (all weights unknown) or a matrix, not {kernel.value}.'
+        )
     sigmas, offset = _numbers(given, "sigmas", (2,), 1e-3), _numbers(given, "offset", (2,))
     angle = math.radians(_numbers(given, "angle").item())
     if not kernel.known:  # that it is a Gaussian is known all the same
@@ -191,6 +196,7 @@ STEPS: dict[str, tuple[Callable[[Given, Size], Operator], Callable[[Size], dict[
             "sigmas": [min(size) / 58, min(size) / 71],  # unlike, so that the angle has a slope
             "angle": 22.5,
             "offset": [0.0, 0.0],
+            "radius": min(size) / 32,
             "boundary": "reflect",
         },
     ),

@@ -138,7 +138,7 @@ class Jpeg:
 
     def describe(self) -> Step:
         """As a step of chains.py."""
-        return {"operator": "jpeg", "quality": float(self.quality)}
+        return {"operator": "jpeg", "quality": round(float(self.quality), 4)}
 
     def _coded(self, plane: Float[Array, "*b h w c"], table: np.ndarray) -> Float[Array, "*b h w c"]:
         """Quantised in the DCT of its blocks."""

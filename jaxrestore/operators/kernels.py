@@ -16,6 +16,7 @@ from jaxrestore.operators.checks import Number, Pair, check_size, holds
 from jaxrestore.operators.contract import Step
 from jaxrestore.operators.unknown import Unknown, unknown_fields
 
+RIM = 0.5  # pixels, of a disc's rim within and without; no disc is smaller
 START = 0.1  # the deviation from which an unknown kernel is estimated, over its size
 
 
@@ -127,6 +128,53 @@ class GaussianKernel:
         sigmas, angle = np.exp(self.log_sigmas).tolist(), math.degrees(float(self.angle))
         offset = np.asarray(self.offset).tolist()
         return {"kernel": "gaussian", "size": self.size, "sigmas": sigmas, "angle": angle, "offset": offset}
+
+
+@register
+@dataclass(frozen=True, init=False)
+class DiscKernel:
+    """A disc of one weight with a soft rim of a pixel: what a lens that is out of focus makes of a point.
+
+    `radius` in pixels; without it a fifth of `size`, where an estimate starts. It is `unknown` (True, or ("radius",)) or
+    not. A pixel at a distance r of the middle weighs as much as the part of a pixel that lies inside, min(max(radius + 1/2
+    - r, 0), 1): the derivative in the radius is that of the rim, and none below half a pixel. InputError for an even size, a
+    radius that is not positive, or one that is no finite number.
+
+    >>> print(np.asarray(DiscKernel(5, 1.5)())[2].round(3))
+    [0.    0.136 0.136 0.136 0.   ]
+    """
+
+    radius: Float[Array, ""]
+    size: int = field(metadata={"static": True})
+    unknown: tuple[str, ...] = field(metadata={"static": True})
+    kind = "blind-deblur"
+
+    def __init__(self, size: int, radius: Number | None = None, unknown: Unknown = False) -> None:
+        check_size(size)
+        radius = 2 * START * size if radius is None else radius
+        if np.shape(radius) != () or not holds(lambda value: (value > 0) & np.isfinite(value), radius):
+            raise InputError(f"The radius of a disc must be a positive number, not {radius}.")
+        fields = unknown_fields(type(self), unknown, ("radius",))
+        assign(self, radius=jnp.asarray(radius, jnp.float32), size=size, unknown=fields)
+
+    def __call__(self) -> Float[Array, "size size"]:
+        middle = np.arange(self.size) - self.size // 2
+        distance = np.hypot(middle[:, None], middle).astype(np.float32)
+        weights = jnp.clip(jnp.maximum(self.radius, RIM) + RIM - distance, 0, 1)
+        return weights / jnp.sum(weights)
+
+    def fitted(self, weights: Float[Array, "n n"]) -> "DiscKernel":
+        """With the second moment of a kernel's weights, about their centre: radius^2 / 2, and what the rim adds. Pure."""
+        place = jnp.arange(len(weights), dtype=jnp.float32) - len(weights) // 2
+        moment = 0.0
+        for axis in (0, 1):
+            along = jnp.sum(weights, axis=1 - axis)
+            moment += jnp.sum(along * (place - jnp.sum(along * place)) ** 2)
+        return replaced(self, radius=jnp.sqrt(jnp.maximum(2 * moment - 5 / 12, RIM**2)))
+
+    def describe(self) -> Step:
+        """Its part of a blur's step in chains.py."""
+        return {"kernel": "disc", "size": self.size, "radius": float(self.radius)}
 
 
 @register

@@ -18,7 +18,16 @@ from jaxrestore.density import LOUD, NOVEL, novelty
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.tiling import of_a_tile
 from jaxrestore.errors import ImageError, InputError
-from jaxrestore.files.images import as_stored, enlarge, kernels_as_image, read_image, strip, strip_boxes, write_image
+from jaxrestore.files.images import (
+    as_stored,
+    enlarge,
+    glance,
+    kernels_as_image,
+    read_image,
+    strip,
+    strip_boxes,
+    write_image,
+)
 from jaxrestore.files.metadata import JPEG, Metadata
 from jaxrestore.operators import Operator, described, is_blind, kernels_of, kind_of, shown
 from jaxrestore.runtime.compiling import outermost
@@ -127,7 +136,7 @@ def write_restoration(
     `files` is the .png (.jpg, .webp, .tif) of the image, beside which the others go, or a name for each (`Files`):
 
     - the restored image, with the `metadata` of its photograph where they are given (`read_metadata`), and a strip of the
-      measurement, the restored image and, where there is one, the `reference`;
+      measurement, the restored image and, where there is one, the `reference`, large ones reduced;
     - of an operator with unknowns the kernels that were found, as a picture, and the operator as JSON, which can be read
       again (``jaxrestore restore --operator``);
     - with `uncertainty` a picture of where restarts disagree (white: most);
@@ -168,6 +177,7 @@ def write_restoration(
         record["uncertainty"] = _write_uncertainty(files.uncertainty, np.asarray(result.restarts.image), clean)
     seen = np.asarray(shown(method.operator, jnp.asarray(y)))
     row, enlarged = [seen, image] if clean is None else [seen, image, clean], max(1, 256 // image.shape[0])
+    row = [glance(picture) for picture in row]
     write_image(files.strip, enlarge(strip(row), enlarged))
     boxes = zip(("measurement", "restored", "reference"), strip_boxes(row), strict=False)
     record["strip"] = {name: [enlarged * number for number in box] for name, box in boxes}

@@ -130,12 +130,20 @@ def chunk(method: Method, search: Search, y: Array, count: Any, size: int) -> tu
 
     def iterate(carry: Any) -> Any:
         i, search, history = carry
-        search = jax.vmap(partial(advance, method))(search, y)
+        search = _each(partial(advance, method), search, y)
         later = jnp.arange(size) >= i
         return i + 1, search, jnp.where(later[None], search.data_term[:, None], history)
 
     history = jnp.broadcast_to(search.data_term[:, None], (y.shape[0], size))
     return jax.lax.while_loop(going, iterate, (0, search, history))[1:]
+
+
+def _each(function: Any, *batches: PyTree) -> PyTree:
+    """The function of each of a batch; of a batch of one without a batch, so that of two branches one is computed."""
+    if len(jax.tree.leaves(batches)[0]) > 1:
+        return jax.vmap(function)(*batches)
+    alone = function(*jax.tree.map(lambda leaf: leaf[0], batches))
+    return jax.tree.map(lambda leaf: leaf[None], alone)
 
 
 def finish(method: Method, search: Search, history: Array) -> Restoration:

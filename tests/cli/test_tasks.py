@@ -99,6 +99,7 @@ def test_every_method_serves_a_task_and_every_task_has_its_method():
         TASKS["blind"].choice("bird")
     serve = (
         "bird or shred or invert2restore or dmplug or naive-inversion or d-flow or dps or daps or pnp-flow or flowdps "
+        "or dpir "
     )
     with pytest.raises(InputError, match=f"give {serve}or blind-diffpir or "):
         TASKS["jpeg"].choice("diip")

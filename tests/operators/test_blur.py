@@ -72,3 +72,28 @@ def test_varying_blur_blends_its_kernels(smooth):
     np.testing.assert_allclose(mixed[24:, 24:], one[24:, 24:], atol=1e-4)
     blind = ops.VaryingBlur((ops.SoftmaxKernel(3),) * 4, (8, 8))
     assert len(jax.tree.leaves(ops.partition(blind)[0])) == 4
+
+
+def test_a_disc_has_a_soft_rim_and_is_found_again_by_its_second_moment():
+    for radius in (1.0, 2.3, 4.0):
+        kernel = ops.DiscKernel(15, radius)()
+        assert float(kernel.sum()) == pytest.approx(1)
+        np.testing.assert_allclose(kernel, kernel[::-1].T, atol=1e-7)
+        shifted = ops.DiscKernel(15, unknown=True).fitted(jnp.roll(kernel, (2, -1), (0, 1)))
+        assert float(shifted.radius) == pytest.approx(radius, abs=0.15)
+        assert shifted.unknown == ("radius",)
+    assert float(ops.DiscKernel(9, 0.1)()[4, 4]) == 1  # nothing is smaller than a pixel
+
+
+def test_a_disc_has_a_derivative_in_its_radius():
+    def width(radius):
+        return jnp.sum(ops.DiscKernel(15, radius)() * (jnp.arange(15) - 7.0) ** 2)
+
+    slope, step = jax.grad(width)(3.3), 0.05
+    assert float(slope) == pytest.approx(float(width(3.3 + step) - width(3.3 - step)) / (2 * step), rel=0.05)
+    assert float(slope) == pytest.approx(3.3 / 2, rel=0.15)  # of R^2 / 4
+
+
+def test_large_arrays_are_blurred_by_spectra():
+    assert [ops.Blur(np.ones((side, side))).algorithm for side in (11, 13)] == ["direct", "fft"]
+    assert ops.Blur(np.ones((13, 13)), algorithm="direct").algorithm == "direct"

@@ -57,6 +57,17 @@ def test_kernels_of_any_weights():
     assert ops.described(ops.Compose((ops.Mask(np.eye(8)), ops.Identity()))) is None
 
 
+def test_a_disc_of_a_known_or_an_unknown_radius():
+    told = {"operator": "blur", "kernel": "disc", "size": 7, "radius": 2.5, "boundary": "valid"}
+    known = parse(told, (8, 8))
+    assert ops.described(known) == told
+    assert not ops.is_blind(known)
+    for radius in ({"unknown": 2.5}, "unknown"):
+        assert ops.is_blind(parse(told | {"radius": radius}, (8, 8)))
+    with pytest.raises(InputError, match=r"Step 1: radius must be one of 0\.001 to 10000, not -1"):
+        parse(told | {"radius": -1}, (8, 8))
+
+
 def test_faults_are_named(tmp_path):
     cases = {
         "at least one step": [],

@@ -59,6 +59,8 @@ CASES = {
     "gaussian": Case(blur(ops.GaussianKernel(5, (2.0, 1.0), 0.3, (0.5, -0.5))), "deblur"),
     "unknown gaussian": Case(blur(ops.GaussianKernel(5, unknown=True)), "blind-deblur", GAUSSIAN),
     "unknown angle": Case(blur(ops.GaussianKernel(5, unknown=("angle",))), "blind-deblur", (".angle",)),
+    "disc": Case(blur(ops.DiscKernel(5, 1.6)), "deblur"),
+    "unknown disc": Case(blur(ops.DiscKernel(5, unknown=True)), "blind-deblur", (".radius",)),
     "unknown kernel": Case(blur(SOFTMAX), "blind-motion-deblur", (".logits",)),
     "known softmax": Case(blur(ops.SoftmaxKernel(5, 1.0, unknown=False)), "deblur"),
     "generated kernel": Case(
