@@ -7,8 +7,8 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Demo:
-    """Degrade two bundled photographs (an unknown blur; noise and a box, heavy noise, told nothing), restore them, and say how
-    well."""
+    """Degrade two bundled photographs (an unknown blur; noise and a box, heavy noise, told nothing), restore them, and say
+    how well."""
 
     output: Path = Path("demo")
     """The folder for the pictures."""

@@ -20,7 +20,6 @@ ANY_SIZE, DRAWING = "photos", "flowers64"
 LARGEST_KERNEL = 25  # pixels, unless more is asked for: how far a camera shakes doesn't grow with the picture
 PROBED = 64  # pixels: a side at which operators are made to see what they make of it
 LARGEST_FACTOR = 64
-PROBED, LARGEST_FACTOR = 64, 64
 
 
 def suited_prior(task: Task, method: str | None, flags: OperatorFlags, inputs: Iterable[Path]) -> str:
