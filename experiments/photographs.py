@@ -80,7 +80,8 @@ def posed(problem: str, image: np.ndarray, number: int, kernels: list[np.ndarray
     sigma = 2 * float(problem.split()[2]) / 100
     blur = jr.Blur(kernels[number % len(kernels)], jr.published("blind-dpir").boundary, "fft")
     size = (len(image) - SIDE + 1, image.shape[1] - SIDE + 1)
-    scene = middle(jnp.asarray(image), tuple(side + 2 * reach for side, reach in zip(size, blur.reach, strict=True)))
+    (rows, columns), whole = blur.reach, jnp.asarray(image)
+    scene = middle(whole, (size[0] + 2 * rows, size[1] + 2 * columns))
     sharp = blur.cut_out(scene, size)
     y = as_stored(sharp + sigma * noise.standard_normal(sharp.shape, np.float32))
     unknown = jr.Blur(jr.SoftmaxKernel(SIDE), blur.boundary)

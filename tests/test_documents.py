@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 REPORTS = ("faces_report", "untold_report", "likelihood", "diip_rule", "partially_blind_report", "speed_report")
-REPORTS += ("borders", "compare_deepinv", "compare_report", "kernels_report")
+REPORTS += ("borders", "compare_deepinv", "compare_report", "kernels_report", "photographs")
 # Parts of which no rows are kept yet, by the file that their experiment will keep them in. This must shrink.
 WAITING = {
     "tune": {"docs/tuning.md": ("",)},

@@ -29,7 +29,7 @@ class EdgeSettings:
     """How edges are predicted, and what of the kernel is believed."""
 
     deviations: tuple[float, ...] = (80 / 255, 80 / 255, 60 / 255, 60 / 255, 40 / 255, 40 / 255)  # told, at each size
-    strength: float = 0.23  # of the prior in the steps on the data (`dpir`)
+    believed: float = 0.23  # of the prior in the steps on the data, as `dpir` has its strength
     salient: Annotated[float, Range(0, 1)] = 0.85  # share of the gradients that are too weak to be asked
     ridge: Annotated[float, Range(0)] = 0.1  # of the least squares, over the mean power of the gradients
     least: Annotated[float, Range(0, 1)] = 0.1  # of a kernel's greatest weight: what is less is none
@@ -70,7 +70,7 @@ def _alternated(prior: Prior, y: Array, kernel: Array, settings: EdgeSettings) -
     def turn(state: Any, time: Any) -> Any:
         (x, kernel), (t, alpha_bar) = state, time
         variance = (1 - alpha_bar) / alpha_bar
-        z = deconvolved(whole, kernel, x, jnp.maximum(settings.strength * LUMA_STEP**2 / variance, 1e-4))
+        z = deconvolved(whole, kernel, x, jnp.maximum(settings.believed * LUMA_STEP**2 / variance, 1e-4))
         noisy = jnp.sqrt(alpha_bar) * jnp.clip(z, -1.5, 1.5)
         x = clean_part(noisy, prior.predict_noise(noisy, t), alpha_bar)
         edges = _gradients(x.mean(-1)) * known
@@ -110,8 +110,9 @@ def _centred(kernel: Array) -> Array:
     """With its centre of mass in the middle, as far as whole pixels go."""
     n = len(kernel)
     place = jnp.arange(n) - n // 2
-    shift = [jnp.round(jnp.sum(kernel * places)).astype(int) for places in (place[:, None], place[None])]
-    return jnp.roll(kernel, (-shift[0], -shift[1]), (0, 1))
+    for axis, places in enumerate((place[:, None], place[None])):
+        kernel = jnp.roll(kernel, -jnp.round(jnp.sum(kernel * places)).astype(int), axis)
+    return kernel
 
 
 def _grown(kernel: Array, side: int) -> Array:

@@ -24,6 +24,8 @@ KEYS = {  # a method's name, or its class's -> the entries of `papers.bib` that 
     "ddnm": "wang2023ddnm",
     "ddrm": "kawar2022ddrm",
     "diffpir": "zhu2023diffpir",
+    "dpir": "zhang2021dpir",
+    "blind-dpir": "zhang2021dpir",  # which it is after, too
     "repaint": "lugmayr2022repaint",
     "daps": "zhang2025daps",
     "pnp-flow": "martin2025pnpflow",
