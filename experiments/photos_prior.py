@@ -60,7 +60,7 @@ def fitted(images: list[np.ndarray]) -> dict[str, Any]:
     """The spectrum of `Photographs`: mean of the colours, power at frequency 0, corner and exponent."""
     stack = np.stack(images)
     mean = stack.mean((0, 1, 2))
-    power = np.mean(np.square(dctn((stack - mean) @ COLOURS.T, axes=(1, 2), norm="ortho")), axis=0)
+    power = np.mean(np.asarray(dctn((stack - mean) @ COLOURS.T, axes=(1, 2), norm="ortho")) ** 2, axis=0)
     h, w = power.shape[:2]
     frequency = np.hypot(np.arange(h)[:, None] / (2 * h), np.arange(w) / (2 * w))
     bins = np.geomspace(0.5 / (2 * h), 0.5, 25)
