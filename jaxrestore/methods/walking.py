@@ -58,8 +58,8 @@ class Times(Method):
         return x0, noise_part(x, x0, time.alpha_bar)
 
     def deviation(self, y: Array) -> Array:
-        """Of the noise of an entry that was measured: `sigma_y` is over all entries, and missing pixels have none."""
-        return jnp.asarray(self.sigma_y) / jnp.sqrt(jnp.mean(selected(self.operator, jnp.ones_like(y))))
+        """`deviation_of` its own noise."""
+        return deviation_of(self.operator, self.sigma_y, y)
 
     @property
     def evaluations(self) -> int:
@@ -97,6 +97,18 @@ def onward(x0: Array, eps: Array, alpha_bar_next: Array, spread: Array | float, 
     """x at the next time's level, of whose noise a part of deviation `spread` is fresh (Song et al. 2021, eq. 12)."""
     kept = jnp.sqrt(jnp.maximum(1 - alpha_bar_next - spread**2, 0.0))
     return jnp.sqrt(alpha_bar_next) * x0 + kept * eps + spread * fresh
+
+
+def deviation_of(operator: Operator, sigma_y: Any, y: Array) -> Array:
+    """Of the noise of an entry that was measured: `sigma_y` is over all entries, and missing pixels have none."""
+    ones = jnp.isfinite(y).astype(y.dtype)  # that XLA can't add up while it compiles, which takes it minutes
+    return jnp.asarray(sigma_y) / jnp.sqrt(jnp.mean(selected(operator, ones)))
+
+
+def denoised(prior: Prior, image: Float[Array, "h w c"], t: Array, alpha_bar: Array) -> Float[Array, "h w c"]:
+    """What the prior makes of an image as if it had the noise of a time."""
+    x = jnp.sqrt(alpha_bar) * image
+    return clean_part(x, prior.predict_noise(x, t), alpha_bar)
 
 
 def ancestral_spread(time: TimeGrid) -> Array:

@@ -121,9 +121,7 @@ class Photographs:
 
     def _network(self, parameters: dict, image: Array, sigma: Array) -> Array:
         """FFDNet itself, whose own units are [0, 1]; of even sides."""
-        b, h, w, c = image.shape
-        half = ((image + 1) / 2).reshape(b, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 5, 2, 4)
-        half = half.reshape(b, h // 2, w // 2, 4 * c)  # of each channel the four pixels of a square, by rows
+        half = halved((image + 1) / 2)
         level = jnp.broadcast_to(sigma[:, None, None, None] / 2, (*half.shape[:-1], 1))
         values = jnp.concatenate([half, level], axis=-1).astype(self.dtype)
         for number in range(self.layers):
@@ -140,8 +138,19 @@ class Photographs:
             )
             values = values + layer["bias"]
             values = jax.nn.relu(values) if number < self.layers - 1 else values
-        clean = values.astype(image.dtype).reshape(b, h // 2, w // 2, c, 2, 2).transpose(0, 1, 4, 2, 5, 3)
-        return 2 * clean.reshape(b, h, w, c) - 1
+        return 2 * doubled(values.astype(image.dtype)) - 1
+
+
+def halved(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 four_c"]:
+    """At half the size: of each channel the four pixels of a square, by rows."""
+    b, h, w, c = x.shape
+    return x.reshape(b, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 5, 2, 4).reshape(b, h // 2, w // 2, 4 * c)
+
+
+def doubled(x: Float[Array, "b h w four_c"]) -> Float[Array, "b h2 w2 c"]:
+    """The inverse of `halved`."""
+    b, h, w, c = x.shape
+    return x.reshape(b, h, w, c // 4, 2, 2).transpose(0, 1, 4, 2, 5, 3).reshape(b, 2 * h, 2 * w, c // 4)
 
 
 def _parts(whole: int, side: int, margin: int) -> tuple[list[int], list[tuple[int, int]]]:

@@ -68,6 +68,14 @@ def test_a_jpegs_own_step_leads_to_what_the_codec_wrote_and_no_further():
     assert np.median(np.abs(codec(found) - y)) < 1e-5
 
 
+def test_a_codecs_quality_is_read_once_and_said():
+    clean = jax.random.uniform(jax.random.key(4), (32, 32, 3), minval=-0.7, maxval=0.7)
+    prior = jr.gaussian_prior(jnp.zeros(clean.shape), SPREAD)
+    method = jr.dpir(prior, jr.Jpeg(30, unknown=True), steps=2)
+    found = restored(method, jr.Jpeg(10)(clean)).operator
+    assert round(float(found.quality)) == 10
+
+
 def test_what_it_cannot_do_is_said():
     with pytest.raises(jr.InputError, match="proximal step of its own, and this Tone is neither: take dps"):
         jr.dpir(PRIOR, jr.Tone())
@@ -107,7 +115,7 @@ def test_what_the_search_for_a_kernel_is_made_of():
     kept = kernel_search._connected(kernel)
     assert kept[5, 5] == 0
     assert float(kept[1:3, 1].sum()) == pytest.approx(0.9)
-    middle = kernel_search._centred(jnp.zeros((5, 5)).at[0, 1].set(1.0))
+    middle = kernel_search.centred(jnp.zeros((5, 5)).at[0, 1].set(1.0))
     assert middle[2, 2] == 1
     image = jax.random.normal(jax.random.key(6), (12, 10, 3))
     blur = jnp.zeros((3, 3)).at[1, 1].set(0.7).at[0, 1].set(0.3)
