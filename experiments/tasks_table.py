@@ -8,10 +8,10 @@
 SHRED is given what is free of noise (denoising: white noise, 30 grey levels), BIRD its published noise. "classical" tunes the
 references and measures them; "ours" are the shipped settings; "frozen" the same with the operator left at its start (blind
 tasks); "papers" the published settings, on four photographs. A stage keeps its rows in `experiments/results/`, and "report"
-makes of these rows `docs/results.md` and, if all of ours are there, the README's table and `docs/results.png`. `--task` takes
-some of the tasks, so that no run takes an hour; killed, it goes on where it was. A restoration of 600 evaluations takes 16 s
-on one core, so of sixteen photographs of both noises most tasks take five minutes on two cores, `super-resolution` and
-`colorize` with eight restarts 15 to 25.
+makes of these rows `docs/results.md` and, if all of ours are there, the README's table and `docs/results.png`. `--task` and
+`--noise` take some of them, so that no run takes an hour; killed, it goes on where it was. A restoration of 600 evaluations
+takes 16 s on one core, so of sixteen photographs of both noises most tasks take five minutes on two cores, `super-resolution`
+and `colorize` with eight restarts 15 to 25.
 """
 
 import time
@@ -27,7 +27,7 @@ import kept_rows
 import numpy as np
 import workers
 from report import insert
-from tasks_report import BLIND, METHODS, NOISES, OWN, SHOWN, TOLD, brief, document, unfinished
+from tasks_report import BLIND, METHODS, NOISES, OWN, SHOWN, TOLD, WORDS, brief, document, unfinished
 from variants import Variant, results
 from workers import Row
 
@@ -40,7 +40,7 @@ ABOUT = ("task", "noise", "label")  # what a row that is kept is known by; its s
 SCORES = ("input", "gmsd of the input", "psnr", "ssim", "gmsd", "restarts", "kernel_start", "kernel_found", "seconds")
 
 
-def planned(stage: str, tasks: Sequence[str]) -> list[Variant]:
+def planned(stage: str, tasks: Sequence[str], noises: Sequence[str] = tuple(WORDS)) -> list[Variant]:
     """What a stage restores by a prior."""
     variants = []
     for task, (label, method) in product(tasks, METHODS.items()):
@@ -58,7 +58,7 @@ def planned(stage: str, tasks: Sequence[str]) -> list[Variant]:
                 variants += [one] * (stage == "ours")
                 frozen = (("operator_from", 1.0),)
                 variants += [one._replace(label=f"{own}, frozen", changes=frozen)] * (stage == "frozen")
-    return variants
+    return [variant for variant in variants if variant.noise in noises]
 
 
 def restored(variants: Sequence[Variant], images: dict[str, np.ndarray], options: Any) -> list[Row]:
@@ -75,7 +75,7 @@ def references(tasks: Sequence[str], options: Any) -> list[Row]:
     plan = [
         {"task": task, "noise": noise, "label": reference.label, "start": reference.start, "images": [*tuning, *test]}
         for task in tasks
-        for noise in NOISES[task]
+        for noise in (name for name in NOISES[task] if name in options.noise)
         for reference in classical.references(task, noise)
     ]
 
@@ -153,13 +153,14 @@ def main() -> None:
     parser = workers.parser(__doc__, "out/tasks_table")
     parser.add_argument("--stage", choices=STAGES, required=True)
     parser.add_argument("--task", nargs="+", choices=TOLD, default=TOLD, help="some of the tasks")
+    parser.add_argument("--noise", nargs="+", choices=list(WORDS), default=list(WORDS), help="some of the noises")
     options = parser.parse_args()
     images = flowers.photographs(options.data, "test", TEST)
     if options.stage != "report":
         made = (
             references(options.task, options)
             if options.stage == "classical"
-            else restored(planned(options.stage, options.task), images, options)
+            else restored(planned(options.stage, options.task, options.noise), images, options)
         )
         about = (*ABOUT, "settings", "told", "evaluations")
         listed = [{key: row[key] for key in (*about, "name", *SCORES) if key in row} for row in made]
