@@ -6,12 +6,11 @@
     python experiments/tasks_table.py --data eval.tar --stage report
 
 SHRED is given what is free of noise (denoising: white noise, 30 grey levels), BIRD its published noise. "classical" tunes the
-references and measures them; "ours" are the shipped settings; "frozen" the same with the operator left at its start (blind
-tasks); "papers" the published settings, on four photographs. A stage keeps its rows in `experiments/results/`, and "report"
-makes of these rows `docs/results.md` and, if all of ours are there, the README's table and `docs/results.png`. `--task` and
-`--noise` take some of them, so that no run takes an hour; killed, it goes on where it was. A restoration of 600 evaluations
-takes 16 s on one core, so of sixteen photographs of both noises most tasks take five minutes on two cores, `super-resolution`
-and `colorize` with eight restarts 15 to 25.
+references and measures them; "samplers" does so with DDRM, DiffPIR and BlindDPS of a hundred steps; "ours" are the shipped
+settings; "frozen" the same with the operator left at its start (blind tasks); "papers" the published settings, on four
+photographs. A stage keeps its rows in `experiments/results/`, and "report" makes of these rows `docs/results.md` and, if all
+of ours are there, the README's table and `docs/results.png`. `--task` and `--noise` take some; killed, a stage goes on
+where it was. On two cores "classical" takes 35 minutes, "ours" 40, the others less.
 """
 
 import time
@@ -27,15 +26,18 @@ import kept_rows
 import numpy as np
 import workers
 from report import insert
-from tasks_report import BLIND, METHODS, NOISES, OWN, SHOWN, TOLD, WORDS, brief, document, unfinished
-from variants import Variant, results
+from tasks_report import BLIND, METHODS, NOISES, OWN, SAMPLERS, SHOWN, TOLD, WORDS, brief, document, unfinished
+from variants import TRUE, Variant, results
 from workers import Row
 
+import jaxrestore as jr
 from jaxrestore.cli.tasks import TASKS
+from jaxrestore.methods.settings import tried_of
 from jaxrestore.operators import put_back
 
 TUNING, TEST, OF_PAPERS = 8, 16, 4  # photographs
-STAGES = ("classical", "ours", "frozen", "papers", "report")
+STAGES = ("classical", "samplers", "ours", "frozen", "papers", "report")
+STEPS = 100  # of a sampler
 ABOUT = ("task", "noise", "label")  # what a row that is kept is known by; its settings are the last ones measured
 SCORES = ("input", "gmsd of the input", "psnr", "ssim", "gmsd", "restarts", "kernel_start", "kernel_found", "seconds")
 
@@ -61,10 +63,35 @@ def planned(stage: str, tasks: Sequence[str], noises: Sequence[str] = tuple(WORD
     return [variant for variant in variants if variant.noise in noises]
 
 
+def _problems(tasks: Sequence[str], noises: Sequence[str]) -> list[tuple[str, str]]:
+    return [(task, noise) for task in tasks for noise in NOISES[task] if noise in noises]
+
+
 def restored(variants: Sequence[Variant], images: dict[str, np.ndarray], options: Any) -> list[Row]:
     """Rows of these, an image each."""
     rows = results(variants, images, options.out / options.stage, options.workers)
-    return [{**row, "told": "", "restarts": np.round(row["restarts"], 3).tolist()} for row in rows]
+    told = {None: "", "auto": "", TRUE: "the noise's deviation"}
+    return [{**row, "told": told[row["sigma_y"]], "restarts": np.round(row["restarts"], 3).tolist()} for row in rows]
+
+
+def samplers(tasks: Sequence[str], options: Any) -> list[Row]:
+    """Rows of the sampler that people would use instead, an image each: its chief number tuned first, as ours were."""
+    tuning = flowers.photographs(options.data, "tuning", TUNING)
+    rows, tried = [], []
+    for task, noise in _problems(tasks, options.noise):
+        label, method = SAMPLERS[task]
+        ((number, values),) = tried_of(type(jr.published(method))).items()
+        changes = [(("steps", STEPS), (number, value)) for value in values]
+        plan = [Variant(task, f"{label}, {one[1][1]:g}", method, None, one, TUNING, given=noise) for one in changes]
+        found = results(plan, tuning, options.out / "samplers" / "tuning", options.workers)
+        scores = [np.mean([row["psnr"] for row in found if row["label"] == one.label]) for one in plan]
+        given = zip(({number: value} for value in values), np.round(scores, 4).tolist(), strict=True)
+        about = {"task": task, "noise": noise, "label": label}
+        tried.append({**about, "tried": [*given], "photographs": [*tuning]})
+        best = plan[int(np.argmax(scores))]._replace(label=label, photographs=TEST)
+        rows += restored([best], flowers.photographs(options.data, "test", TEST), options)
+    kept_rows.kept("tasks_tuning", tried, ("task", "noise", "label", "tried"), "photographs")
+    return rows
 
 
 def references(tasks: Sequence[str], options: Any) -> list[Row]:
@@ -74,8 +101,7 @@ def references(tasks: Sequence[str], options: Any) -> list[Row]:
     out, about = options.out / "classical", ("task", "noise", "label")
     plan = [
         {"task": task, "noise": noise, "label": reference.label, "start": reference.start, "images": [*tuning, *test]}
-        for task in tasks
-        for noise in (name for name in NOISES[task] if name in options.noise)
+        for task, noise in _problems(tasks, options.noise)
         for reference in classical.references(task, noise)
     ]
 
@@ -158,8 +184,8 @@ def main() -> None:
     images = flowers.photographs(options.data, "test", TEST)
     if options.stage != "report":
         made = (
-            references(options.task, options)
-            if options.stage == "classical"
+            {"classical": references, "samplers": samplers}[options.stage](options.task, options)
+            if options.stage in ("classical", "samplers")
             else restored(planned(options.stage, options.task, options.noise), images, options)
         )
         about = (*ABOUT, "settings", "told", "evaluations")

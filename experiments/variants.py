@@ -21,6 +21,8 @@ from jaxrestore.metrics import estimate_sigma_y
 from jaxrestore.solve.tuning import evaluations
 
 METHODS = {"bird": jr.bird, "shred": jr.shred, "blind-diffpir": jr.blind_diffpir}
+SAMPLERS = {"ddrm": jr.ddrm, "diffpir": jr.diffpir, "blind-dps": jr.blind_dps}  # that people would use instead
+TRUE = "true"  # the deviation of y's noise, which nobody knows
 NOISES = {
     "shred": "none",
     "bird": "bird",
@@ -51,7 +53,10 @@ class Variant(NamedTuple):
 
     @property
     def sigma_y(self) -> str | None:
-        """What a search is told of the noise: "auto", as the command line estimates it, where a kernel is found behind it."""
+        """What is told of the noise: to a search "auto", as the command line estimates it, where a kernel is found behind it;
+        to a sampler the truth."""
+        if self.method in SAMPLERS:
+            return TRUE
         settings = self.settings()
         counts = settings.operator_every > 0 and self.noise != "none"
         return "auto" if counts else None
@@ -92,6 +97,7 @@ def widened(operator: Any, start: float) -> jr.Blur:
 def measure(variant: Variant, images: dict[str, np.ndarray], out: Path, worker: int) -> None:
     """Restore the first photographs by a variant, but those of which `out` holds a row already."""
     import jax
+    import jax.numpy as jnp
 
     from jaxrestore.files.images import write_image
 
@@ -103,7 +109,9 @@ def measure(variant: Variant, images: dict[str, np.ndarray], out: Path, worker: 
         operator = operator if variant.start is None else widened(operator, variant.start)
         unknown = jr.operators.is_blind(operator)
         sigma_y = 0.0 if variant.sigma_y is None else estimate_sigma_y(problem.y)
-        method = METHODS[variant.method](flowers.prior(), operator, settings=settings, sigma_y=sigma_y)
+        if variant.sigma_y == TRUE:
+            sigma_y = jnp.sqrt(jnp.mean((problem.y - problem.truth(clean)) ** 2))
+        method = (METHODS | SAMPLERS)[variant.method](flowers.prior(), operator, settings=settings, sigma_y=sigma_y)
         began = time.process_time()  # of the one core that a worker holds, whoever else wants it
         # as the command line does: what was measured without noise is put back
         keep = variant.noise == "none"

@@ -226,14 +226,19 @@ def test_the_best_reference_of_a_task_is_told_no_more_than_we(experiment):
     rows += [
         measured_row(*problem, "Wiener, told the width", 29.0, told="the width") for problem in problems(experiment)
     ]
+    assert tables.unfinished(rows) == tables.TOLD
+    samplers = experiment("tasks_report").SAMPLERS
+    numbers = {"zeta": 0.5, "eta": 0.5, "scale": 0.5}
+    rows += [
+        measured_row(*problem, samplers[problem[0]][0], 25.5, 100, "the noise") | {"settings": numbers}
+        for problem in problems(experiment)
+    ]
     assert tables.unfinished(rows) == []
     lines = tables.brief(rows)
     assert len(lines) == 3 + len(problems(experiment))
-    measured = (
-        "| 16 | 20.00 | 25.00 TV | 26.00 BIRD | +1.00 [+1.00, +1.00] | 0.100 → 0.100 | 24.50 (of 2) | 600 | 2.0 |"
-    )
-    line = f"| deblur | BIRD's {measured}"
-    assert line in lines
+    measured = "| deblur | BIRD's | 16 | 20.00 | 25.00 TV | 25.50 DiffPIR | 26.00 BIRD | +1.00 [+1.00, +1.00] "
+    assert f"{measured}| +0.50 [+0.50, +0.50] | 0.100, 0.100, 0.100 | 100, 600 | 2.0, 2.0, 2.0 |" in lines
+    assert "| DiffPIR | zeta 0.5 | the noise | 16 | 25.50 | +5.50 | +0.50 [+0.50, +0.50] |" in tables.document(rows)
     assert "| Wiener, told the width |  | the width | 16 | 29.00 | +9.00 |" in tables.document(rows)
     few = [{**row, "name": row["name"][:2]} if row["task"] == "deblur" else row for row in rows]
     assert tables.unfinished(few) == ["deblur"]
