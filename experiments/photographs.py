@@ -29,6 +29,7 @@ from jaxrestore import metrics
 from jaxrestore.files.folders import list_images
 from jaxrestore.files.images import as_stored, jpeg, read_image
 from jaxrestore.methods.kernel_search import centred
+from jaxrestore.methods.settings import values_of
 from jaxrestore.operators import middle
 
 SIDE = 27  # pixels: of the kernels that are looked for, as large as the largest of Levin's
@@ -135,11 +136,20 @@ def scores(image: Any, problem: Posed) -> dict[str, float]:
 def planned(names: list[str], problems: list[str]) -> list[workers.Row]:
     """How each row is known."""
     return [
-        {"problem": problem, "method": method, "image": name}
+        {"problem": problem, "method": method, "settings": settings_of(problem, method), "image": name}
         for problem in problems
         for method in METHODS[kind_of(problem)]
         for name in names
     ]
+
+
+def settings_of(problem: str, method: str) -> workers.Row:
+    """What a method is run with; nothing of what has no numbers."""
+    if "DPIR" not in method:
+        return {}
+    kinds = {"noise": "denoise", "enlarge": "super-resolution", "JPEG": "jpeg", "blur": "deblur"}
+    name, kind = ("blind-dpir", "blind-motion-deblur") if method == "Blind DPIR" else ("dpir", kinds[kind_of(problem)])
+    return values_of(jr.published(name, kind))
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -197,7 +207,7 @@ def parts() -> Parts:
 
 def report(options: argparse.Namespace) -> None:
     """Keep the rows that are there, and write the document."""
-    rows = kept_rows.grouped(workers.read_rows(options.out), ABOUT, "image")
+    rows = kept_rows.grouped(workers.read_rows(options.out), ABOUT, "image", ("settings",))
     kept_rows.kept("photographs", rows, ABOUT, "image")
     write(options.docs.parent, parts())
 

@@ -1,8 +1,8 @@
 """Blind DPIR, this library's own: DPIR (Zhang et al. 2021) with a blur's kernel that is looked for first.
 
 The kernel is found from the photograph's edges, coarse to fine (`kernel_search`); an operator whose kernel has few numbers
-(a Gaussian) takes those that fit it. Then it is known. What is still wrong of it acts as noise: y's noise is never taken for
-less than `lowest`. Where the blur is so weak or the photograph so without edges that a kernel can't be found, one that is
+(a Gaussian) takes those that fit it. Then it is known. What is still wrong of it acts as noise: y's noise never counts for
+less than `floor`. Where the blur is so weak or the photograph so without edges that a kernel can't be found, one that is
 wrong is found all the same: look at the picture of it.
 """
 
@@ -29,6 +29,7 @@ class BlindDpirSettings(EdgeSettings, DpirSettings, BlindWalkSettings):
 
     highest: Annotated[Scalar, Range(1e-3)] = 98 / 255  # deviation at the first step with the kernel that was found
     lowest: Annotated[Scalar, Range(1e-3)] = 8 / 255  # at the last, unless y's noise is more
+    floor: Annotated[Scalar, Range(0)] = 8 / 255  # what y's noise counts for at least in the steps on the data
     steps: Count = 8
 
 
@@ -62,6 +63,7 @@ def blind_dpir(
     strength: Scalar | None = None,
     highest: Scalar | None = None,
     lowest: Scalar | None = None,
+    floor: Scalar | None = None,
     steps: int | None = None,
 ) -> BlindDpir:
     """An image ``[h, w, c]``, in [-1, 1], and the kernel of the `Blur` that made y of it, of which all is unknown.
@@ -95,6 +97,7 @@ def blind_dpir(
         strength=strength,
         highest=highest,
         lowest=lowest,
+        floor=floor,
         steps=steps,
     )
     edges = EdgeSettings(**{name: getattr(chosen, name) for name in EdgeSettings.__dataclass_fields__})

@@ -38,16 +38,17 @@ class DpirSettings(WalkSettings):
     strength: Annotated[Scalar, Range(0), Tried((0.1, 0.23, 0.5, 1.0))] = 0.23  # lambda
     highest: Annotated[Scalar, Range(1e-3)] = 10.0  # deviation at the first step, in units of [-1, 1]
     lowest: Annotated[Scalar, Range(1e-3)] = 4 / 255  # at the last, unless y's noise is more
+    floor: Annotated[Scalar, Range(0)] = 4 / 255  # what y's noise counts for at least in the steps on the data
     steps: Count = 24
 
 
 # lambda = 0.23 is published, and 8 steps from 49 grey levels on, 24 to enlarge. Ours, chosen on photographs that no table
-# shows: the start where y leaves pixels open, the levels for JPEG, and to enlarge to keep what was measured. Denoising is
-# one step.
+# shows: the start where y leaves pixels open, the levels for JPEG, and how much noise y has at least: much where a kernel may
+# be a little wrong, to enlarge no more than rounding makes. Denoising is one step.
 PUBLISHED = {"any": DpirSettings(), "denoise": DpirSettings(strength=0.0, steps=1)}
-PUBLISHED["super-resolution"] = DpirSettings(strength=0.02, highest=150 / 255, lowest=10 / 255, steps=16)
+PUBLISHED["super-resolution"] = DpirSettings(highest=150 / 255, floor=0.5 / 255)
 PUBLISHED["deblur"] = DpirSettings(highest=98 / 255, steps=8)
-PUBLISHED["jpeg"] = DpirSettings(highest=100 / 255, lowest=16 / 255, steps=12)
+PUBLISHED["jpeg"] = DpirSettings(highest=100 / 255, lowest=16 / 255, floor=16 / 255, steps=12)
 
 
 class SplitState(NamedTuple):
@@ -65,6 +66,7 @@ class Splitting(Method):
     strength: Any
     highest: Any
     lowest: Any
+    floor: Any
     explains: bool = field(default=False, metadata={"static": True})  # the last answer all of a y that has no noise
 
     def step(self, state: SplitState, y: Array) -> tuple[SplitState, BlindIterate]:
@@ -97,7 +99,8 @@ class Splitting(Method):
 
     def weight(self, y: Array, alpha_bar: Array) -> Array:
         """rho."""
-        return self.strength * self.noise(y) ** 2 * alpha_bar / (1 - alpha_bar)
+        noise = jnp.maximum(deviation_of(self.operator, self.sigma_y, y), self.floor)
+        return self.strength * noise**2 * alpha_bar / (1 - alpha_bar)
 
     @property
     def evaluations(self) -> int:
@@ -125,13 +128,15 @@ def dpir(
     strength: Scalar | None = None,
     highest: Scalar | None = None,
     lowest: Scalar | None = None,
+    floor: Scalar | None = None,
     steps: int | None = None,
 ) -> Dpir:
     """An image ``[h, w, c]``, in [-1, 1], near to the most likely one given what a known `operator` measured.
 
     The operator is linear, or has a `proximal` of its own (`Jpeg`, whose quality may be read off y). `sigma_y`: the rms of
     y - H(true image), in those units; 0: the answer explains y. `strength`, from 0 on: how much the prior is believed
-    (lambda). `highest`, `lowest`: deviations between which the steps lie, the latter unless y's noise is more. `steps`: as
+    (lambda). `highest`, `lowest`: deviations between which the steps lie, the latter unless y's noise is more. `floor`: what
+    `sigma_y` counts for at least in the steps on the data, as y was rounded or the operator is a little wrong. `steps`: as
     many network evaluations; each step on the data has up to `CG_STEPS` iterations of conjugate gradients. What isn't given
     comes from `settings`, without those from the prior, for the `kind` of problem (default: the operator's), or from what is
     published. InputError for a number out of its range, another operator, or a prior of latents.
@@ -153,14 +158,18 @@ def dpir(
         strength=strength,
         highest=highest,
         lowest=lowest,
+        floor=floor,
         steps=steps,
     )
     return Dpir(prior=prior, operator=operator, explains=True, **numbers_of(chosen, sigma_y))
 
 
+NUMBERS = ("strength", "highest", "lowest", "floor")
+
+
 def numbers_of(settings: DpirSettings, sigma_y: Scalar) -> dict[str, Any]:
     """The numbers of a `Splitting`, by name."""
-    numbers = {"sigma_y": sigma_y, **{name: getattr(settings, name) for name in ("strength", "highest", "lowest")}}
+    numbers = {"sigma_y": sigma_y, **{name: getattr(settings, name) for name in NUMBERS}}
     return {"iterations": settings.steps, **{name: jnp.float32(value) for name, value in numbers.items()}}
 
 

@@ -24,14 +24,15 @@ def restored(method, y):
 def test_a_mask_is_filled_by_the_recursion_in_closed_form(sigma_y):
     known = (np.arange(64) % 3 > 0).reshape(8, 8)
     y = jnp.where(known[..., None], 0.4, 0.0) * jnp.ones(PRIOR.shape)
-    method = jr.dpir(PRIOR, jr.Mask(known), sigma_y=sigma_y, strength=0.5, highest=1.0, lowest=0.05, steps=6)
+    numbers = {"strength": 0.5, "highest": 1.0, "lowest": 0.05, "floor": 0.02, "steps": 6}
+    method = jr.dpir(PRIOR, jr.Mask(known), sigma_y=sigma_y, **numbers)
     told = sigma_y / known.mean() ** 0.5  # of a known pixel
     last = max(told, 0.05)
     alpha_bar = np.asarray(levels_grid(PRIOR.schedule, jnp.geomspace(1.0, last, 6)).alpha_bar, np.float64)
     x = np.zeros((2,))  # a missing pixel's, and a known one's
     for level in alpha_bar:
         variance = (1 - level) / level
-        rho = 0.5 * last**2 / variance
+        rho = 0.5 * max(told, 0.02) ** 2 / variance
         z = np.array([x[0], (0.4 + rho * x[1]) / (1 + rho)])
         x = z * SPREAD**2 / (SPREAD**2 + variance)
     x[1] = 0.4 if sigma_y == 0 else x[1]  # what has no noise is explained
