@@ -87,6 +87,7 @@ def test_the_limits_that_are_promised_are_the_readers():
         "a pickle has at most 8 MiB": importlib.import_module("checkpoints_convert.pickles").LONGEST == 2**23,
         "at most 16 MiB and 32 levels": importlib.import_module("jaxrestore.diffusion.card").LONGEST == 2**24,
         "at most 100 million pixels": importlib.import_module("jaxrestore.files.opening").MAX_PIXELS == 100_000_000,
+        "at most 1 GiB when unpacked": importlib.import_module("jaxrestore.files.expanding").LARGEST == 2**30,
         "ten formats": len(importlib.import_module("jaxrestore.files.opening").FORMATS) == 10,
         "JSON of known steps, at most 32": importlib.import_module("jaxrestore.operators.chains").MAX_STEPS == 32,
         "at most 16 MiB; pictures": importlib.import_module("jaxrestore.pages.records").LONGEST == 2**24,

@@ -7,9 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 
-def row(
-    images: Mapping[str, Any], columns: int = 5, figsize: tuple[float, float] | None = None, **how: Any
-) -> None:
+def row(images: Mapping[str, Any], columns: int = 5, figsize: tuple[float, float] | None = None, **how: Any) -> None:
     """Images ``[h, w, 3]`` in [-1, 1] under their titles, pixel by pixel; matrices ``[h, w]`` in a grey scale of their own.
 
     `figsize`: of the whole, in inches. `how` is for matplotlib's ``imshow``.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from jaxrestore.errors import InputError
+from jaxrestore.files.expanding import check_expanded
 
 NAMED = re.compile(r"(.+\.(?:npz|mat)):([^:/\\]+)", re.IGNORECASE)  # FILE.npz:NAME
 ARRAYS = (".npy", ".npz", ".mat", ".csv", ".txt")
@@ -29,6 +30,7 @@ def read_array(path: str | Path) -> np.ndarray:
         raise InputError(f"There is no file {file}.")
     readers = {".mat": _matlab, ".csv": _table, ".txt": _table}
     try:
+        check_expanded(file)
         arrays = readers.get(file.suffix.lower(), _numpy)(file)
     except InputError:
         raise
