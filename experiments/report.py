@@ -45,9 +45,9 @@ def interval(differences: np.ndarray, digits: int) -> str:
     return f"{mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
 
 
-def write_rows(path: Path, rows: list[list[np.ndarray]]) -> None:
-    """A picture of rows of images ``[h, w, 3]`` in [-1, 1], two pixels apart, each pixel doubled."""
+def write_rows(path: Path, rows: list[list[np.ndarray]], factor: int = 2) -> None:
+    """A picture of rows of images ``[h, w, 3]`` in [-1, 1], two pixels apart, then enlarged: each pixel doubled."""
     from jaxrestore.files.images import enlarge, strip, write_image
 
     strips = [np.pad(strip(row), ((0, 2), (0, 0), (0, 0)), constant_values=1.0) for row in rows]
-    write_image(path, enlarge(np.concatenate(strips), 2))
+    write_image(path, enlarge(np.concatenate(strips), factor))
