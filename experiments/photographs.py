@@ -26,6 +26,7 @@ from report import Parts, interval, table, write
 
 import jaxrestore as jr
 from jaxrestore import metrics
+from jaxrestore.cli.announce import evaluations
 from jaxrestore.files.folders import list_images
 from jaxrestore.files.images import as_stored, jpeg, read_image
 from jaxrestore.methods.kernel_search import centred
@@ -114,7 +115,7 @@ def answered(method: str, problem: Posed, prior: jr.Prior, network: Any) -> tupl
         operator = problem.unknown if method.endswith("estimated") else problem.operator
         made = jr.dpir(own, operator, sigma_y=problem.sigma, kind=_task(problem))
     result = jr.restore(made, y, jax.random.key(0), progress=False)
-    return result.image, made.iterations, result.operator if method == "Blind DPIR" else None
+    return result.image, evaluations(made), result.operator if method == "Blind DPIR" else None
 
 
 def _task(problem: Posed) -> str | None:

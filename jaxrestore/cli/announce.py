@@ -84,7 +84,9 @@ def seconds_in_parts(method: Method, prior: Prior, at_once: int) -> float:
 
 def evaluations(method: Method) -> int:
     """Network evaluations of an image's searches, in each tile; 0 where it isn't known."""
-    return (method.evaluations or 0) * method.iterations * method.restarts
+    if method.evaluations is None:
+        return 0
+    return (method.evaluations_before + method.evaluations * method.iterations) * method.restarts
 
 
 def work(options: Record, images: int, method: Method) -> str:

@@ -52,6 +52,11 @@ class BlindDpir(Splitting):
         start = jnp.pad(inner, ((rows, rows), (columns, columns), (0, 0)), mode="reflect")
         return SplitState(start, partition(self.operator.with_weights(found))[0], jnp.int32(0))  # type: ignore[attr-defined]
 
+    @property
+    def evaluations_before(self) -> int:
+        """Those of the search for the kernel, which looks at about twice the photograph's pixels."""
+        return 2 * len(self.edges.deviations)
+
 
 def blind_dpir(
     prior: Prior,

@@ -97,6 +97,11 @@ class Method:
         """Network evaluations of an iteration, where it is known how many: what a run will cost."""
         return None
 
+    @property
+    def evaluations_before(self) -> int:
+        """Network evaluations before the first iteration, by `init`; of smaller images in shares of the whole."""
+        return 0
+
     def score(self, iterate: Any) -> Array:
         """What the best of several answers has least of: the distance of the data term from the noise's variance.
 

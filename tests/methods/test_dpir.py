@@ -111,6 +111,21 @@ def test_a_kernel_is_found_from_edges():
     assert after > before + 2
 
 
+def test_the_search_for_a_kernel_costs_what_the_method_says(monkeypatch):
+    method = jr.blind_dpir(jr.sized(jr.load_prior("photos"), 512, 768), jr.Blur(jr.SoftmaxKernel(27)))
+    looked = []
+
+    def counted(prior, x, t, alpha_bar):
+        looked.append(x.size)
+        return x
+
+    monkeypatch.setattr(kernel_search, "denoised", counted)
+    y = jax.ShapeDtypeStruct((512, 768, 3), jnp.float32)
+    jax.eval_shape(lambda y: kernel_search.search_kernel(method.prior, y, 27), y)  # a size's turns are traced once
+    turns = len(method.edges.deviations)
+    assert turns * sum(looked) / (512 * 768 * 3) == pytest.approx(method.evaluations_before, rel=0.2)
+
+
 def test_what_the_search_for_a_kernel_is_made_of():
     kernel = jnp.zeros((7, 7)).at[1:3, 1].set(0.45).at[5, 5].set(0.1 - 1e-3)
     kept = kernel_search._connected(kernel)
