@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 SIZE = 64
+MARGIN = 8  # pixels around a scene's middle: further than any kernel here reaches
 SQUARE = slice(
     SIZE // 2 - 22, SIZE // 2 + 23
 )  # of rows and columns: the largest within the circle about the middle pixel
@@ -41,6 +42,19 @@ def photographs(tar: Path, half: str, count: int, size: int = SIZE) -> dict[str,
         names = sorted(member.name for member in archive.getmembers() if member.isfile())
         spread = chosen(names, half, count)
         return {name: reduced(archive.extractfile(name).read(), size) for name in spread}  # type: ignore[union-attr]
+
+
+class Photograph(NamedTuple):
+    """For what blurs nothing, and for what does: there the photograph is the middle of a larger scene."""
+
+    image: np.ndarray  # [64, 64, 3] in [-1, 1]
+    scene: np.ndarray  # [80, 80, 3], of the same photograph
+
+
+def with_scenes(tar: Path, half: str, count: int) -> dict[str, Photograph]:
+    """As `photographs`, and the scenes that a blur is cut from."""
+    images, scenes = (photographs(tar, half, count, size) for size in (SIZE, SIZE + 2 * MARGIN))
+    return {name: Photograph(image, scenes[name]) for name, image in images.items()}
 
 
 def chosen(names: Sequence[str], half: str, count: int) -> list[str]:
@@ -73,10 +87,17 @@ class Problem(NamedTuple):
     flags: Any  # what a restoration is told, as flags of the command line
     y: Any
     size: tuple[int, int]  # of the photograph
+    clean: np.ndarray
+    sigma_y: float  # the noise's root mean square
 
 
-def problem(task: str, noise: str, name: str, image: np.ndarray, folder: Path, **given: Any) -> Problem:
+def problem(
+    task: str, noise: str, name: str, photograph: np.ndarray | Photograph, folder: Path, **given: Any
+) -> Problem:
     """The photograph degraded as `jaxrestore degrade` would: kernels, masks and noise are drawn from its name's hash.
+
+    A blur of a `Photograph` is cut from its scene, so that nothing beyond the border is known; a mere image is blurred as
+    the operator's boundary says.
 
     Gaussian kernels have log-uniform deviations of 0.7 to 2.6 pixels at 64 (3 to 10 at 256), any angle, and centres up to a
     pixel off the middle; motion kernels paths of 8 pixels. What a restoration may know is written to `folder` and read from
@@ -88,12 +109,13 @@ def problem(task: str, noise: str, name: str, image: np.ndarray, folder: Path, *
     from jaxrestore.cli.flags import DegradationFlags, OperatorFlags
     from jaxrestore.cli.tasks import TASKS
     from jaxrestore.files.images import as_stored, write_image
-    from jaxrestore.operators import default_kernel_size, is_picture, kernels_of, selected
+    from jaxrestore.operators import cut_out, default_kernel_size, is_picture, kernels_of, middle, selected
     from jaxrestore.simulate import measure
 
     number = zlib.crc32(name.encode())
     draw = np.random.default_rng(number)
     low, high = np.log(0.7), np.log(2.6)
+    image, scene = photograph if isinstance(photograph, Photograph) else (photograph, None)
     size = (image.shape[0], image.shape[1])
     of_64 = min(size) / SIZE
     sigmas, offset = of_64 * np.exp(draw.uniform(low, high, 2)), of_64 * draw.uniform(-1, 1, 2)
@@ -101,7 +123,11 @@ def problem(task: str, noise: str, name: str, image: np.ndarray, folder: Path, *
     drawn |= {"sigmas": (float(sigmas[0]), float(sigmas[1])), "offset": (float(offset[0]), float(offset[1]))}
     truth = TASKS[task].degrade(DegradationFlags(**{**drawn, **given}), size)
     key, level = jax.random.fold_in(jax.random.key(1), number), TASKS[task].noise_level
-    y = measure(truth, jnp.asarray(image), key, 2 * level / 255, "bird" if noise == "bird" else "gaussian")
+    cut = scene is not None and is_cut(task)
+    whole = jnp.asarray(scene if cut else image)
+    image = np.asarray(middle(whole, size))
+    kind = "bird" if noise == "bird" else "gaussian"
+    y = measure(truth, whole, key, 2 * level / 255, kind, size=size if cut else None)
     if is_picture(truth):  # as an 8-bit file holds it
         y = selected(truth, jnp.asarray(as_stored(y)))
     mask = kernel = None
@@ -113,7 +139,16 @@ def problem(task: str, noise: str, name: str, image: np.ndarray, folder: Path, *
         kernel.parent.mkdir(parents=True, exist_ok=True)
         np.save(kernel, np.asarray(kernels_of(truth)[0]))
     told = {flag: given[flag] for flag in ("scale", "reduction", "kernel_size") if flag in given}
-    return Problem(task, noise, truth, OperatorFlags(mask=mask, kernel=kernel, seed=number % 1000, **told), y, size)
+    flags = OperatorFlags(mask=mask, kernel=kernel, seed=number % 1000, **told)
+    exact = cut_out(truth, whole, size) if cut else truth(whole)
+    return Problem(task, noise, truth, flags, y, size, image, float(jnp.sqrt(jnp.mean((y - exact) ** 2))))
+
+
+def is_cut(task: str) -> bool:
+    """Whether the task has a blur, which is cut from a scene."""
+    from jaxrestore.cli.tasks import TASKS
+
+    return "--boundary" in TASKS[task].flags.split()
 
 
 def start(problem: Problem, settings: Any) -> Any:

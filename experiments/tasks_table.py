@@ -67,7 +67,7 @@ def _problems(tasks: Sequence[str], noises: Sequence[str]) -> list[tuple[str, st
     return [(task, noise) for task in tasks for noise in NOISES[task] if noise in noises]
 
 
-def restored(variants: Sequence[Variant], images: dict[str, np.ndarray], options: Any) -> list[Row]:
+def restored(variants: Sequence[Variant], images: dict[str, flowers.Photograph], options: Any) -> list[Row]:
     """Rows of these, an image each."""
     rows = results(variants, images, options.out / options.stage, options.workers)
     told = {None: "", "auto": "", TRUE: "the noise's deviation"}
@@ -76,7 +76,7 @@ def restored(variants: Sequence[Variant], images: dict[str, np.ndarray], options
 
 def samplers(tasks: Sequence[str], options: Any) -> list[Row]:
     """Rows of the sampler that people would use instead, an image each: its chief number tuned first, as ours were."""
-    tuning = flowers.photographs(options.data, "tuning", TUNING)
+    tuning = flowers.with_scenes(options.data, "tuning", TUNING)
     rows, tried = [], []
     for task, noise in _problems(tasks, options.noise):
         label, method = SAMPLERS[task]
@@ -89,18 +89,25 @@ def samplers(tasks: Sequence[str], options: Any) -> list[Row]:
         about = {"task": task, "noise": noise, "label": label}
         tried.append({**about, "tried": [*given], "photographs": [*tuning]})
         best = plan[int(np.argmax(scores))]._replace(label=label, photographs=TEST)
-        rows += restored([best], flowers.photographs(options.data, "test", TEST), options)
+        rows += restored([best], flowers.with_scenes(options.data, "test", TEST), options)
     kept_rows.kept("tasks_tuning", tried, ("task", "noise", "label", "tried"), "photographs")
     return rows
 
 
 def references(tasks: Sequence[str], options: Any) -> list[Row]:
     """Rows of the classical references, tuned first; an image each."""
-    tuning = flowers.photographs(options.data, "tuning", TUNING)
-    test = flowers.photographs(options.data, "test", TEST)
+    tuning = flowers.with_scenes(options.data, "tuning", TUNING)
+    test = flowers.with_scenes(options.data, "test", TEST)
     out, about = options.out / "classical", ("task", "noise", "label")
     plan = [
-        {"task": task, "noise": noise, "label": reference.label, "start": reference.start, "images": [*tuning, *test]}
+        {
+            "task": task,
+            "noise": noise,
+            "label": reference.label,
+            "start": reference.start,
+            "images": [*tuning, *test],
+            "cut": flowers.is_cut(task),
+        }
         for task, noise in _problems(tasks, options.noise)
         for reference in classical.references(task, noise)
     ]
@@ -117,14 +124,16 @@ def references(tasks: Sequence[str], options: Any) -> list[Row]:
     return [one for row in rows for one in row["rows"]]
 
 
-def _referred(entry: Row, tuning: dict[str, np.ndarray], test: dict[str, np.ndarray], folder: Path) -> Row:
+def _referred(
+    entry: Row, tuning: dict[str, flowers.Photograph], test: dict[str, flowers.Photograph], folder: Path
+) -> Row:
     """A reference's numbers, what was tried for them, and its rows on the photographs of the test half."""
     task, noise, label = (entry[name] for name in ("task", "noise", "label"))
     (reference,) = (one for one in classical.references(task, noise) if one.label == label)
-    posed = [(flowers.problem(task, noise, name, image, folder), image) for name, image in tuning.items()]
+    posed = [flowers.problem(task, noise, name, image, folder) for name, image in tuning.items()]
 
     def score(values: classical.Values) -> float:
-        found = [flowers.scores(problem, _restored(reference, problem, values), image) for problem, image in posed]
+        found = [flowers.scores(one, _restored(reference, one, values), one.clean) for one in posed]
         return round(float(np.mean([one["psnr"] for one in found])), 4)
 
     settings, tried = classical.tuned(reference, score)
@@ -141,9 +150,9 @@ def _referred(entry: Row, tuning: dict[str, np.ndarray], test: dict[str, np.ndar
         problem = flowers.problem(task, noise, name, image, folder)
         began = time.process_time()
         restored = _restored(reference, problem, settings)
-        seconds, given = time.process_time() - began, flowers.scores(problem, flowers.shown(problem), image)
+        seconds, given = time.process_time() - began, flowers.scores(problem, flowers.shown(problem), problem.clean)
         row = {**about, "name": name, "input": given["psnr"], "gmsd of the input": given["gmsd"], "seconds": seconds}
-        rows.append(row | flowers.scores(problem, restored, image))
+        rows.append(row | flowers.scores(problem, restored, problem.clean))
     return {"tried": tried, "rows": rows}
 
 
@@ -153,7 +162,7 @@ def _restored(reference: classical.Reference, problem: flowers.Problem, values: 
     return np.asarray(put_back(problem.truth, image, problem.y) if keep else image)
 
 
-def write_figure(images: dict[str, np.ndarray], out: Path, path: Path) -> None:
+def write_figure(images: dict[str, flowers.Photograph], out: Path, path: Path) -> None:
     """A row a task, all of the same photograph: input with BIRD's noise, the restorations, truth; what a tomograph sees."""
     from jaxrestore.files.images import enlarge, read_image, strip, write_image
 
@@ -165,7 +174,7 @@ def write_figure(images: dict[str, np.ndarray], out: Path, path: Path) -> None:
             flowers.shown(problem),
             *(read_image(out / "ours" / "images" / task / label / file) for label in SHOWN),
         ]
-        shown.append(images[name])
+        shown.append(problem.clean)
         if task == "tomography":
             shown = [np.where(flowers.circle(flowers.SIZE)[..., None], image, -1) for image in shown]
         strips.append(np.pad(strip(shown), ((0, 2), (0, 0), (0, 0)), constant_values=1.0))
@@ -181,7 +190,7 @@ def main() -> None:
     parser.add_argument("--task", nargs="+", choices=TOLD, default=TOLD, help="some of the tasks")
     parser.add_argument("--noise", nargs="+", choices=list(WORDS), default=list(WORDS), help="some of the noises")
     options = parser.parse_args()
-    images = flowers.photographs(options.data, "test", TEST)
+    images = flowers.with_scenes(options.data, "test", TEST)
     if options.stage != "report":
         made = (
             {"classical": references, "samplers": samplers}[options.stage](options.task, options)

@@ -77,7 +77,7 @@ def main() -> None:
     parser = workers.parser(__doc__, "out/tune")
     parser.add_argument("--count", type=int, default=2, help="photographs")
     options = parser.parse_args()
-    images = flowers.photographs(options.data, "tuning", options.count)
+    images = flowers.with_scenes(options.data, "tuning", options.count)
     variants = [variant._replace(photographs=options.count) for variant in planned()]
     rows = results(variants, images, options.out, options.workers)
     keep("tune", grouped(rows, ABOUT, "name", ("evaluations",)))

@@ -70,6 +70,7 @@ class Variant(NamedTuple):
         """What its rows on photographs of these names are known by."""
         about = {"task": self.task, "label": self.label, "method": self.method, "noise": self.noise}
         about |= {"settings": values_of(self.settings()), "start": self.start, "sigma_y": self.sigma_y}
+        about |= {"cut": True} if flowers.is_cut(self.task) else {}
         return [{**about, "name": name} for name in images[: self.photographs]]
 
     def evaluations(self) -> int:
@@ -94,23 +95,21 @@ def widened(operator: Any, start: float) -> jr.Blur:
     return jr.Blur(jr.SoftmaxKernel(size, width), operator.boundary)
 
 
-def measure(variant: Variant, images: dict[str, np.ndarray], out: Path, worker: int) -> None:
+def measure(variant: Variant, images: dict[str, flowers.Photograph], out: Path, worker: int) -> None:
     """Restore the first photographs by a variant, but those of which `out` holds a row already."""
     import jax
-    import jax.numpy as jnp
 
     from jaxrestore.files.images import write_image
 
     settings = variant.settings()
     for entry in workers.unmeasured(variant.entries(list(images)), out):
-        name, clean = entry["name"], images[entry["name"]]
-        problem = flowers.problem(variant.task, variant.noise, name, clean, out / "given")
+        problem = flowers.problem(variant.task, variant.noise, entry["name"], images[entry["name"]], out / "given")
+        name, clean = entry["name"], problem.clean
         operator = flowers.start(problem, variant.told())
         operator = operator if variant.start is None else widened(operator, variant.start)
         unknown = jr.operators.is_blind(operator)
         sigma_y = 0.0 if variant.sigma_y is None else estimate_sigma_y(problem.y)
-        if variant.sigma_y == TRUE:
-            sigma_y = jnp.sqrt(jnp.mean((problem.y - problem.truth(clean)) ** 2))
+        sigma_y = problem.sigma_y if variant.sigma_y == TRUE else sigma_y
         method = (METHODS | SAMPLERS)[variant.method](flowers.prior(), operator, settings=settings, sigma_y=sigma_y)
         began = time.process_time()  # of the one core that a worker holds, whoever else wants it
         # as the command line does: what was measured without noise is put back
@@ -153,7 +152,7 @@ def shares(variants: Sequence[Variant], count: int) -> list[list[Variant]]:
     return dealt
 
 
-def results(variants: Sequence[Variant], images: dict[str, np.ndarray], out: Path, count: int) -> list[Row]:
+def results(variants: Sequence[Variant], images: dict[str, flowers.Photograph], out: Path, count: int) -> list[Row]:
     """The rows of all variants in their order, measured in `count` workers."""
 
     def work(index: int) -> None:
