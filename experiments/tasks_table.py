@@ -36,6 +36,7 @@ from jaxrestore.methods.settings import tried_of
 from jaxrestore.operators import put_back
 
 TUNING, TEST, OF_PAPERS = 8, 16, 4  # photographs
+FEW = 4  # of those for tuning, for what takes a restoration a value
 STAGES = ("classical", "samplers", "ours", "frozen", "papers", "report")
 STEPS = 100  # of a sampler
 ABOUT = ("task", "noise", "label")  # what a row that is kept is known by; its settings are the last ones measured
@@ -76,13 +77,13 @@ def restored(variants: Sequence[Variant], images: dict[str, flowers.Photograph],
 
 def samplers(tasks: Sequence[str], options: Any) -> list[Row]:
     """Rows of the sampler that people would use instead, an image each: its chief number tuned first, as ours were."""
-    tuning = flowers.with_scenes(options.data, "tuning", TUNING)
+    tuning = flowers.with_scenes(options.data, "tuning", FEW)
     rows, tried = [], []
     for task, noise in _problems(tasks, options.noise):
         label, method = SAMPLERS[task]
         ((number, values),) = tried_of(type(jr.published(method))).items()
         changes = [(("steps", STEPS), (number, value)) for value in values]
-        plan = [Variant(task, f"{label}, {one[1][1]:g}", method, None, one, TUNING, given=noise) for one in changes]
+        plan = [Variant(task, f"{label}, {one[1][1]:g}", method, None, one, FEW, given=noise) for one in changes]
         found = results(plan, tuning, options.out / "samplers" / "tuning", options.workers)
         scores = [np.mean([row["psnr"] for row in found if row["label"] == one.label]) for one in plan]
         given = zip(({number: value} for value in values), np.round(scores, 4).tolist(), strict=True)
