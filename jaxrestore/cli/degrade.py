@@ -1,7 +1,7 @@
 """The command ``jaxrestore degrade``."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from jaxrestore._ranges import Range
 from jaxrestore.cli.flags import File, MeasurementFlags
@@ -19,8 +19,9 @@ class Degrade(MeasurementFlags):
     such folders beside it."""
     task: str | None = None
     """What happens to it: see `jaxrestore tasks`; or give --operator."""
-    size: Annotated[int, Range(8, 4096)] = 64
-    """Side of the clean image: that of the prior."""
+    size: Annotated[int | Literal["own"], Range(8, 4096)] = 64
+    """Side of the clean image: that of the prior; or own, the photograph's own height and width, but for what a reduction or
+    the border of a blur takes, for the prior photos."""
 
     def __call__(self) -> int:
         from jaxrestore.cli.degrading import degrade, degrade_folder

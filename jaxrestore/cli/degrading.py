@@ -14,8 +14,9 @@ import numpy as np
 from jaxrestore._files import write_aside, write_json
 from jaxrestore.cli.batches import is_finished, run_of
 from jaxrestore.cli.degrade import Degrade
-from jaxrestore.cli.measured import noise_level, photographed
+from jaxrestore.cli.measured import noise_level, photographed, photographed_whole
 from jaxrestore.cli.paths import Entry, entries_of
+from jaxrestore.cli.suited import PROBED
 from jaxrestore.cli.tasks import named_task
 from jaxrestore.errors import InputError
 from jaxrestore.files.arrays import split_name
@@ -44,7 +45,8 @@ def degrade(flags: Degrade) -> int:
 
 def degrade_folder(flags: Degrade) -> int:
     """Every photograph of a folder but those that this command has degraded before; the exit code."""
-    task, size = named_task(flags.task, flags), (flags.size, flags.size)
+    task = named_task(flags.task, flags)
+    size = (PROBED, PROBED) if flags.size == "own" else (flags.size, flags.size)
     noise_level(flags, task)
     masks = flags.mask is not None and flags.mask.is_dir()
     suffix = (
@@ -75,12 +77,15 @@ def degrade_folder(flags: Degrade) -> int:
 
 def ruined(flags: Degrade, files: Ruin) -> str:
     """Degrade the photograph of the flags, and write the files: a line about it."""
-    task, size = named_task(flags.task, flags), (flags.size, flags.size)
+    task = named_task(flags.task, flags)
     kernel = None if flags.kernel is None else split_name(flags.kernel)[0]
     _check_overwriting(files, flags.input, flags.mask, kernel, flags.operator)
     if flags.mask is not None:
         _check_mask(flags.mask, flags.input)
-    clean, y, _, operator, scene = photographed(flags, task, flags.input, size)
+    if flags.size == "own":
+        clean, y, _, operator, scene = photographed_whole(flags, task, flags.input)
+    else:
+        clean, y, _, operator, scene = photographed(flags, task, flags.input, (flags.size, flags.size))
     suffix = ".png" if is_picture(operator) else ".npy"
     if files.degraded.suffix.lower() != suffix:
         raise InputError(

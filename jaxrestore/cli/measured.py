@@ -1,5 +1,6 @@
 """From flags to a measurement, as `degrade` and `tune` make it of a photograph."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,14 +11,16 @@ from jaxtyping import Array
 
 from jaxrestore.cli.flags import MeasurementFlags
 from jaxrestore.cli.plan import grey_levels, hint_at_grey_levels
+from jaxrestore.cli.suited import factor_of
 from jaxrestore.cli.tasks import Task, bounded
 from jaxrestore.errors import InputError
 from jaxrestore.files.images import read_image
 from jaxrestore.files.opening import open_image
-from jaxrestore.operators import Operator, has_boundary, is_picture, middle, reach_of
+from jaxrestore.operators import Operator, default_kernel_size, has_boundary, is_picture, middle, reach_of
 from jaxrestore.operators.chains import Size
 from jaxrestore.simulate import DEGRADATIONS, measure
 
+SCALED = 156  # pixels: of an image whose kernels are as large as the largest that is looked for without being asked
 RELATIVE = ("speckle", "poisson", "salt-and-pepper")  # noises that are nothing without a level, or on a sinogram
 
 
@@ -46,16 +49,45 @@ def photographed(flags: MeasurementFlags, task: Task, photograph: Path, size: Si
     blurred, then cut.
     """
     operator = task.degrade(flags, size)
-    if flags.boundary is None or flags.boundary == "valid":
-        scene = _scene_of(photograph, size, reach_of(operator))
-        if flags.boundary == "valid" and (scene is None or not has_boundary(operator)):
-            raise InputError(
-                f"--boundary valid needs a blur and a larger photograph than {photograph}: what lies beyond the border is "
-                "taken from it."
-            )
-    else:
-        operator, scene = bounded(operator, flags), None
+    scene = None if flags.boundary not in (None, "valid") else _scene_of(photograph, size, reach_of(operator))
     image = jnp.asarray(read_image(photograph, scene or size, flags.fit))
+    return _of_scene(flags, task, operator, image, size, photograph)
+
+
+def photographed_whole(flags: MeasurementFlags, task: Task, photograph: Path) -> Measured:
+    """A photograph at its own size, degraded as the flags say, but for what is over where it is reduced, and for the border
+    of a blur, which becomes what nobody knows. Kernels are those of an image of `SCALED` pixels, if it is larger."""
+    image = jnp.asarray(read_image(photograph))
+    side = min(*image.shape[:2], SCALED)
+    flags = replace(
+        flags,
+        kernel_size=flags.kernel_size or default_kernel_size((side, side)),
+        length=side / 8 if flags.length is None else flags.length,
+        sigmas=flags.sigmas or (side / 32, side / 51.2),
+    )
+    factor = factor_of(task, flags)
+
+    def whole(reach: Size) -> Size:
+        height, width = ((have - 2 * more) // factor * factor for have, more in zip(image.shape, reach, strict=False))
+        return height, width
+
+    reach = reach_of(task.degrade(flags, whole((0, 0)))) if flags.boundary in (None, "valid") else (0, 0)
+    size = whole(reach)
+    image = middle(image, (size[0] + 2 * reach[0], size[1] + 2 * reach[1]))
+    return _of_scene(flags, task, task.degrade(flags, size), image, size, photograph)
+
+
+def _of_scene(
+    flags: MeasurementFlags, task: Task, operator: Operator, image: Array, size: Size, photograph: Path
+) -> Measured:
+    """Of an image of that size, or of a scene that is larger by the operator's reach."""
+    scene = None if image.shape[:2] == size else (image.shape[0], image.shape[1])
+    if flags.boundary == "valid" and (scene is None or not has_boundary(operator)):
+        raise InputError(
+            f"--boundary valid needs a blur and a larger photograph than {photograph}: what lies beyond the border is taken "
+            "from it."
+        )
+    operator = operator if flags.boundary in (None, "valid") else bounded(operator, flags)
     cut = None if scene is None else size
     exact = measure(operator, image, jax.random.key(0), size=cut)
     clean = image if scene is None else middle(image, size)

@@ -66,9 +66,10 @@ class Plan:
         return self.operator.quality is None and "--quality" in self.task.flags.split()
 
     def sigma_y(self, operator: Operator, y: Array) -> float | Array:
-        """The rms noise of a batch of measurements, told or estimated from the first."""
+        """The rms noise of a batch of measurements, told of each channel or estimated from the first; of grey ones as much as
+        white noise would have to have (`metrics.grey_factor`)."""
         if self.sigma != "auto":
-            return sigma_of(operator, self.sigma, y[0])
+            return sigma_of(operator, self.sigma * metrics.grey_factor(y[0]), y[0])
         level = metrics.estimate_sigma_y(y[0], selected(operator, jnp.ones_like(y[0])))
         if not bool(jnp.isfinite(level)):
             raise InputError("--noise-level auto finds no 2 x 2 pixels that are all known: give a number.")

@@ -14,7 +14,7 @@ from jaxrestore.metrics.fidelity import (
 from jaxrestore.metrics.inception import inception_features, load_inception
 from jaxrestore.metrics.intervals import Interval, mean_interval
 from jaxrestore.metrics.lite0 import Lite0, load_lite0
-from jaxrestore.metrics.noise_level import estimate_sigma_y
+from jaxrestore.metrics.noise_level import estimate_sigma_y, grey_factor
 from jaxrestore.metrics.perceptual import Lpips, load_lpips
 from jaxrestore.metrics.unreferenced import blockiness
 
@@ -28,6 +28,7 @@ __all__ = [
     "features_of",
     "frechet_distance",
     "gradient_deviation",
+    "grey_factor",
     "inception_features",
     "kernel_distance",
     "kernel_similarity",

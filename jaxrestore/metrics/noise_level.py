@@ -10,6 +10,7 @@ from jaxrestore._promotion import against
 
 PATCH = 5  # pixels: the side of the patches whose covariance tells
 PATCHES = 50_000  # of a photograph, at most about so many
+EQUAL = 4 / 255  # by how much the channels of a grey picture may differ: two grey levels, as a codec rounds
 
 
 def estimate_sigma_y(image: Float[Array, "*b h w c"], known: Float[Array, "h w k"] | None = None) -> Float[Array, "*b"]:
@@ -20,10 +21,34 @@ def estimate_sigma_y(image: Float[Array, "*b h w c"], known: Float[Array, "h w k
     numbers) the median absolute value of the diagonal Haar details over 0.6745 (Donoho & Johnstone 1994): edges are few,
     noise is everywhere. With a mask `known`, only what is wholly known counts.
 
+    A grey picture of three channels has the same noise in all of them, not three independent ones: what is said is the
+    deviation of white noise that disturbs it as much, `grey_factor` times a channel's.
+
     >>> noise = 0.1 * jax.random.normal(jax.random.key(0), (64, 64, 3))
     >>> bool(abs(estimate_sigma_y(noise) - 0.1) < 0.005)
     True
     """
+    if image.shape[-1] == 1:
+        return _of_channels(image, known)
+    plane, factor = image.mean(axis=-1, keepdims=True), grey_factor(image)
+    seen = None if known is None else jnp.min(known, axis=-1, keepdims=True)
+    return jnp.where(factor > 1, factor * _of_channels(plane, seen), _of_channels(image, known))
+
+
+def grey_factor(image: Float[Array, "*b h w c"]) -> Float[Array, "*b"]:
+    """By how much the deviation of white noise in a picture is to be taken for more: the root of the number of channels where
+    they are all equal, as then there is one noise in the place of so many; else 1.
+
+    >>> import jax.numpy as jnp
+    >>> [round(float(grey_factor(jnp.zeros((8, 8, channels)))), 2) for channels in (1, 3)]
+    [1.0, 1.73]
+    """
+    grey = jnp.all(jnp.ptp(image, axis=-1) <= EQUAL, axis=(-2, -1))
+    return jnp.where(grey, jnp.sqrt(jnp.float32(image.shape[-1])), 1.0)
+
+
+def _of_channels(image: Float[Array, "*b h w c"], known: Float[Array, "h w k"] | None) -> Float[Array, "*b"]:
+    """Of noise that is independent in each."""
     small = _by_details(image, known)
     h, w, c = image.shape[-3:]
     step = max(3, math.ceil(math.sqrt(h * w / PATCHES)))
@@ -40,7 +65,7 @@ def _by_patches(image: Float[Array, "*b h w c"], known: Float[Array, "h w k"], s
     their median, the greatest of them is a part of the picture.
     """
     c = image.shape[-1]
-    whole = _patches(jnp.min(known, axis=-1, keepdims=True) > 0, step).min(-1).astype(image.dtype)
+    whole = _patches((jnp.min(known, axis=-1, keepdims=True) > 0).astype(image.dtype), step).min(-1)
     number = jnp.sum(whole)
 
     def of_one(image: Float[Array, "h w c"]) -> Array:

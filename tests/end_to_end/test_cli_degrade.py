@@ -48,6 +48,20 @@ def test_a_photograph_is_blurred_with_what_lies_around_it(command, photograph, t
     np.testing.assert_allclose(read_image(y), as_stored(wanted), atol=0.009)
 
 
+def test_a_photograph_keeps_its_own_size(command, photograph, tmp_path):
+    """But for what is over where it is reduced, and for the border of a blur; nothing is resized."""
+    whole, y = read_image(photograph), tmp_path / "y.png"
+    height, width = whole.shape[:2]
+    assert command("degrade", photograph, y, "--task", "denoise", "--size", "own")[0] == 0
+    np.testing.assert_array_equal(read_image(tmp_path / "y_clean.png"), whole)
+    assert command("degrade", photograph, y, "--task", "super-resolution", "--scale", 3, "--size", "own")[0] == 0
+    assert read_image(y).shape == (height // 3, width // 3, 3)
+    code, said, _ = command("degrade", photograph, y, "--task", "deblur", "--kernel-size", 5, "--size", "own")
+    assert code == 0
+    assert f"blurred at {height} x {width} and cut" in said
+    np.testing.assert_array_equal(read_image(tmp_path / "y_clean.png"), whole[2:-2, 2:-2])
+
+
 def test_a_border_is_left_out_of_a_restoration(command, tiny_folder, photograph, tmp_path):
     y, x, kernel = tmp_path / "y.png", tmp_path / "x.png", tmp_path / "y_kernel.npy"
     assert command("degrade", photograph, y, *BLUR)[0] == 0

@@ -76,6 +76,19 @@ def test_noise_level_is_estimated_from_the_image_alone():
     np.testing.assert_allclose(found(known * noisy, known), 0.1, rtol=0.1)
 
 
+@pytest.mark.parametrize("side", [65, 200])  # by details, and by patches
+def test_the_noise_of_a_grey_picture_counts_for_all_its_channels(side):
+    rows, columns = np.meshgrid(np.linspace(-0.8, 0.8, side), np.linspace(-0.5, 0.5, side), indexing="ij")
+    grey = ((rows * columns).astype(np.float32) + 0.1 * drawn(0, side, side))[..., None]
+    colour = np.repeat(grey, 3, axis=-1)
+    found = jax.jit(metrics.estimate_sigma_y)
+    np.testing.assert_allclose(found(grey), 0.1, rtol=0.1)
+    np.testing.assert_allclose(found(colour), 3**0.5 * found(grey), rtol=1e-4)
+    together = found(np.stack([colour, colour + 0.1 * drawn(1, side, side, 3)]))
+    np.testing.assert_allclose(together[0], found(colour), rtol=1e-4)
+    assert together[1] < 1.5 * 0.1  # its channels differ
+
+
 def test_a_shift_is_found_and_removed():
     clean = uniform(0, 20, 24, 3)
     noisy = clean + 0.1 * drawn(1, *clean.shape)
