@@ -27,7 +27,7 @@ import numpy as np
 import workers
 from report import insert
 from tasks_report import BLIND, METHODS, NOISES, OWN, SAMPLERS, SHOWN, TOLD, WORDS, brief, document, unfinished
-from variants import TRUE, Variant, results
+from variants import TRUE, Variant, measure, results
 from workers import Row
 
 import jaxrestore as jr
@@ -70,29 +70,50 @@ def _problems(tasks: Sequence[str], noises: Sequence[str]) -> list[tuple[str, st
 
 def restored(variants: Sequence[Variant], images: dict[str, flowers.Photograph], options: Any) -> list[Row]:
     """Rows of these, an image each."""
-    rows = results(variants, images, options.out / options.stage, options.workers)
+    return [_in_short(row) for row in results(variants, images, options.out / options.stage, options.workers)]
+
+
+def _in_short(row: Row) -> Row:
     told = {None: "", "auto": "", TRUE: "the noise's deviation"}
-    return [{**row, "told": told[row["sigma_y"]], "restarts": np.round(row["restarts"], 3).tolist()} for row in rows]
+    return {**row, "told": told[row["sigma_y"]], "restarts": np.round(row["restarts"], 3).tolist()}
 
 
 def samplers(tasks: Sequence[str], options: Any) -> list[Row]:
     """Rows of the sampler that people would use instead, an image each: its chief number tuned first, as ours were."""
-    tuning = flowers.with_scenes(options.data, "tuning", FEW)
-    rows, tried = [], []
-    for task, noise in _problems(tasks, options.noise):
-        label, method = SAMPLERS[task]
-        ((number, values),) = tried_of(type(jr.published(method))).items()
-        changes = [(("steps", STEPS), (number, value)) for value in values]
-        plan = [Variant(task, f"{label}, {one[1][1]:g}", method, None, one, FEW, given=noise) for one in changes]
-        found = results(plan, tuning, options.out / "samplers" / "tuning", options.workers)
-        scores = [np.mean([row["psnr"] for row in found if row["label"] == one.label]) for one in plan]
-        given = zip(({number: value} for value in values), np.round(scores, 4).tolist(), strict=True)
-        about = {"task": task, "noise": noise, "label": label}
-        tried.append({**about, "tried": [*given], "photographs": [*tuning]})
-        best = plan[int(np.argmax(scores))]._replace(label=label, photographs=TEST)
-        rows += restored([best], flowers.with_scenes(options.data, "test", TEST), options)
-    kept_rows.kept("tasks_tuning", tried, ("task", "noise", "label", "tried"), "photographs")
-    return rows
+    tuning, test = (flowers.with_scenes(options.data, *half) for half in (("tuning", FEW), ("test", TEST)))
+    out, problems = options.out / "samplers", _problems(tasks, options.noise)
+
+    def work(index: int) -> None:
+        workers.keep_programs(out)
+        for task, noise in problems[index :: options.workers]:
+            for variant in _tried(task, noise):
+                measure(variant, tuning, out / "tuning", index)
+            best, _ = _best(task, noise, tuning, out / "tuning")
+            measure(best, test, out, index)
+
+    workers.in_workers(work, out, options.workers)
+    found = [_best(task, noise, tuning, out / "tuning") for task, noise in problems]
+    kept_rows.kept("tasks_tuning", [tried for _, tried in found], ("task", "noise", "label", "tried"), "photographs")
+    rows = workers.complete([entry for best, _ in found for entry in best.entries([*test])], out)
+    return [_in_short(row) for row in rows]
+
+
+def _tried(task: str, noise: str) -> list[Variant]:
+    """A sampler with each value of its chief number."""
+    label, method = SAMPLERS[task]
+    ((number, values),) = tried_of(type(jr.published(method))).items()
+    one = Variant(task, label, method, None, photographs=FEW, given=noise)
+    return [one._replace(label=f"{label}, {value:g}", changes=(("steps", STEPS), (number, value))) for value in values]
+
+
+def _best(task: str, noise: str, tuning: dict[str, flowers.Photograph], out: Path) -> tuple[Variant, Row]:
+    """The value of the highest PSNR on the photographs for tuning, for all of the test half; and what was tried."""
+    plan, label = _tried(task, noise), SAMPLERS[task][0]
+    found = [workers.complete(one.entries([*tuning]), out) for one in plan]
+    scores = [round(float(np.mean([row["psnr"] for row in rows])), 4) for rows in found]
+    tried = [(dict(one.changes[1:]), score) for one, score in zip(plan, scores, strict=True)]
+    about = {"task": task, "noise": noise, "label": label, "tried": tried, "photographs": [*tuning]}
+    return plan[int(np.argmax(scores))]._replace(label=label, photographs=TEST), about
 
 
 def references(tasks: Sequence[str], options: Any) -> list[Row]:

@@ -70,7 +70,7 @@ class Variant(NamedTuple):
         """What its rows on photographs of these names are known by."""
         about = {"task": self.task, "label": self.label, "method": self.method, "noise": self.noise}
         about |= {"settings": values_of(self.settings()), "start": self.start, "sigma_y": self.sigma_y}
-        about |= {"cut": True} if flowers.is_cut(self.task) else {}
+        about |= {"cut": flowers.is_cut(self.task) or None}  # of a scene
         return [{**about, "name": name} for name in images[: self.photographs]]
 
     def evaluations(self) -> int:
