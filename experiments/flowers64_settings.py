@@ -61,12 +61,13 @@ SHRED = {
     "nonuniform-deblur": SHARP_MOTION,
 }
 
+# Rate and rules by `diip_rule.py`: the best of its table.
 DIIP = {
     "any": jr.Settings(
-        noise_lr=0.05,
-        iterations=120,
-        skip=333,
-        stop=({"rule": "plateau", "fraction": 0.003, "patience": 1}, {"rule": "less_sharp", "after": 60}),
+        noise_lr=0.01,
+        iterations=200,
+        skip=100,
+        stop=({"rule": "small_slope", "fraction": 0.01, "after": 80}, {"rule": "less_sharp", "after": 80}),
         identity=True,
     )
 }
