@@ -20,6 +20,9 @@ METHODS = {"BIRD": "bird", "SHRED": "shred"}
 NOISES = {task: ("bird", "white" if task == "denoise" else "none") for task in TOLD}  # BIRD's problem, and SHRED's
 WORDS = {"bird": "BIRD's", "white": "30 grey levels", "none": "none"}
 SHOWN = tuple(METHODS)  # in the picture
+BRIEF = [
+    (task, noise) for task in TOLD for noise in NOISES[task] if noise != "none"
+]  # in the README: as photographs are
 LEAST = 16  # photographs of a row in the README
 
 
@@ -46,20 +49,17 @@ def sampled(rows: Sequence[Row], task: str, noise: str) -> Row | None:
 
 def unfinished(rows: Sequence[Row]) -> list[str]:
     """The tasks of which a row of the README's table is missing."""
-    return [
-        task
-        for task in TOLD
-        if any(look(rows, task, noise) is None for look in (ours, best_reference, sampled) for noise in NOISES[task])
-    ]
+    looks = (ours, best_reference, sampled)
+    return list(dict.fromkeys(task for task, noise in BRIEF if any(look(rows, task, noise) is None for look in looks)))
 
 
 def brief(rows: Sequence[Row]) -> list[str]:
-    """The README's table: of each task and noise the input, the best classical reference, the sampler and our settings, the
+    """The README's table: of each task with noise the input, the best classical reference, the sampler and our settings, the
     best of the three in bold; the gain is over the better of the other two."""
     head = ["task", "noise", "input", "best classical", "sampler, told the noise", "ours", "gain, 95 % interval"]
     head += ["GMSD of the three", "evaluations", "s"]
     cells = []
-    for task, noise in ((name, noise) for name in TOLD for noise in NOISES[name]):
+    for task, noise in BRIEF:
         found = [look(rows, task, noise) for look in (best_reference, sampled, ours)]
         three = [row for row in found if row is not None]
         if len(three) < len(found):

@@ -235,7 +235,7 @@ def test_the_best_reference_of_a_task_is_told_no_more_than_we(experiment):
     ]
     assert tables.unfinished(rows) == []
     lines = tables.brief(rows)
-    assert len(lines) == 3 + len(problems(experiment))
+    assert len(lines) == 3 + len(experiment("tasks_report").BRIEF)
     measured = "| deblur | BIRD's | 20.00 | 25.00 TV | 25.50 DiffPIR | **26.00 BIRD** | +0.50 [+0.50, +0.50] "
     assert f"{measured}| 0.100, 0.100, 0.100 | 100, 600 | 2.0, 2.0, 2.0 |" in lines
     assert "| DiffPIR | zeta 0.5 | the noise | 16 | 25.50 | +5.50 | +0.50 [+0.50, +0.50] |" in tables.document(rows)
