@@ -23,7 +23,7 @@ import kept_rows
 import numpy as np
 import workers
 from classical_filters import bm3d_denoised
-from report import insert, interval, table, write_rows
+from report import Parts, interval, table, write, write_rows
 from workers import Row
 
 from jaxrestore.metrics import estimate_sigma_y, gradient_deviation
@@ -107,6 +107,12 @@ def report(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
     return table(head, cells), table([*few, "GMSD: input → BM3D → Invert2Restore", "DIIP"], brief)
 
 
+def parts() -> Parts:
+    """Both tables, of the kept rows."""
+    whole, brief = report(kept_rows.read("blind"))
+    return {("docs/invert2restore.md", "blind"): whole, ("docs/expectations.md", "blind"): brief}
+
+
 def write_picture(out: Path, path: Path) -> None:
     """A row a degradation; two photographs, each degraded, restored, clean."""
     shown = [np.load(out / f"{kind}.npy")[:2] for kind in blind.KINDS[1:]]
@@ -134,9 +140,7 @@ def main() -> None:
         raise SystemExit(
             f"The tables wait for {', '.join(sorted({method for _, method in missing}))}: run with --method."
         )
-    whole, brief = report(rows)
-    insert(options.docs / "invert2restore.md", "blind", whole)
-    insert(options.docs / "expectations.md", "blind", brief)
+    write(options.docs.parent, parts())
     write_picture(options.out, options.docs / "blind.png")
 
 

@@ -19,7 +19,6 @@ SAMPLERS = {task: BLIND_SAMPLER if task in BLIND else SAMPLER for task in TOLD} 
 METHODS = {"BIRD": "bird", "SHRED": "shred"}
 NOISES = {task: ("bird", "white" if task == "denoise" else "none") for task in TOLD}  # BIRD's problem, and SHRED's
 WORDS = {"bird": "BIRD's", "white": "30 grey levels", "none": "none"}
-SHOWN = tuple(METHODS)  # in the picture
 BRIEF = [
     (task, noise) for task in TOLD for noise in NOISES[task] if noise != "none"
 ]  # in the README: as photographs are
@@ -99,7 +98,7 @@ def document(rows: Sequence[Row]) -> str:
     return "\n".join([*lines, "", PICTURE, "", "![Every task](results.png)", ""])
 
 
-PICTURE = "Input with BIRD's noise, BIRD, SHRED (of its own input), photograph; tasks as above, in columns."
+PICTURE = "Input with BIRD's noise, sampler, ours, photograph; tasks as above, in columns."
 
 
 def _methods(here: Sequence[Row], task: str, noise: str) -> list[str]:

@@ -25,8 +25,8 @@ import jax.numpy as jnp
 import kept_rows
 import numpy as np
 import workers
-from report import insert
-from tasks_report import BLIND, METHODS, NOISES, OWN, SAMPLERS, SHOWN, TOLD, WORDS, brief, document, unfinished
+from report import Parts, write
+from tasks_report import BLIND, METHODS, NOISES, OWN, SAMPLERS, TOLD, WORDS, brief, document, unfinished
 from variants import TRUE, Variant, measure, results
 from workers import Row
 
@@ -185,18 +185,16 @@ def _restored(reference: classical.Reference, problem: flowers.Problem, values: 
 
 
 def write_figure(images: dict[str, flowers.Photograph], out: Path, path: Path) -> None:
-    """A row a task, all of the same photograph: input with BIRD's noise, the restorations, truth; what a tomograph sees."""
+    """A row a task, all of the same photograph: input with BIRD's noise, sampler, ours, truth; what a tomograph sees."""
     from jaxrestore.files.images import enlarge, read_image, strip, write_image
 
     name, strips = next(iter(images)), []
     file = f"{name.replace('/', '_')}.png"
     for task in TOLD:
-        problem = flowers.problem(task, "bird", name, images[name], out / "given")
-        shown = [
-            flowers.shown(problem),
-            *(read_image(out / "ours" / "images" / task / label / file) for label in SHOWN),
-        ]
-        shown.append(problem.clean)
+        problem, own = flowers.problem(task, "bird", name, images[name], out / "given"), OWN[TASKS[task].method.name]
+        parts = ("samplers", f"{SAMPLERS[task][0]}, bird"), ("ours", f"{own}, bird" if own else "BIRD")
+        restored = [read_image(out / stage / "images" / task / label / file) for stage, label in parts]
+        shown = [flowers.shown(problem), *restored, problem.clean]
         if task == "tomography":
             shown = [np.where(flowers.circle(flowers.SIZE)[..., None], image, -1) for image in shown]
         strips.append(np.pad(strip(shown), ((0, 2), (0, 0), (0, 0)), constant_values=1.0))
@@ -204,6 +202,12 @@ def write_figure(images: dict[str, flowers.Photograph], out: Path, path: Path) -
     columns = [np.concatenate(part) for part in (strips[:half], strips[half:])]
     columns[1] = np.pad(columns[1], ((0, len(columns[0]) - len(columns[1])), (12, 0), (0, 0)), constant_values=1.0)
     write_image(path, enlarge(np.concatenate(columns, axis=1), 2))
+
+
+def parts() -> Parts:
+    """Both documents, of the kept rows."""
+    rows = kept_rows.read("tasks")
+    return {("docs/results.md", ""): document(rows).split("\n"), ("README.md", "results"): brief(rows)}
 
 
 def main() -> None:
@@ -223,14 +227,10 @@ def main() -> None:
         listed = [{key: row[key] for key in (*about, "name", *SCORES) if key in row} for row in made]
         kept_rows.kept("tasks", kept_rows.grouped(listed, about, "name"), ABOUT, "name")
         return
-    rows = kept_rows.read("tasks")
-    (options.docs / "results.md").write_text(document(rows))
-    waiting = unfinished(rows)
+    waiting = unfinished(kept_rows.read("tasks"))
     if waiting:
-        raise SystemExit(
-            f"The README's table and the picture wait for {', '.join(waiting)}: run --stage ours for these."
-        )
-    insert(options.docs.parent / "README.md", "results", brief(rows))
+        raise SystemExit(f"The documents wait for {', '.join(waiting)}: run the other stages for these.")
+    write(options.docs.parent, parts())
     write_figure(images, options.out, options.docs / "results.png")
 
 
