@@ -4,8 +4,8 @@
 
 Variations of the prior's own settings, which stand with their reasons in `flowers64_settings.py` and are written beside the
 prior by it: choose there, then measure here again. The photographs are of the tuning half (even positions); differences are
-of pairs, to the shipped settings. Half an hour on two cores for ten photographs of one task; `--task` divides the work; resumes.
-Writes `docs/tuning.md` once all tasks are measured.
+of pairs, to the shipped settings. Ten photographs of one task take half an hour on two cores, a full gradient's longer;
+`--task` divides the work; resumes. Writes `docs/tuning.md` once all tasks are measured.
 """
 
 from typing import Any
