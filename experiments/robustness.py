@@ -79,8 +79,7 @@ def posed(run: Run, prior: Any, name: str, image: np.ndarray, folder: Path) -> t
             return jr.Blur(jr.GaussianKernel(KERNEL, unknown=True)), y, 0.0
         return jr.Blur(jr.GaussianKernel(KERNEL, (run.width, run.width))()), y, 0.0
     problem = flowers.problem(run.task, run.noise, name, image, folder)
-    sigma_y = float(jnp.sqrt(jnp.mean((problem.truth(clean) - problem.y) ** 2)))
-    return flowers.start(problem, run.settings(prior)), problem.y, sigma_y
+    return flowers.start(problem, run.settings(prior)), problem.y, problem.sigma_y
 
 
 def curves(run: Run, method: Any, y: Any, image: np.ndarray) -> dict[str, Any]:

@@ -78,9 +78,9 @@ def _in_short(row: Row) -> Row:
     return {**row, "told": told[row["sigma_y"]], "restarts": np.round(row["restarts"], 3).tolist()}
 
 
-def samplers(tasks: Sequence[str], options: Any) -> list[Row]:
+def samplers(tasks: Sequence[str], test: dict[str, flowers.Photograph], options: Any) -> list[Row]:
     """Rows of the sampler that people would use instead, an image each: its chief number tuned first, as ours were."""
-    tuning, test = (flowers.with_scenes(options.data, *half) for half in (("tuning", FEW), ("test", TEST)))
+    tuning = flowers.with_scenes(options.data, "tuning", FEW)
     out, problems = options.out / "samplers", _problems(tasks, options.noise)
 
     def work(index: int) -> None:
@@ -116,10 +116,9 @@ def _best(task: str, noise: str, tuning: dict[str, flowers.Photograph], out: Pat
     return plan[int(np.argmax(scores))]._replace(label=label, photographs=TEST), about
 
 
-def references(tasks: Sequence[str], options: Any) -> list[Row]:
+def references(tasks: Sequence[str], test: dict[str, flowers.Photograph], options: Any) -> list[Row]:
     """Rows of the classical references, tuned first; an image each."""
     tuning = flowers.with_scenes(options.data, "tuning", TUNING)
-    test = flowers.with_scenes(options.data, "test", TEST)
     out, about = options.out / "classical", ("task", "noise", "label")
     plan = [
         {
@@ -218,11 +217,12 @@ def main() -> None:
     options = parser.parse_args()
     images = flowers.with_scenes(options.data, "test", TEST)
     if options.stage != "report":
-        made = (
-            {"classical": references, "samplers": samplers}[options.stage](options.task, options)
-            if options.stage in ("classical", "samplers")
-            else restored(planned(options.stage, options.task, options.noise), images, options)
-        )
+        if options.stage == "classical":
+            made = references(options.task, images, options)
+        elif options.stage == "samplers":
+            made = samplers(options.task, images, options)
+        else:
+            made = restored(planned(options.stage, options.task, options.noise), images, options)
         about = (*ABOUT, "settings", "told", "evaluations")
         listed = [{key: row[key] for key in (*about, "name", *SCORES) if key in row} for row in made]
         kept_rows.kept("tasks", kept_rows.grouped(listed, about, "name"), ABOUT, "name")

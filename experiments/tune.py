@@ -34,7 +34,7 @@ FROZEN = {"operator_every": 0, "operator_lr": 0.0}
 
 def planned() -> list[Variant]:
     """What is compared: each task as shipped, and what differs from that."""
-    variants = [tried(task, SHIPPED) for task in TASKS]
+    shipped, variants = {task: tried(task, SHIPPED) for task in TASKS}, []
     for task in ("denoise", "inpaint", "motion-deblur", "blind-deblur", "blind-motion-deblur"):
         for skip, iterations, restarts in WALKS:
             walk = {"skip": skip, "iterations": iterations, "restarts": restarts}
@@ -47,19 +47,16 @@ def planned() -> list[Variant]:
         for constant, words in (("frozen", "the noise"), ("frozen_v", "v"), ("frozen_x0", "x0")):
             variants.append(tried(task, f"{words} constant", gradient=constant))
     for task in ("denoise", "motion-deblur"):  # SHRED's goes through the network: with rates of its own
-        full = (
-            tried(task, f"full gradient, rate {rate}", noise_lr=rate, gradient="full") for rate in (0.01, 0.03, 0.1)
-        )
-        variants += full
+        for rate in (0.01, 0.03, 0.1):
+            variants.append(tried(task, f"full gradient, rate {rate}", noise_lr=rate, gradient="full"))
     for task in ("blind-deblur", "blind-motion-deblur"):
         variants += [tried(task, "Adam on both, operator rate 0.01", operator_every=0, operator_lr=0.01)]
         variants += [tried(task, "a wide start", start=1 / 6)]
     variants += [tried("blind-deblur", "every weight of the kernel unknown", kernel="softmax", damping=2e-6)]
     variants += [tried("blind-motion-deblur", f"damping {damping}", damping=damping) for damping in (2e-5, 2e-7)]
     variants += [tried("blind-motion-deblur", "kernel steps from the start", operator_from=0.0)]
-    shipped = {variant.task: variant.settings() for variant in variants[: len(TASKS)]}
-    others = [one for one in variants[len(TASKS) :] if one.start is not None or one.settings() != shipped[one.task]]
-    return [*variants[: len(TASKS)], *others]
+    others = [one for one in variants if one.start is not None or one.settings() != shipped[one.task].settings()]
+    return [*shipped.values(), *others]
 
 
 def report(rows: list[Row]) -> list[str]:

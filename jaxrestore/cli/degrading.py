@@ -16,7 +16,7 @@ from jaxrestore.cli.batches import is_finished, run_of
 from jaxrestore.cli.degrade import Degrade
 from jaxrestore.cli.measured import noise_level, photographed, photographed_whole
 from jaxrestore.cli.paths import Entry, entries_of
-from jaxrestore.cli.suited import PROBED
+from jaxrestore.cli.suited import probed_size
 from jaxrestore.cli.tasks import named_task
 from jaxrestore.errors import InputError
 from jaxrestore.files.arrays import split_name
@@ -46,7 +46,7 @@ def degrade(flags: Degrade) -> int:
 def degrade_folder(flags: Degrade) -> int:
     """Every photograph of a folder but those that this command has degraded before; the exit code."""
     task = named_task(flags.task, flags)
-    size = (PROBED, PROBED) if flags.size == "own" else (flags.size, flags.size)
+    size = probed_size(task, flags) if flags.size == "own" else (flags.size, flags.size)
     noise_level(flags, task)
     masks = flags.mask is not None and flags.mask.is_dir()
     suffix = (

@@ -11,16 +11,16 @@ from jaxtyping import Array
 
 from jaxrestore.cli.flags import MeasurementFlags
 from jaxrestore.cli.plan import grey_levels, hint_at_grey_levels
-from jaxrestore.cli.suited import factor_of
+from jaxrestore.cli.suited import LARGEST_KERNEL, factor_of, kernel_size
 from jaxrestore.cli.tasks import Task, bounded
 from jaxrestore.errors import InputError
 from jaxrestore.files.images import read_image
 from jaxrestore.files.opening import open_image
-from jaxrestore.operators import Operator, default_kernel_size, has_boundary, is_picture, middle, reach_of
+from jaxrestore.operators import Operator, has_boundary, is_picture, middle, reach_of
 from jaxrestore.operators.chains import Size
 from jaxrestore.simulate import DEGRADATIONS, measure
 
-SCALED = 156  # pixels: of an image whose kernels are as large as the largest that is looked for without being asked
+SCALED = LARGEST_KERNEL * 256 // 41  # pixels: of an image whose kernels have that side, in the papers' proportion
 RELATIVE = ("speckle", "poisson", "salt-and-pepper")  # noises that are nothing without a level, or on a sinogram
 
 
@@ -61,7 +61,7 @@ def photographed_whole(flags: MeasurementFlags, task: Task, photograph: Path) ->
     side = min(*image.shape[:2], SCALED)
     flags = replace(
         flags,
-        kernel_size=flags.kernel_size or default_kernel_size((side, side)),
+        kernel_size=flags.kernel_size or kernel_size((side, side)),
         length=side / 8 if flags.length is None else flags.length,
         sigmas=flags.sigmas or (side / 32, side / 51.2),
     )
