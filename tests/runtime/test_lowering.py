@@ -71,12 +71,21 @@ METHODS = {
     "blind_dps": lambda prior: jr.blind_dps(prior, KERNEL, steps=2),
     "fast_em": lambda prior: jr.fast_em(prior, KERNEL, steps=2),
     "gdp": lambda prior: jr.gdp(prior, KERNEL, steps=2),
+    "d_flow": lambda prior: jr.d_flow(prior, MASK, **FEW),
+    "gen2res": jr.gen2res,
+    "dip": lambda prior: jr.dip(prior, MASK, iterations=2),
+    "selfdeblur": lambda prior: jr.selfdeblur(prior, KERNEL, iterations=2),
 }
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_search_lowers(gaussian, name):
     check(jr.run, METHODS[name](gaussian), Y, KEY)
+
+
+def test_a_search_over_a_prior_of_any_size_lowers():
+    prior = jr.sized(jr.load_prior("photos"), 40, 48)
+    check(jr.run, jr.blind_dpir(prior, jr.Blur(jr.SoftmaxKernel(5)), steps=2), jnp.zeros(prior.shape), KEY)
 
 
 def test_many_searches_lower_over_sharded_measurements(unet):
