@@ -9,7 +9,7 @@ import pytest
 from jaxrestore.networks import ADMUNet, DDPMUNet
 from jaxrestore.networks.channels_last import convolution
 from jaxrestore.networks.ddpm_unet import depth_to_space, space_to_depth, timestep_embedding
-from jaxrestore.networks.layers import Dropout
+from jaxrestore.networks.layers import Dropout, attend
 
 
 def count(network):
@@ -138,3 +138,11 @@ def test_our_convolution_has_the_derivatives_of_a_convolution(strides, padding):
     both = (jax.tree.leaves(derivatives(function, x, dx, kernel, dkernel)) for function in (ours, plain))
     for mine, theirs in zip(*both, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(("asked", "around"), [(None, "highest"), ("highest", None)])
+def test_attention_has_the_precision_that_is_asked_for_wherever_it_is_asked(asked, around):
+    q = jnp.ones((1, 4, 1, 8))
+    with jax.default_matmul_precision(around):
+        program = str(jax.make_jaxpr(lambda q: attend(q, q, q, asked))(q))
+    assert program.count("(Precision.HIGHEST, Precision.HIGHEST)") == program.count("dot_general[") == 2

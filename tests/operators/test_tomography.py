@@ -38,4 +38,6 @@ def test_tomography_has_an_exact_adjoint_and_the_classical_reconstruction(smooth
     difference = np.asarray(reconstruction)[inside] - wanted[inside]
     assert np.sqrt(np.mean(difference**2)) < 0.02  # another interpolation along the detector
     assert np.mean((wanted[inside] - smooth[inside]) ** 2) < 0.02
-    np.testing.assert_array_equal(ops.shown(operator, sinogram), reconstruction)
+    np.testing.assert_allclose(
+        ops.shown(operator, sinogram), reconstruction, atol=1e-6
+    )  # compiled, on a GPU otherwise summed
