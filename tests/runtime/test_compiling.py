@@ -54,18 +54,25 @@ def test_no_home_and_a_store_of_the_users_own_are_left_alone(configuration, monk
 
 @pytest.fixture
 def fresh():
-    compiling._helps.cache_clear()
+    compiling._known.cache_clear()
     yield
-    compiling._helps.cache_clear()
+    compiling._known.cache_clear()
 
 
 def test_options_that_are_unknown_or_the_users_are_not_given(fresh, monkeypatch):
-    monkeypatch.setattr(compiling, "_FUSIONS", ("xla_cpu_no_such_option", "1"))
+    monkeypatch.setattr(compiling, "_OPTIONS", {"cpu": ("xla_cpu_no_such_option", "1")})
     assert jr.compiler_options() == {}
     monkeypatch.undo()
-    compiling._helps.cache_clear()
-    monkeypatch.setenv("XLA_FLAGS", f"--{compiling._FUSIONS[0]}=")
+    compiling._known.cache_clear()
+    monkeypatch.setenv("XLA_FLAGS", f"--{compiling._OPTIONS['cpu'][0]}=")
     assert jr.compiler_options() == {}
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu", "tpu"])
+def test_options_are_the_devices(device, fresh, monkeypatch):
+    option = compiling._OPTIONS.get(device, ())
+    monkeypatch.setattr(jax, "default_backend", lambda: device)
+    assert jr.compiler_options() == dict([option] if option else [])  # which XLA knows: it reads them for any device
 
 
 def test_an_outermost_program_is_the_function():
