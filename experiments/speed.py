@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,83 +29,26 @@ KEEPING = {
     "MALLOC_TRIM_THRESHOLD_": str(1 << 36),
     "MALLOC_TOP_PAD_": str(1 << 26),
 }
-PEAKS = [Contestant("matmul"), Contestant("convolution")]
 HERE = Path(__file__).parent
 
 
-def beside(ours: list[Contestant], frameworks: tuple[str, ...]) -> list[Contestant]:
-    """Each in JAX, then in the other frameworks."""
-    return ours + [replace(one, framework=name) for name in frameworks for one in ours]
-
-
-def races(accelerator: bool, torch: bool, small: bool) -> dict[str, list[Contestant]]:
-    """The contestants of each race; the first of a race is what the others are compared with."""
-    frozen = Contestant()
-    if small:
-        tiny = replace(frozen, network="tiny", skip=500)
-        both = [replace(tiny, what=what) for what in ("network", "frozen", "full")]
-        return {"tiny": [*both, *PEAKS], "tiny, growth": [replace(tiny, size=32), replace(tiny, skip=200)]}
-    other = ("eager", "compile") if torch else ()
-    eager = ("eager",) if torch else ()
-    kept = [replace(one, malloc=True) for one in beside([frozen], other)] if sys.platform == "linux" else []
-    half = [replace(frozen, dtype="bfloat16"), *(replace(frozen, dtype="bfloat16", framework=f) for f in eager)]
-    exact = beside([replace(frozen, precision="highest")], eager) if accelerator else []
-    four = replace(frozen, batch=4)
-    all_races = {
-        "flowers64": [
-            replace(frozen, what="network"),
-            *beside([frozen], other),
-            *beside([replace(frozen, what="full")], eager),
-            *beside([four], eager),
-            *(kept if not accelerator else []),
-            *half,
-            *exact,
-            *PEAKS,
-        ],
-        "flowers64, batches": [
-            *(one for n in (16, 64) for one in beside([replace(frozen, batch=n)], eager)),
-            *(replace(frozen, batch=n, what="full") for n in (4, 16)),
-            *PEAKS,
-        ],
-        "growth": [
-            *(replace(frozen, size=size) for size in (64, 128, 256)),
-            *(replace(frozen, skip=skip) for skip in (1000, 500, 200, 50)),
-            *(replace(frozen, what="full", skip=skip) for skip in (1000, 200, 100, 50)),
-            replace(frozen, iterations=10),
-        ],
-    }
-    for network, skip in (("celeba_hq", 500), ("imagenet256", 1000)):
-        short = replace(frozen, network=network, skip=100 if accelerator else skip)
-        one = [replace(short, what="network"), *beside([short], other if network == "celeba_hq" else eager)]
-        if accelerator or network == "celeba_hq":
-            one += beside([replace(short, what="full")], eager)
-        if accelerator:
-            wide = [replace(short, dtype="bfloat16", batch=n) for n in (1, 4, 16, 64)]
-            one += [*wide, *beside([replace(short, precision="highest")], eager)]
-        else:
-            one += [replace(short, batch=4)] * (network == "celeba_hq")
-        all_races[network] = [
-            *one,
-            *(replace(p, dtype=d) for p in PEAKS for d in ("float32", "bfloat16")[: 1 + accelerator]),
-        ]
-    return all_races
-
-
 class Process:
-    """A contestant that waits for its turn."""
+    """A contestant that gets ready, and then waits for its turn."""
 
-    def __init__(self, contestant: Contestant):
-        environment = {**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false", **(KEEPING if contestant.malloc else {})}
+    def __init__(self, contestant: Contestant, share: float):
+        environment = {**os.environ, **(KEEPING if contestant.malloc else {})}
+        # of a GPU's memory: else whoever tries convolutions first takes what the others need
+        environment |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "XLA_PYTHON_CLIENT_MEM_FRACTION": f"{share:.2f}"}
         self.process = subprocess.Popen(
             [sys.executable, HERE / "speed_contestant.py", json.dumps(asdict(contestant))],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
         )  # fmt: skip
-        self.row: dict[str, Any] = {
-            "contestant": asdict(contestant),
-            "name": contestant.name,
-            **self.answer(),
-            "seconds": [],
-        }
+        self.row: dict[str, Any] = {"contestant": asdict(contestant), "name": contestant.name, "seconds": []}
+
+    def ready(self) -> dict[str, Any]:
+        """Waits until it has run once; the row so far."""
+        self.row |= self.answer()
+        return self.row
 
     def answer(self) -> Any:
         assert self.process.stdout is not None
@@ -123,16 +66,22 @@ class Process:
         return {**self.row, **self.answer()}
 
 
-def race(contestants: list[Contestant], rounds: int, minutes: float) -> list[dict[str, Any]]:
-    """Rows of all that could be started: rounds in turn, at least two of them, until the minutes are over."""
+def race(contestants: list[Contestant], rounds: int, minutes: float, together: int) -> list[dict[str, Any]]:
+    """Rows of all that could be started: rounds in turn, at least two of them, until the minutes are over.
+
+    Of a CPU one gets ready after the other, as compiling would disturb; of an accelerator some `together`.
+    """
     running, rows = [], []
-    for contestant in contestants:  # one after the other: compiling would disturb
-        began = Process(contestant)
-        if "failed" in began.row:  # out of memory, most likely: a result, too
-            rows.append(began.row)
-        else:
-            running.append(began)
-        print(f"  {contestant.name}: {began.row.get('first_s', float('nan')):.2f} s at first", flush=True)
+    pixels = [max(128, one.batch * (1 if one.network == "flowers64" else 16)) for one in contestants]  # each of 64 x 64
+    waiting = [(one, 0.9 * count / sum(pixels)) for one, count in zip(contestants, pixels, strict=True)]
+    for first in range(0, len(waiting), together):
+        for began in [Process(*one) for one in waiting[first : first + together]]:
+            row = began.ready()
+            if "failed" in row:  # out of memory, most likely: a result, too
+                rows.append(row)
+            else:
+                running.append(began)
+            print(f"  {row['name']}: {row.get('first_s', float('nan')):.2f} s at first", flush=True)
     end = time.perf_counter() + 60 * minutes
     for number in range(rounds):
         if number < 2 or time.perf_counter() < end:
@@ -178,27 +127,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--minutes", type=float, default=6, help="of a race, beyond its first two rounds")
+    parser.add_argument("--together", type=int, default=4, help="contestants that get ready at once, on an accelerator")
+    parser.add_argument("--race", nargs="+", help="some of the races")
     parser.add_argument("--out", type=Path, default=Path("out/speed"))
     parser.add_argument("--docs", type=Path, default=Path(), help="where README.md, docs and experiments are")
     parser.add_argument("--small", action="store_true", help="a tiny network, to try the script")
     options = parser.parse_args()
+    from speed_races import races
     from speed_report import machine, report
 
     torch = importlib.util.find_spec("torch") is not None and not options.small
     about, path = machine(torch), options.out / "speed.jsonl"
+    accelerator = about["backend"] != "cpu"
     options.out.mkdir(parents=True, exist_ok=True)
     done = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    wanted = races(about["backend"] != "cpu", torch, options.small)
+    wanted = races(accelerator, torch, options.small)
     if not options.small and not any(row["race"] == "start" and row["machine"] == about for row in done):
-        row = {"race": "start", "machine": about, "name": "second run", **start(5)}
+        row = {"race": "start", "machine": about, "name": "second run", **start(2 if accelerator else 5)}
         with path.open("a") as file:
             file.write(json.dumps(row) + "\n")
         done.append(row)
     for name, contestants in wanted.items():
+        if options.race and name not in options.race:
+            continue
         if any(row["race"] == name and row["machine"] == about for row in done):
             continue
         print(name, flush=True)
-        rows = [{"race": name, "machine": about, **row} for row in race(contestants, options.rounds, options.minutes)]
+        found = race(contestants, options.rounds, options.minutes, options.together if accelerator else 1)
+        rows = [{"race": name, "machine": about, **row} for row in found]
         with path.open("a") as file:  # a race at once: one that was cut short is run anew
             file.write("".join(json.dumps(row) + "\n" for row in rows))
         done += rows

@@ -59,7 +59,10 @@ def main() -> None:
     facts["residual"] = iterate()
     facts["first_s"] = time.perf_counter() - began
     print(json.dumps(facts), flush=True)
+    waits = device_peak(contestant.framework) is not None
     for _ in sys.stdin:
+        if waits:  # an accelerator that has idled, and the processor that serves it, are slow at first
+            iterate()
         began = time.perf_counter()
         iterate()
         print(time.perf_counter() - began, flush=True)

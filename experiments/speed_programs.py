@@ -1,6 +1,7 @@
 """What the contestants of `speed.py` run, in JAX and in PyTorch: programs as functions of nothing, ready to be timed."""
 
 import dataclasses
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -71,13 +72,34 @@ def problem(contestant: Contestant, side: int) -> tuple[np.ndarray, np.ndarray]:
     return numbers.standard_normal(shape, np.float32), numbers.uniform(-1, 1, shape).astype(np.float32)
 
 
+def counted(prior: Any, noise: Any, back: bool) -> float:
+    """Operations of an evaluation; with `back`, of another on the way back and of its derivative, too.
+
+    Of the program for a CPU: the compilers of accelerators don't say.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    from jaxrestore.runtime.profiling import flops
+
+    def evaluate(prior: Any, x: Any) -> Any:
+        return prior.predict_noise(x, jnp.int32(0))
+
+    def pulled(prior: Any, x: Any) -> Any:
+        value, pull = jax.vjp(partial(evaluate, prior), x)
+        return pull(value)
+
+    shapes = jax.eval_shape(lambda *arrays: arrays, prior, noise)
+    with jax.default_device(jax.devices("cpu")[0]):
+        return sum(flops(jax.jit(f).lower(*shapes)) for f in (evaluate, *[pulled] * back))
+
+
 def in_jax(contestant: Contestant) -> tuple[Callable[[], float], dict[str, Any]]:
     """The program as a function of nothing, and what the compiler says of it."""
     import jax
     import jax.numpy as jnp
 
     import jaxrestore as jr
-    from jaxrestore.runtime.profiling import flops
     from jaxrestore.solve.search import begin, chunk
 
     prior = prior_of(contestant)
@@ -95,14 +117,7 @@ def in_jax(contestant: Contestant) -> tuple[Callable[[], float], dict[str, Any]]
     keys = jax.random.split(jax.random.key(0), contestant.batch)
     search = begin(method, y, keys)._replace(state=jax.vmap(method.init_from)(noise))
     search = jax.tree.map(jnp.copy, search)
-    operations = flops(jax.jit(lambda prior, x: prior.predict_noise(x, jnp.int32(0))).lower(prior, noise))
-    if contestant.what == "full":  # evaluated again on the way back, and back
-
-        def back(prior: Any, x: Any) -> Any:
-            value, pull = jax.vjp(lambda x: prior.predict_noise(x, jnp.int32(0)), x)
-            return pull(value)
-
-        operations += flops(jax.jit(back).lower(prior, noise))
+    operations = counted(prior, noise, back=contestant.what == "full")
     if contestant.what == "network":
         times = jnp.asarray(jr.schedule.time_grid(prior.schedule, contestant.skip).t)
         program = jax.jit(
@@ -143,6 +158,8 @@ def in_torch(contestant: Contestant) -> tuple[Callable[[], float], dict[str, Any
 
     prior = prior_of(dataclasses.replace(contestant, dtype="float32", precision=None))
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and (share := os.environ.get("XLA_PYTHON_CLIENT_MEM_FRACTION")):  # the same as JAX's
+        torch.cuda.set_per_process_memory_fraction(float(share))
     torch.set_float32_matmul_precision("highest" if contestant.precision == "highest" else "high")
     torch.backends.cudnn.allow_tf32 = contestant.precision != "highest"
     torch.backends.cudnn.benchmark = True

@@ -11,6 +11,7 @@ from typing import Any
 from kept_rows import read
 from report import Parts, table, write
 
+PEAKS = ("matmul", "convolution")
 PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy", "torch")
 
 
@@ -45,10 +46,19 @@ def _version(name: str) -> str:
 
 
 class Race:
-    """The rows of a race by the names of its contestants."""
+    """The rows of a race by the names of its contestants, with the network's where it is of several.
 
-    def __init__(self, rows: list[dict[str, Any]]):
-        self.rows = {row["name"]: row for row in rows}
+    `peaks` are what the device's peak is found of: the race's own rows, unless others are given.
+    """
+
+    def __init__(self, rows: list[dict[str, Any]], peaks: list[dict[str, Any]] | None = None):
+        self.peaks = [row for row in peaks or rows if row.get("contestant", {}).get("what") in PEAKS]
+        networks = [row["contestant"]["network"] for row in rows if "contestant" in row and row not in self.peaks]
+        several = len(set(networks)) > 1
+        self.rows = {
+            f"{row['contestant']['network']}, {row['name']}" if several and row not in self.peaks else row["name"]: row
+            for row in rows
+        }
 
     def ratio(self, name: str, other: str) -> list[float] | None:
         """Least, median and largest of the seconds of one to those of the other, round by round; None unless both ran."""
@@ -59,10 +69,19 @@ class Race:
         return [ratios[0], statistics.median(ratios), ratios[-1]]
 
     def peak(self, dtype: str) -> float | None:
-        """Operations a second: the best of a product and a convolution, in any round."""
-        peaks = [row for row in self.rows.values() if row["contestant"]["what"] in ("matmul", "convolution")]
-        rates = [row["operations"] / min(row["seconds"]) for row in peaks if row["contestant"]["dtype"] == dtype]
-        return max(rates, default=None)
+        """Operations a second: the best of a product and a convolution, in any round.
+
+        On an accelerator a call takes half a millisecond, whatever it computes: there by how much longer the one takes that
+        computes more.
+        """
+        peaks = [row for row in self.peaks if row["contestant"]["dtype"] == dtype]
+        best: dict[float, float] = {}
+        for row in peaks:
+            best[row["operations"]] = min(*row["seconds"], best.get(row["operations"], float("inf")))
+        if len(best) > 1 and peaks[0]["machine"]["backend"] != "cpu":
+            less, more = min(best), max(best)
+            return (more - less) / (best[more] - best[less])
+        return max((work / seconds for work, seconds in best.items()), default=None)
 
     def share(self, row: dict[str, Any]) -> str:
         """Of the peak, in its median round."""
@@ -88,11 +107,7 @@ def race_table(race: Race) -> list[str]:
             lines.append([name, "ended", *[""] * 6])
             continue
         middle, contestant = statistics.median(row["seconds"]), row["contestant"]
-        images = (
-            ""
-            if contestant["what"] in ("matmul", "convolution")
-            else f"{contestant['batch'] * contestant['iterations'] / middle:.3g}"
-        )
+        images = "" if contestant["what"] in PEAKS else f"{contestant['batch'] * contestant['iterations'] / middle:.3g}"
         memory = row["device_mib"] if row.get("device_mib") else row["peak_mib"]
         lines.append(
             [
@@ -118,14 +133,16 @@ def race_table(race: Race) -> list[str]:
     return table(["contestant", *measured], lines)
 
 
-def targets(races: dict[str, Race]) -> list[str]:
+def targets(races: dict[str, Race], accelerator: bool) -> list[str]:
     """Each target with its figure; least, median and largest round."""
     rows = []
 
     def judge(what: str, ratio: list[float] | None, most: float | None = None, least: float | None = None) -> None:
+        if ratio is None:
+            return
         limit = f"at most {most:g}" if most is not None else f"at least {least:g}"
-        met = ratio is not None and (ratio[1] <= most if most is not None else ratio[1] >= (least or 0))
-        rows.append([what, limit, spread(ratio), "" if ratio is None else "met" if met else "missed"])
+        met = ratio[1] <= most if most is not None else ratio[1] >= (least or 0)
+        rows.append([what, limit, spread(ratio), "met" if met else "missed"])
 
     for name in ("flowers64", "celeba_hq", "imagenet256"):
         if name not in races:
@@ -133,15 +150,20 @@ def targets(races: dict[str, Race]) -> list[str]:
         race = races[name]
         steps = next(row for row in race.rows if row.startswith("jax frozen")).removeprefix("jax frozen")
         one = f"jax frozen{steps}"
-        judge(f"{name}: frozen iteration / PyTorch eager's", race.ratio(one, f"eager frozen{steps}"), 1.0)
+        judge(f"{name}: frozen iteration / PyTorch eager's", race.ratio(one, f"eager frozen{steps}"), 0.75)
+        judge(f"{name}: frozen iteration / torch.compile's", race.ratio(one, f"compile frozen{steps}"), 0.9)
         judge(f"{name}: frozen iteration / its evaluations", race.ratio(one, f"jax network{steps}"), 1.1)
         four = race.ratio(f"jax frozen, 4 images{steps}", f"eager frozen{steps}")
-        if four is not None:
-            images = sorted(4 / value for value in four)
-            judge(f"{name}: images/s of four together / PyTorch eager's of one", images, least=1.2)
-        full = race.ratio(f"jax full{steps}", f"jax frozen{steps}")
-        if full is not None:
-            judge(f"{name}: full gradient / frozen", full, 3.2)
+        judge(
+            f"{name}: images/s of four together / PyTorch eager's of one",
+            four and sorted(4 / value for value in four),
+            least=1.2,
+        )
+        judge(f"{name}: full gradient / frozen", race.ratio(f"jax full{steps}", f"jax frozen{steps}"), 3.0)
+        for many in ("4 images", "64 images", "64 images, bfloat16", "16 images, bfloat16"):
+            for other, most in (("eager", 0.75), ("compile", 0.9)):
+                ratio = race.ratio(f"jax frozen, {many}{steps}", f"{other} frozen, {many}{steps}")
+                judge(f"{name}, {many} together / {_WHO[other]}", ratio, most)
     growth = races.get("growth")
     if growth is not None:
         ten, one = (growth.rows[name]["temporary_mib"] for name in ("jax full", "jax full, 1 steps"))
@@ -151,59 +173,96 @@ def targets(races: dict[str, Race]) -> list[str]:
         times = sorted(row["seconds"])
         what = f"`jaxrestore restore`, a second run: s to its first iteration (the first run: {row['first_s']:.1f})"
         judge(what, [times[0], statistics.median(times), times[-1]], 5)
-    rows += accelerator_targets(races.get("celeba_hq"))
+    rows += accelerator_targets(races.get("celeba_hq")) if accelerator else []
     return table(["what", "target", "least / median / most", ""], rows)
 
 
+_WHO = {"eager": "PyTorch eager's", "compile": "torch.compile's"}
+
+
 def accelerator_targets(race: Race | None) -> list[list[str]]:
-    """Those of a data-centre GPU; "not measured" on anything else."""
+    """Those of a data-centre GPU."""
     best = "jax frozen, 16 images, bfloat16"
     ratio = None if race is None else race.ratio("eager frozen", best)
-    images = None if ratio is None else [16 * value for value in ratio]
-    share = "" if race is None or ratio is None else race.share(race.rows[best])
-    met = ["" if images is None else "met" if images[1] >= 20 else "missed"]
-    reached = "" if not share else "met" if int(share.removesuffix(" %")) >= 50 else "missed"
-    return [
+    if race is None or ratio is None:
+        return []
+    images, share = [16 * value for value in ratio], race.share(race.rows[best])
+    words = ["celeba_hq: images/s in bfloat16, 16 together / PyTorch eager's of one", "at least 20", spread(images)]
+    rows = [[*words, "met" if images[1] >= 20 else "missed"]]
+    reached = "met" if int(share.removesuffix(" %")) >= 50 else "missed"
+    return [*rows, ["celeba_hq: share of the bfloat16 peak, 16 together", "at least 50 %", share, reached]]
+
+
+def shares(rows: list[dict[str, Any]]) -> list[str]:
+    """Where the time of an iteration goes, of each contestant that was profiled."""
+    if not rows:
+        return []
+    kinds = list(rows[0]["seconds"])
+    body = []
+    for row in rows:
+        total = sum(row["seconds"].values())
+        shares = [f"{100 * row['seconds'].get(kind, 0) / total:.0f} %" for kind in kinds]
+        body.append([row["machine"]["device"], f"{row['contestant']['network']}: {row['name']}", *shares])
+    return table(["device", "iteration", *kinds], body)
+
+
+def precisions(rows: list[dict[str, Any]]) -> list[str]:
+    """What each precision of products costs an evaluation, an inversion and two restorations, by device."""
+    head = ["device", "computation", "products", "error of an evaluation", "inverted and generated again, dB"]
+    head += ["noisy, dB", "BIRD, dB", "Invert2Restore, dB"]
+    body = [
         [
-            "a GPU, celeba_hq: images/s in bfloat16, 16 together / PyTorch eager's of one",
-            "at least 20",
-            spread(images),
-            *met,
-        ],
-        [
-            "a GPU, celeba_hq: share of the bfloat16 peak, 16 together",
-            "at least 50 %",
-            share or "not measured",
-            reached,
-        ],
+            row["machine"]["device"],
+            row["dtype"],
+            row["precision"] or "the device's default",
+            f"{row['evaluation']:.1e}",
+            *(f"{row[name]:.2f}" for name in ("again", "input", "bird", "invert2restore-literal")),
+        ]
+        for row in rows
     ]
+    return table(head, body) if body else []
 
 
 def parts(rows: list[dict[str, Any]] | None = None) -> Parts:
     """Of the kept rows, or of others: experiments/results/speed.md; of a whole run docs/speed.md and the README's, too."""
+    of_all = rows is None
     rows = read("speed") if rows is None else rows
-    names = dict.fromkeys(row["race"] for row in rows)
-    races = {name: Race([row for row in rows if row["race"] == name]) for name in names}
-    about = rows[0]["machine"]
-    on = f"Measured on {about['device']} by `python experiments/speed.py`, " + ", ".join(
-        f"{name} {number}" for name, number in about["packages"].items()
-    )
-    lines = ["# What an iteration costs", "", f"{on}.", *targets(races)]
-    for name, race in races.items():
-        if name != "start":
-            lines += ["", f"## {name}", *race_table(race)]
-    made = {("experiments/results/speed.md", ""): [*lines, ""]}
-    if "flowers64" in races:
-        made["docs/speed.md", "speed"] = [f"{on}.", *targets(races)]
-    if "flowers64" in races and "python" in about:
-        listed = ", ".join(f"{name} {number}" for name, number in about["packages"].items() if name != "torch")
-        made["README.md", "versions"] = [f"Python {about['python']}, {listed}."]
+    devices = list(dict.fromkeys(row["machine"]["device"] for row in rows))
+    lines, short, made = ["# What an iteration costs"], [], {}
+    for device in devices:
+        here = [row for row in rows if row["machine"]["device"] == device]
+        about, names = here[0]["machine"], dict.fromkeys(row["race"] for row in here)
+        pool = here if about["backend"] != "cpu" else None  # a CPU's moods are those of its race
+        races = {name: Race([row for row in here if row["race"] == name], pool) for name in names}
+        on = f"Measured on {device} by `python experiments/speed.py`, " + ", ".join(
+            f"{name} {number}" for name, number in about["packages"].items()
+        )
+        block = ["", f"{on}.", *targets(races, about["backend"] != "cpu")]
+        lines += block
+        for name, race in races.items():
+            if name != "start":
+                lines += ["", f"## {name}, {device}", *race_table(race)]
+        short += block if "flowers64" in races else []
+        if about["backend"] == "cpu" and "flowers64" in races and "python" in about:
+            listed = ", ".join(f"{name} {number}" for name, number in about["packages"].items() if name != "torch")
+            made["README.md", "versions"] = [f"Python {about['python']}, {listed}."]
+    made["experiments/results/speed.md", ""] = [*lines, ""]
+    if short:
+        made["docs/speed.md", "speed"] = short[1:]
+    if of_all:
+        made["docs/speed.md", "shares"] = shares(read("speed_profile"))
+        made["docs/gpu.md", "precision"] = precisions(
+            [row for row in read("accelerator") if row["part"] == "precision"]
+        )
     return made
 
 
 def report(rows: list[dict[str, Any]], root: Path) -> None:
-    """experiments/results/speed.jsonl, and what is made of it."""
+    """experiments/results/speed.jsonl, in which other devices keep their rows, and what is made of it."""
     results = root / "experiments" / "results"
     results.mkdir(parents=True, exist_ok=True)
-    (results / "speed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path, device = results / "speed.jsonl", rows[0]["machine"]["device"]
+    known = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    rows = [*(row for row in known if row["machine"]["device"] != device), *rows]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     write(root, parts(rows))
