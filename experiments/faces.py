@@ -34,7 +34,17 @@ from jaxrestore.solve.tuning import evaluations
 METHODS = {"bird": jr.bird, "shred": jr.shred, "invert2restore": jr.invert2restore}
 BLIND = "invert2restore-literal"  # told nothing
 TOLD_NOTHING = ("noise", "jpeg", "blur")  # where all of the picture is there
-KINDS = {"noise": "denoise", "box": "inpaint", "reduction": "super-resolution", "blur": "blind-deblur", "jpeg": "jpeg"}
+KINDS = {
+    "noise": "denoise",
+    "box": "inpaint",
+    "reduction": "super-resolution",
+    "reduction16": "super-resolution",
+    "pixels5": "compressed-sensing",
+    "pixels1": "compressed-sensing",
+    "grey": "colorize",
+    "blur": "blind-deblur",
+    "jpeg": "jpeg",
+}
 
 
 def planned(options: argparse.Namespace, prior: jr.Prior) -> list[tuple[Row, Any]]:

@@ -1,10 +1,11 @@
-"""What `faces.py` restores: faces that the prior drew itself, five ways to ruin them, and how a restored one is scored.
+"""What `faces.py` restores: faces that the prior drew itself, nine ways to ruin them, and how a restored one is scored.
 
 A face is a sample of 25 steps, clipped and rounded to 8 bits, that the prior has never seen as an image. Seeds tell them
 apart: those of the tables, those on which settings were tuned, those whose noise is what is typical.
 """
 
 import io
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -66,10 +67,22 @@ def _box(face: np.ndarray, seed: int, draw: np.random.Generator) -> Problem:
     return Problem(mask, mask, mask(jnp.asarray(face)), 0.0, "inpaint")
 
 
-def _reduction(face: np.ndarray, seed: int, draw: np.random.Generator) -> Problem:
+def _reduction(face: np.ndarray, seed: int, draw: np.random.Generator, factor: int = REDUCTION) -> Problem:
     """The mean of each 8 x 8 pixels, as an 8-bit file holds it: an image of 8 x 8."""
-    pool = jr.AveragePool(REDUCTION)
+    pool = jr.AveragePool(factor)
     return Problem(pool, pool, jnp.asarray(as_stored(pool(jnp.asarray(face)))), 0.0, "super-resolution")
+
+
+def _pixels(face: np.ndarray, seed: int, draw: np.random.Generator, share: float) -> Problem:
+    """A few pixels, anywhere."""
+    mask = jr.Mask((draw.random(face.shape[:2]) < share).astype(np.float32))
+    return Problem(mask, mask, mask(jnp.asarray(face)), 0.0, "compressed-sensing")
+
+
+def _grey(face: np.ndarray, seed: int, draw: np.random.Generator) -> Problem:
+    """Its brightness alone, as an 8-bit file holds it."""
+    grey = jr.Grayscale()
+    return Problem(grey, grey, jnp.asarray(as_stored(grey(jnp.asarray(face)))), 0.0, "colorize")
 
 
 def _blur(face: np.ndarray, seed: int, draw: np.random.Generator) -> Problem:
@@ -103,7 +116,17 @@ def _jpeg(face: np.ndarray, seed: int, draw: np.random.Generator) -> Problem:
     return Problem(jr.Jpeg(QUALITY), jr.Jpeg(QUALITY), jnp.asarray(y), 0.0, "jpeg")
 
 
-PROBLEMS = {"noise": _noise, "box": _box, "reduction": _reduction, "blur": _blur, "jpeg": _jpeg}
+PROBLEMS = {
+    "noise": _noise,
+    "box": _box,
+    "reduction": _reduction,
+    "reduction16": partial(_reduction, factor=2 * REDUCTION),
+    "pixels5": partial(_pixels, share=0.05),
+    "pixels1": partial(_pixels, share=0.01),
+    "grey": _grey,
+    "blur": _blur,
+    "jpeg": _jpeg,
+}
 
 
 def shown(ruined: Problem) -> np.ndarray:
@@ -111,7 +134,8 @@ def shown(ruined: Problem) -> np.ndarray:
     y = np.asarray(operators.shown(ruined.truth, ruined.y))
     if isinstance(ruined.truth, jr.Mask):
         return np.where(np.asarray(ruined.truth(jnp.ones((*y.shape[:2], 1)))) > 0, y, -1)
-    return y.repeat(REDUCTION, 0).repeat(REDUCTION, 1) if isinstance(ruined.truth, jr.AveragePool) else y
+    factor = ruined.truth.scale if isinstance(ruined.truth, jr.AveragePool) else 1
+    return y.repeat(factor, 0).repeat(factor, 1)
 
 
 def scores(prior: jr.Prior, ruined: Problem, image: np.ndarray, face: np.ndarray) -> dict[str, float]:

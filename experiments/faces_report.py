@@ -21,6 +21,10 @@ PROBLEMS = {
     "noise": "White noise of 30 grey levels",
     "box": "A missing box over the eyes",
     "reduction": "8x reduction",
+    "reduction16": "16x reduction: 4 x 4 pixels",
+    "pixels5": "5 % of the pixels",
+    "pixels1": "1 % of the pixels",
+    "grey": "Brightness alone",
     "blur": "Unknown Gaussian blur",
     "jpeg": "JPEG of quality 10",
 }
@@ -51,7 +55,8 @@ def restored(rows: list[Row]) -> list[str]:
         group = [row for row in rows if row["problem"] == problem]
         if not group:
             continue
-        body = [["input", str(len(group[0]["face"])), *cells(group[0], " of the input"), "", "", ""]]
+        most = max(group, key=lambda row: len(row["face"]))
+        body = [["input", str(len(most["face"])), *cells(most, " of the input"), "", "", ""]]
         for row in sorted(group, key=lambda row: list(METHODS).index(row["method"])):
             seconds, device = np.mean(row["seconds"]), row["device"]
             about = [gain(row), str(row["evaluations"]), f"{seconds:.0f} ({device}, {row['batch']} at once)"]

@@ -24,6 +24,9 @@ TUNED = jr.Settings(
     noise_lr=0.05, iterations=100, skip=333, gradient="frozen_v", decay="cosine", restarts=2, combine="mean"
 )
 MANY = replace(TUNED, noise_lr=0.03, iterations=60, restarts=8)
+# A few pixels: with constant v what a pixel lacks moves its own noise alone, and those between are never told. The derivative
+# that goes through the network tells them.
+SPARSE = replace(TUNED, noise_lr=0.03, gradient="full")
 
 # An unknown kernel is found by Gauss-Newton steps once an image has formed, and starts narrow: with one that is too wide
 # images ring, which explains the measurement all the same and gives the kernel back. With noise in the measurement, images
@@ -36,6 +39,7 @@ BIRD = {
     "any": TUNED,
     "denoise": replace(TUNED, iterations=60, skip=100, restarts=1),  # anything more reproduces noise
     "super-resolution": MANY,
+    "compressed-sensing": SPARSE,
     "colorize": replace(TUNED, restarts=8),
     "blind-deblur": BLIND_SMOOTH,
     "blind-super-resolution": BLIND_SMOOTH,
@@ -53,6 +57,7 @@ SHRED = {
     "any": SHARP,
     "denoise": replace(TUNED, iterations=40, skip=200),
     "super-resolution": MANY,
+    "compressed-sensing": replace(SPARSE, iterations=133),
     "colorize": replace(TUNED, restarts=8),
     "blind-deblur": SHARP_SMOOTH,
     "blind-super-resolution": SHARP_SMOOTH,

@@ -27,7 +27,15 @@ def tried(task: str, words: str, start: float | None = None, **changes: Any) -> 
 ABOUT = ("task", "label", "method", "noise", "settings", "start")
 SHIPPED = "as shipped"
 SHOWN = {"input": ".2f", "psnr": ".2f", "gmsd": ".3f", "kernel_start": ".3f", "kernel_found": ".3f"}
-TASKS = ("denoise", "inpaint", "motion-deblur", "super-resolution", "blind-deblur", "blind-motion-deblur")
+TASKS = (
+    "denoise",
+    "inpaint",
+    "compressed-sensing",
+    "motion-deblur",
+    "super-resolution",
+    "blind-deblur",
+    "blind-motion-deblur",
+)
 WALKS = ((100, 60, 1), (200, 120, 1), (200, 60, 2), (333, 100, 2))  # skip, iterations, restarts: all of equal cost
 FROZEN = {"operator_every": 0, "operator_lr": 0.0}
 
@@ -46,7 +54,9 @@ def planned() -> list[Variant]:
     for task in ("denoise", "motion-deblur", "super-resolution"):  # what the frozen derivative holds constant
         for constant, words in (("frozen", "the noise"), ("frozen_v", "v"), ("frozen_x0", "x0")):
             variants.append(tried(task, f"{words} constant", gradient=constant))
-    for task in ("denoise", "motion-deblur"):  # SHRED's goes through the network: with rates of its own
+    variants += [tried("compressed-sensing", "v constant, rate 0.05", noise_lr=0.05, gradient="frozen_v")]
+    # SHRED's derivative goes through the network: with rates of its own
+    for task in ("denoise", "compressed-sensing", "motion-deblur"):
         for rate in (0.01, 0.03, 0.1):
             variants.append(tried(task, f"full gradient, rate {rate}", noise_lr=rate, gradient="full"))
     for task in ("blind-deblur", "blind-motion-deblur"):
