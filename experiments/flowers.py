@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import workers
 from PIL import Image
 
 SIZE = 64
@@ -131,11 +132,12 @@ def problem(
     if is_picture(truth):  # as an 8-bit file holds it
         y = selected(truth, jnp.asarray(as_stored(y)))
     mask = kernel = None
+    name = f"{task}-{number}-{workers.WORKER or 0}"  # another worker may be at the same photograph and task
     if "--mask" in TASKS[task].flags.split():
-        mask = folder / f"{task}-{number}.png"  # the task in its name: another worker may be at the same photograph
+        mask = folder / f"{name}.png"
         write_image(mask, (255 * (1 - known_pixels(truth, size))).astype(np.uint8))
     elif "--kernel" in TASKS[task].flags.split():
-        kernel = folder / f"{task}-{number}.npy"
+        kernel = folder / f"{name}.npy"
         kernel.parent.mkdir(parents=True, exist_ok=True)
         np.save(kernel, np.asarray(kernels_of(truth)[0]))
     told = {flag: given[flag] for flag in ("scale", "reduction", "kernel_size") if flag in given}

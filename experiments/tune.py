@@ -5,7 +5,7 @@
 Variations of the prior's own settings, which stand with their reasons in `flowers64_settings.py` and are written beside the
 prior by it: choose there, then measure here again. The photographs are of the tuning half (even positions); differences are
 of pairs, to the shipped settings. Ten photographs of one task take half an hour on two cores, a full gradient's longer;
-`--task` divides the work; resumes. Writes `docs/tuning.md` once all tasks are measured.
+`--task` divides the work; resumes. Writes `docs/tuning.md`, of the tasks that are measured.
 """
 
 from typing import Any
@@ -85,7 +85,9 @@ def report(rows: list[Row]) -> list[str]:
         "kernel, found",
         "evaluations",
     ]
-    for task in dict.fromkeys(row["task"] for row in rows):
+    if waiting := [task for task in TASKS if task not in {row["task"] for row in rows}]:
+        lines += ["", f"{', '.join(waiting)}: not measured anew yet."]
+    for task in (task for task in TASKS if task not in waiting):
         cells, (shipped,) = [], (row for row in rows if row["task"] == task and row["label"].endswith(SHIPPED))
         for row in sorted((row for row in rows if row["task"] == task), key=lambda row: -np.mean(row["psnr"])):
             gain = "" if row is shipped else interval(np.subtract(row["psnr"], shipped["psnr"]), 2)
@@ -110,8 +112,7 @@ def main() -> None:
     variants = [one._replace(photographs=options.count) for one in planned() if one.task in options.task]
     rows = results(variants, images, options.out, options.workers)
     kept("tune", grouped(rows, ABOUT, "name", ("evaluations",)), ABOUT, "name")
-    if {row["task"] for row in read("tune")} == set(TASKS):
-        write(options.docs.parent, parts())
+    write(options.docs.parent, parts())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 import importlib
 import json
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -275,24 +273,6 @@ def test_the_tables_on_blind_restoration_are_those_of_their_rows(experiment):
     if stand_ins.keys() <= kept.keys():  # the old tables stay until all of the new ones are measured
         for page, lines in zip(("invert2restore", "expectations"), module.report([*kept.values()]), strict=True):
             assert "\n".join(lines) in (SCRIPTS.parent / "docs" / f"{page}.md").read_text()
-
-
-@pytest.mark.slow
-def test_speed_measures_a_tiny_network_and_goes_on_where_it_was(tmp_path):
-    command = [sys.executable, SCRIPTS / "speed.py", "--small", "--rounds", "2"]
-    command += ["--out", tmp_path / "out", "--docs", tmp_path]
-    subprocess.run(command, check=True, capture_output=True)
-    rows = [json.loads(line) for line in (tmp_path / "out" / "speed.jsonl").read_text().splitlines()]
-    by_name = {row["name"]: row for row in rows if row["race"] == "tiny"}
-    frozen, full = by_name["jax frozen, 2 steps"], by_name["jax full, 2 steps"]
-    assert len(frozen["seconds"]) == 2
-    assert full["operations"] == pytest.approx(3 * frozen["operations"], rel=0.1)
-    assert frozen["residual"] == pytest.approx(full["residual"], rel=1e-4)
-    table = (tmp_path / "experiments" / "results" / "speed.md").read_text()
-    assert "| jax full, 2 steps |" in table
-    again = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert again.stdout == ""  # nothing is measured twice
-    assert (tmp_path / "experiments" / "results" / "speed.md").read_text() == table
 
 
 def test_faces_are_ruined_the_same_way_for_every_method(experiment):

@@ -105,7 +105,7 @@ def test_best_and_mean_image_are_pure_functions_of_the_result(problem, three_sea
     for best, mean in (alone, together):
         found = jax.jit(jr.best)(mean)
         np.testing.assert_array_equal(found.image, best.image)
-        np.testing.assert_array_equal(found.data_term, best.data_term)
+        np.testing.assert_allclose(found.data_term, best.data_term, rtol=1e-6)  # summed in another program
         np.testing.assert_allclose(jax.jit(jr.mean_image)(best), mean.image, atol=1e-6)
     with pytest.raises(jr.InputError, match="only restore keeps restarts"):
         jr.best(jax.jit(jr.run)(method, y, KEY))
