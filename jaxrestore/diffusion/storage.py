@@ -38,7 +38,7 @@ def load_prior(name: str | Path, dtype: str | None = None, precision: str | None
 
     `dtype` ("float32", "bfloat16") is that of the network's computation: bfloat16 halves activations and is fast on
     accelerators, and slower on most CPUs. `precision` ("highest") is that of float32 products: without it GPUs use TF32
-    and TPUs bfloat16 passes, which inversion does not bear.
+    and TPUs bfloat16 passes. With flowers64 on a GPU neither showed in an inverted or a restored image (docs/gpu.md).
     """
     changes = {key: value for key, value in {"dtype": dtype, "precision": precision}.items() if value is not None}
     for key, value in changes.items():
