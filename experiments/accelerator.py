@@ -35,9 +35,7 @@ PROFILED = (
 
 def tests(precision: str | None, out: Path) -> dict[str, Any]:
     """A row: how many tests pass and fail, and which fail."""
-    environment = {**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-    if precision is not None:
-        environment["JAX_DEFAULT_MATMUL_PRECISION"] = precision
+    environment = os.environ | ({} if precision is None else {"JAX_DEFAULT_MATMUL_PRECISION": precision})
     processes = str(max(1, (os.cpu_count() or 2) - 3))  # the device itself wants to be served
     command = [sys.executable, "-m", "pytest", "-n", processes, "--maxprocesses", processes, "--tb", "short"]
     command += [f"tests/{folder}" for folder in TESTED if (HERE.parent / "tests" / folder).exists()]
@@ -49,7 +47,7 @@ def tests(precision: str | None, out: Path) -> dict[str, Any]:
 
 
 def precision(dtype: str, products: str | None) -> dict[str, Any]:
-    """A row: how far an evaluation is from float64's stand-in, the CPU's float32, and what inverting and restoring lose."""
+    """A row: how far an evaluation is from the CPU's in float32, and what inverting and restoring lose."""
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -87,6 +85,7 @@ def main() -> None:
     parser.add_argument("--speed", nargs="*", default=["--rounds", "5", "--minutes", "1"], help="arguments of speed.py")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # or this process takes what the others need
     about = {"machine": machine(torch=False)}
     if "tests" in options.part:
         for products in ("highest", None):

@@ -136,6 +136,7 @@ def main() -> None:
     from speed_races import races
     from speed_report import machine, report
 
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # or this process takes what the contestants need
     torch = importlib.util.find_spec("torch") is not None and not options.small
     about, path = machine(torch), options.out / "speed.jsonl"
     accelerator = about["backend"] != "cpu"
