@@ -11,6 +11,7 @@ from typing import Any
 from kept_rows import read
 from report import Parts, table, write
 
+BRIEF = ("frozen iteration / PyTorch eager's", "frozen iteration / torch.compile's", "full gradient / frozen")
 PEAKS = ("matmul", "convolution")
 PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy", "torch")
 
@@ -133,8 +134,8 @@ def race_table(race: Race) -> list[str]:
     return table(["contestant", *measured], lines)
 
 
-def targets(races: dict[str, Race], accelerator: bool) -> list[str]:
-    """Each target with its figure; least, median and largest round."""
+def targets(races: dict[str, Race], accelerator: bool) -> list[list[str]]:
+    """Each target with its figure, least, median and largest round, and whether it is met."""
     rows = []
 
     def judge(what: str, ratio: list[float] | None, most: float | None = None, least: float | None = None) -> None:
@@ -173,8 +174,22 @@ def targets(races: dict[str, Race], accelerator: bool) -> list[str]:
         times = sorted(row["seconds"])
         what = f"`jaxrestore restore`, a second run: s to its first iteration (the first run: {row['first_s']:.1f})"
         judge(what, [times[0], statistics.median(times), times[-1]], 5)
-    rows += accelerator_targets(races.get("celeba_hq")) if accelerator else []
-    return table(["what", "target", "least / median / most", ""], rows)
+    return rows + (accelerator_targets(races.get("celeba_hq")) if accelerator else [])
+
+
+HEAD = ["what", "target", "least / median / most", ""]
+
+
+def brief(judged: dict[str, list[list[str]]]) -> list[str]:
+    """The README's table: what matters to whoever searches, by device; medians."""
+    chosen = [f"{name}: {what}" for name in ("flowers64", "celeba_hq") for what in BRIEF]
+    body = []
+    for what in chosen:
+        found = {device: row for device, rows in judged.items() for row in rows if row[0] == what}
+        if found:
+            cells = ["" if row is None else f"{row[2].split(' / ')[1]} ({row[3]})" for row in map(found.get, judged)]
+            body.append([what, next(iter(found.values()))[1], *cells])
+    return table(["an iteration of BIRD", "target", *judged], body)
 
 
 _WHO = {"eager": "PyTorch eager's", "compile": "torch.compile's"}
@@ -228,7 +243,7 @@ def parts(rows: list[dict[str, Any]] | None = None) -> Parts:
     of_all = rows is None
     rows = read("speed") if rows is None else rows
     devices = list(dict.fromkeys(row["machine"]["device"] for row in rows))
-    lines, short, made = ["# What an iteration costs"], [], {}
+    lines, short, made, judged = ["# What an iteration costs"], [], {}, {}
     for device in devices:
         here = [row for row in rows if row["machine"]["device"] == device]
         about, names = here[0]["machine"], dict.fromkeys(row["race"] for row in here)
@@ -237,7 +252,8 @@ def parts(rows: list[dict[str, Any]] | None = None) -> Parts:
         on = f"Measured on {device} by `python experiments/speed.py`, " + ", ".join(
             f"{name} {number}" for name, number in about["packages"].items()
         )
-        block = ["", f"{on}.", *targets(races, about["backend"] != "cpu")]
+        judged[device] = targets(races, about["backend"] != "cpu")
+        block = ["", f"{on}.", *table(HEAD, judged[device])]
         lines += block
         for name, race in races.items():
             if name != "start":
@@ -250,6 +266,7 @@ def parts(rows: list[dict[str, Any]] | None = None) -> Parts:
     if short:
         made["docs/speed.md", "speed"] = short[1:]
     if of_all:
+        made["README.md", "speed"] = brief(judged)
         made["docs/speed.md", "shares"] = shares(read("speed_profile"))
         made["docs/gpu.md", "precision"] = precisions(
             [row for row in read("accelerator") if row["part"] == "precision"]
