@@ -22,7 +22,7 @@ from speed_report import machine, parts, write
 
 HERE = Path(__file__).parent
 PARTS = ("tests", "precision", "profile", "speed")
-TESTED = ("diffusion", "networks", "golden", "density", "operators", "solve", "methods")
+TESTED = ("diffusion", "networks", "density", "operators", "solve", "methods")
 PRECISIONS = (("float32", "highest"), ("float32", None), ("bfloat16", None))
 PROFILED = (
     {"network": "celeba_hq", "dtype": "bfloat16", "batch": 16},
@@ -38,7 +38,7 @@ def tests(precision: str | None, out: Path) -> dict[str, Any]:
     environment = os.environ | ({} if precision is None else {"JAX_DEFAULT_MATMUL_PRECISION": precision})
     processes = str(max(1, (os.cpu_count() or 2) - 3))  # the device itself wants to be served
     command = [sys.executable, "-m", "pytest", "-n", processes, "--maxprocesses", processes, "--tb", "short"]
-    command += [f"tests/{folder}" for folder in TESTED if (HERE.parent / "tests" / folder).exists()]
+    command += [f"tests/{folder}" for folder in TESTED]
     said = subprocess.run(command, cwd=HERE.parent, env=environment, capture_output=True, text=True, check=False).stdout
     (out / f"tests-{precision}.txt").write_text(said)
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped)", said[-300:])}
@@ -102,13 +102,7 @@ def main() -> None:
 
 def _keep(row: dict[str, Any]) -> None:
     print({key: value for key, value in row.items() if key != "machine"}, flush=True)
-    known = ("part", "dtype", "precision")
-    others = [
-        old
-        for old in kept_rows.read("accelerator")
-        if [old["machine"]["device"], *map(old.get, known)] != [row["machine"]["device"], *map(row.get, known)]
-    ]
-    kept_rows.keep("accelerator", [*others, row])
+    kept_rows.replaced("accelerator", row, ("part", "dtype", "precision"))
 
 
 if __name__ == "__main__":

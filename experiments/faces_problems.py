@@ -68,7 +68,7 @@ def _box(face: np.ndarray, seed: int, draw: np.random.Generator) -> Problem:
 
 
 def _reduction(face: np.ndarray, seed: int, draw: np.random.Generator, factor: int = REDUCTION) -> Problem:
-    """The mean of each 8 x 8 pixels, as an 8-bit file holds it: an image of 8 x 8."""
+    """The mean of each `factor` x `factor` pixels, as an 8-bit file holds it: an image of 8 x 8, or of 4 x 4."""
     pool = jr.AveragePool(factor)
     return Problem(pool, pool, jnp.asarray(as_stored(pool(jnp.asarray(face)))), 0.0, "super-resolution")
 

@@ -55,6 +55,15 @@ def kept(name: str, rows: list[Row], about: Sequence[str], image: str) -> list[R
     return keep(name, list(by_entry.values()))
 
 
+def replaced(name: str, row: Row, about: Sequence[str]) -> None:
+    """This row in the place of the one that agrees with it in `about` and in its machine's device, else as another."""
+
+    def known(row: Row) -> list:
+        return [row["machine"]["device"], *map(row.get, about)]
+
+    keep(name, [*(old for old in read(name) if known(old) != known(row)), row])
+
+
 def _joined(old: Row, new: Row, about: Sequence[str], image: str) -> Row:
     """Of all images that either has. Where not every image has every number, the row of more images."""
     listed = [key for key, value in new.items() if key not in about and isinstance(value, list)]

@@ -87,12 +87,7 @@ def main() -> None:
     for contestant in options.contestant:
         row = about | profiled(contestant)
         print(row["name"], {kind: f"{spent:.4f}" for kind, spent in row["seconds"].items()}, flush=True)
-        others = [old for old in kept_rows.read("speed_profile") if not _same(old, row)]
-        kept_rows.keep("speed_profile", [*others, row])
-
-
-def _same(old: dict[str, Any], row: dict[str, Any]) -> bool:
-    return old["machine"]["device"] == row["machine"]["device"] and old["contestant"] == row["contestant"]
+        kept_rows.replaced("speed_profile", row, ("contestant",))
 
 
 if __name__ == "__main__":

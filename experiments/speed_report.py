@@ -13,6 +13,8 @@ from report import Parts, table, write
 
 BRIEF = ("frozen iteration / PyTorch eager's", "frozen iteration / torch.compile's", "full gradient / frozen")
 PEAKS = ("matmul", "convolution")
+HEAD = ["what", "target", "least / median / most", ""]
+WHO = {"eager": "PyTorch eager's", "compile": "torch.compile's"}
 PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy", "torch")
 
 
@@ -164,7 +166,7 @@ def targets(races: dict[str, Race], accelerator: bool) -> list[list[str]]:
         for many in ("4 images", "64 images", "64 images, bfloat16", "16 images, bfloat16"):
             for other, most in (("eager", 0.75), ("compile", 0.9)):
                 ratio = race.ratio(f"jax frozen, {many}{steps}", f"{other} frozen, {many}{steps}")
-                judge(f"{name}, {many} together / {_WHO[other]}", ratio, most)
+                judge(f"{name}, {many} together / {WHO[other]}", ratio, most)
     growth = races.get("growth")
     if growth is not None:
         ten, one = (growth.rows[name]["temporary_mib"] for name in ("jax full", "jax full, 1 steps"))
@@ -177,9 +179,6 @@ def targets(races: dict[str, Race], accelerator: bool) -> list[list[str]]:
     return rows + (accelerator_targets(races.get("celeba_hq")) if accelerator else [])
 
 
-HEAD = ["what", "target", "least / median / most", ""]
-
-
 def brief(judged: dict[str, list[list[str]]]) -> list[str]:
     """The README's table: what matters to whoever searches, by device; medians."""
     chosen = [f"{name}: {what}" for name in ("flowers64", "celeba_hq") for what in BRIEF]
@@ -190,9 +189,6 @@ def brief(judged: dict[str, list[list[str]]]) -> list[str]:
             cells = ["" if row is None else f"{row[2].split(' / ')[1]} ({row[3]})" for row in map(found.get, judged)]
             body.append([what, next(iter(found.values()))[1], *cells])
     return table(["an iteration of BIRD", "target", *judged], body)
-
-
-_WHO = {"eager": "PyTorch eager's", "compile": "torch.compile's"}
 
 
 def accelerator_targets(race: Race | None) -> list[list[str]]:
@@ -265,8 +261,8 @@ def parts(rows: list[dict[str, Any]] | None = None) -> Parts:
     made["experiments/results/speed.md", ""] = [*lines, ""]
     if short:
         made["docs/speed.md", "speed"] = short[1:]
-    if of_all:
         made["README.md", "speed"] = brief(judged)
+    if of_all:
         made["docs/speed.md", "shares"] = shares(read("speed_profile"))
         made["docs/gpu.md", "precision"] = precisions(
             [row for row in read("accelerator") if row["part"] == "precision"]

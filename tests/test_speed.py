@@ -86,3 +86,13 @@ def test_a_profile_has_all_kinds_and_the_dearest_first(experiment):
     assert sum(row["seconds"].values()) > 0
     spent = [seconds for _, seconds in row["dearest"]]
     assert spent == sorted(spent, reverse=True)
+
+
+def test_a_row_takes_the_place_of_its_devices_own(experiment, tmp_path, monkeypatch):
+    kept = experiment("kept_rows")
+    monkeypatch.setattr(kept, "RESULTS", tmp_path)
+    row = {"machine": {"device": "a"}, "contestant": {"what": "full"}, "seconds": 1}
+    other = row | {"machine": {"device": "b"}}
+    for one in (row, other, row | {"seconds": 2}):
+        kept.replaced("some", one, ("contestant",))
+    assert kept.read("some") == [other, row | {"seconds": 2}]
