@@ -95,7 +95,9 @@ def gaussian_problem(data, seen, sigma=0.1, seed=1):
     return Gaussian(prior, operator, shaped, sigma_y, matrix, *posterior(MEAN, covariance, matrix, y, sigma))
 
 
-_runs = jax.jit(jax.vmap(jr.run, in_axes=(None, None, 0)))
+# Unlike most of the tests' programs these run for longer than they compile.
+OPTIMISED = {"xla_backend_optimization_level": 2, "xla_llvm_disable_expensive_passes": False}
+_runs = jax.jit(jax.vmap(jr.run, in_axes=(None, None, 0)), compiler_options=OPTIMISED)
 
 
 DRAWS = 1000

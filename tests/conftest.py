@@ -1,9 +1,7 @@
 """Shapes in signatures are checked while the tests run; the closed-form prior and a tiny U-Net are what most of them use."""
 
-import atexit
 import os
-import shutil
-import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 from jaxtyping import install_import_hook
@@ -12,11 +10,11 @@ install_import_hook("jaxrestore", "beartype.beartype")
 
 # Most of the time is XLA's compiling; .ci/run has the slow tests' programs optimised, as users have theirs.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-# One store of compiled programs for this run: its workers, and the commands that they start, inherit it.
-if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="jaxrestore-programs-")
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
-    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+# Without optimisations the emitters that XLA had before take a quarter of the time; later jaxlibs have them no more.
+if os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] == "1" and version("jaxlib").startswith(("0.8.", "0.9.", "0.10.")):
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false".strip()
+# Nor is it worth while to keep what is compiled: a key for each of thousands of small programs costs more than it saves.
+os.environ.setdefault("JAX_ENABLE_COMPILATION_CACHE", "0")
 
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402

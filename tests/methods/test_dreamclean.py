@@ -135,7 +135,7 @@ def test_vmap_is_the_loop_and_jit_is_the_loop_by_hand(method, noisy):
 
 def test_a_batch_with_restarts_goes_on_from_a_checkpoint(method, noisy, tmp_path):
     method = dataclasses.replace(method, restarts=2)
-    whole = jr.restore(method, noisy, KEY)
+    whole = jr.restore(method, noisy, KEY, chunk_size=2)
     np.testing.assert_allclose(whole.image, np.mean(whole.restarts.image, 0), atol=1e-6)
     np.testing.assert_allclose(whole.restarts.image[0, 1], run(method, noisy[1], KEY).image, atol=1e-5)
     again, iterations = killed_and_started_again(method, noisy, KEY, tmp_path)

@@ -39,9 +39,11 @@ def noisy():
     return jax.vmap(MASK)(jax.device_put(0.1 + 0.3 * NOISE))
 
 
+FEW = {"repaint": {"steps": 4, "jump": 2, "repeats": 2}, "daps": {"steps": 6, "dynamics": 10}}
+
+
 def made(name, prior, **settings):
-    few = {"steps": 4, "jump": 2, "repeats": 2} if name == "repaint" else {"steps": 6}
-    return SAMPLERS[name](prior, MASK, sigma_y=0.1, **{**few, **settings})
+    return SAMPLERS[name](prior, MASK, sigma_y=0.1, **{**FEW.get(name, {"steps": 6}), **settings})
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -63,7 +65,7 @@ def test_vmap_is_the_loop_and_jit_is_the_loop_by_hand(name, prior, noisy):
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_a_batch_with_restarts_goes_on_from_a_checkpoint(name, prior, noisy, tmp_path):
     method = made(name, prior, restarts=2)
-    whole = jr.restore(method, noisy, KEY)
+    whole = jr.restore(method, noisy, KEY, chunk_size=2)
     np.testing.assert_allclose(whole.image, np.mean(whole.restarts.image, 0), atol=1e-6)
     np.testing.assert_allclose(whole.restarts.image[0, 1], run(method, noisy[1], KEY).image, atol=1e-4)
     assert np.abs(whole.restarts.image[0] - whole.restarts.image[1]).max() > 0.01
@@ -136,8 +138,8 @@ def test_predictions_are_clipped_unless_that_is_not_wanted(name):
     largest = []
     for clip in (True, False):
         method = made(name, prior, clip=clip)
-        state = method.init(y, KEY)
+        state = jr.init(method, y, KEY)
         for _ in range(method.iterations):
-            state, _ = method.step(state, y)
+            state, _ = jr.step(method, state, y)
         largest.append(float(jnp.abs(state.x).max()))
     assert largest[0] < 1.5 < 2 < largest[1]
