@@ -4,8 +4,9 @@
 
 "tests" runs the tests of networks, inversion, operators and searches there with float32 products throughout, and as the
 hardware has them by default; "precision" inverts and restores the bundled photograph in each precision; "profile" says where
-an iteration's time goes; "speed" runs the races of `speed.py`, beside PyTorch where there is one. `--part` takes some. Rows
-are kept in `experiments/results/`, and docs/speed.md and docs/gpu.md are made of them (`speed_report.py`).
+an iteration's time goes; "speed" runs the races of `speed.py`, beside PyTorch where there is one; "start" times commands as
+a whole (`speed_start.py`). `--part` takes some. Rows are kept in `experiments/results/`, and docs/speed.md and docs/gpu.md
+are made of them (`speed_report.py`).
 """
 
 import argparse
@@ -21,7 +22,7 @@ import kept_rows
 from speed_report import machine, parts, write
 
 HERE = Path(__file__).parent
-PARTS = ("tests", "precision", "profile", "speed")
+PARTS = ("tests", "precision", "profile", "speed", "start")
 TESTED = ("diffusion", "networks", "density", "operators", "solve", "methods")
 PRECISIONS = (("float32", "highest"), ("float32", None), ("bfloat16", None))
 PROFILED = (
@@ -94,6 +95,7 @@ def main() -> None:
         for dtype, products in PRECISIONS:
             _keep(about | precision(dtype, products))
     scripts = {"profile": ["speed_profile.py", *map(json.dumps, PROFILED)], "speed": ["speed.py", *options.speed]}
+    scripts["start"] = ["speed_start.py"]
     for part, command in scripts.items():
         if part in options.part:
             subprocess.run([sys.executable, HERE / command[0], *command[1:]], check=True, cwd=HERE.parent)

@@ -15,7 +15,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -90,39 +89,6 @@ def race(contestants: list[Contestant], rounds: int, minutes: float, together: i
     return [one.end() for one in running] + rows
 
 
-# Prints when the driver's first iteration was under way: a program is called once it is compiled.
-WATCHED = """
-import sys, time
-import jaxrestore.solve.driver
-from jaxrestore.__main__ import main
-driver = sys.modules["jaxrestore.solve.driver"]
-program = driver._chunk
-def first(*arguments):
-    search = program(*arguments)
-    print("first", time.time(), flush=True)
-    return search
-driver._chunk = first
-main(sys.argv[1:])
-"""
-
-
-def start(runs: int) -> dict[str, Any]:
-    """Seconds from the start of `jaxrestore restore` to its first iteration: of the first run, and of later ones."""
-    seconds = []
-    with tempfile.TemporaryDirectory() as folder:
-        noisy = Path(folder) / "noisy.png"
-        degrade = ["jaxrestore/data/flower.jpg", noisy, "--task", "denoise", "--noise-level", "30"]
-        subprocess.run([sys.executable, "-m", "jaxrestore", "degrade", *degrade], check=True, cwd=HERE.parent)
-        restore = ["restore", noisy, noisy.with_name("out.png"), "--task", "denoise", "--iterations", "1"]
-        environment = {**os.environ, "XDG_CACHE_HOME": folder}
-        for _ in range(runs + 1):
-            began = time.time()
-            command = [sys.executable, "-c", WATCHED, *restore, "--noise-level", "30"]
-            said = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
-            seconds.append(float(said.split("first ")[1].split()[0]) - began)
-    return {"first_s": seconds[0], "seconds": seconds[1:]}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
@@ -143,11 +109,6 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     done = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     wanted = races(accelerator, torch, options.small)
-    if not options.small and not any(row["race"] == "start" and row["machine"] == about for row in done):
-        row = {"race": "start", "machine": about, "name": "second run", **start(2 if accelerator else 5)}
-        with path.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        done.append(row)
     for name, contestants in wanted.items():
         if options.race and name not in options.race:
             continue
@@ -159,7 +120,7 @@ def main() -> None:
         with path.open("a") as file:  # a race at once: one that was cut short is run anew
             file.write("".join(json.dumps(row) + "\n" for row in rows))
         done += rows
-    report([row for row in done if row["machine"] == about and row["race"] in {"start", *wanted}], options.docs)
+    report([row for row in done if row["machine"] == about and row["race"] in wanted], options.docs)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import speed_waits
 from kept_rows import read
 from report import Parts, table, write
 
+NETWORKS = ("flowers64", "celeba_hq", "imagenet256")
 BRIEF = ("frozen iteration / PyTorch eager's", "frozen iteration / torch.compile's", "full gradient / frozen")
 PEAKS = ("matmul", "convolution")
 HEAD = ["what", "target", "least / median / most", ""]
@@ -147,7 +149,7 @@ def targets(races: dict[str, Race], accelerator: bool) -> list[list[str]]:
         met = ratio[1] <= most if most is not None else ratio[1] >= (least or 0)
         rows.append([what, limit, spread(ratio), "met" if met else "missed"])
 
-    for name in ("flowers64", "celeba_hq", "imagenet256"):
+    for name in NETWORKS:
         if name not in races:
             continue
         race = races[name]
@@ -171,24 +173,21 @@ def targets(races: dict[str, Race], accelerator: bool) -> list[list[str]]:
     if growth is not None:
         ten, one = (growth.rows[name]["temporary_mib"] for name in ("jax full", "jax full, 1 steps"))
         judge("flowers64: full gradient, memory of ten steps / of one", [ten / one] * 3, 1.5)
-    if "start" in races:
-        row = races["start"].rows["second run"]
-        times = sorted(row["seconds"])
-        what = f"`jaxrestore restore`, a second run: s to its first iteration (the first run: {row['first_s']:.1f})"
-        judge(what, [times[0], statistics.median(times), times[-1]], 5)
     return rows + (accelerator_targets(races.get("celeba_hq")) if accelerator else [])
 
 
 def brief(judged: dict[str, list[list[str]]]) -> list[str]:
-    """The README's table: what matters to whoever searches, by device; medians."""
-    chosen = [f"{name}: {what}" for name in ("flowers64", "celeba_hq") for what in BRIEF]
+    """The README's table: what matters to whoever searches or waits, by device; medians."""
+    chosen = [f"{name}: {what}" for name in NETWORKS for what in BRIEF]
     body = []
     for what in chosen:
         found = {device: row for device, rows in judged.items() for row in rows if row[0] == what}
         if found:
             cells = ["" if row is None else f"{row[2].split(' / ')[1]} ({row[3]})" for row in map(found.get, judged)]
             body.append([what, next(iter(found.values()))[1], *cells])
-    return table(["an iteration of BIRD", "target", *judged], body)
+    return table(
+        ["an iteration of BIRD, and what users wait for", "target", *judged], body + speed_waits.brief([*judged])
+    )
 
 
 def accelerator_targets(race: Race | None) -> list[list[str]]:
@@ -252,8 +251,7 @@ def parts(rows: list[dict[str, Any]] | None = None) -> Parts:
         block = ["", f"{on}.", *table(HEAD, judged[device])]
         lines += block
         for name, race in races.items():
-            if name != "start":
-                lines += ["", f"## {name}, {device}", *race_table(race)]
+            lines += ["", f"## {name}, {device}", *race_table(race)]
         short += block if "flowers64" in races else []
         if about["backend"] == "cpu" and "flowers64" in races and "python" in about:
             listed = ", ".join(f"{name} {number}" for name, number in about["packages"].items() if name != "torch")
@@ -263,6 +261,7 @@ def parts(rows: list[dict[str, Any]] | None = None) -> Parts:
         made["docs/speed.md", "speed"] = short[1:]
         made["README.md", "speed"] = brief(judged)
     if of_all:
+        made |= speed_waits.parts()
         made["docs/speed.md", "shares"] = shares(read("speed_profile"))
         made["docs/gpu.md", "precision"] = precisions(
             [row for row in read("accelerator") if row["part"] == "precision"]
