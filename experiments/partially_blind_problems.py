@@ -11,7 +11,7 @@ import numpy as np
 import jaxrestore as jr
 from jaxrestore import metrics
 from jaxrestore.files.images import as_stored, jpeg
-from jaxrestore.operators import kernels_of
+from jaxrestore.operators import cut_out, kernels_of, middle
 from jaxrestore.operators.chains import parse
 
 TASKS = {
@@ -27,32 +27,36 @@ SHIFTED = ("motion", "reduction", "noisy reduction", "mixture")  # an unknown ke
 
 
 class Posed(NamedTuple):
-    """A degraded photograph: by what, where the search starts, and what was measured."""
+    """A degraded photograph: by what, where the search starts, what was measured, and the photograph."""
 
     truth: Any
     start: Any
     y: Any
+    clean: Any
 
 
-def posed(task: str, name: str, image: np.ndarray, prior: jr.Prior, folder: Path) -> Posed:
-    """As `flowers.problem` degrades it; qualities and the mixture's blur are drawn from the name's hash, too."""
+def posed(task: str, name: str, photograph: flowers.Photograph, prior: jr.Prior, folder: Path) -> Posed:
+    """As `flowers.problem` degrades it; qualities and the mixture's blur are drawn from the name's hash, too. Blurs are cut
+    from the scene."""
     size = (flowers.SIZE, flowers.SIZE)
     if task in NOISES:
-        problem = flowers.problem(TASKS[task], NOISES[task], name, image, folder)
+        problem = flowers.problem(TASKS[task], NOISES[task], name, photograph, folder)
         settings = jr.settings_for("invert2restore", TASKS[task], prior)
-        return Posed(problem.truth, flowers.start(problem, settings), problem.y)
+        return Posed(problem.truth, flowers.start(problem, settings), problem.y, jnp.asarray(problem.clean))
     draw = np.random.default_rng(zlib.crc32(name.encode()))
     if task == "jpeg":
         quality = int(draw.integers(5, 26))
-        return Posed(jr.Jpeg(quality), jr.Jpeg(30, unknown=True), jnp.asarray(jpeg(image, quality)))
+        image = photograph.image
+        return Posed(jr.Jpeg(quality), jr.Jpeg(30, unknown=True), jnp.asarray(jpeg(image, quality)), jnp.asarray(image))
     sigmas, angle = np.exp(draw.uniform(np.log(0.7), np.log(2.6), 2)).tolist(), float(draw.uniform(0, 180))
     quality = int(draw.integers(10, 41))
     blur = {"operator": "blur", "size": 11, "sigmas": sigmas, "angle": angle}
     truth: Any = parse([blur, {"operator": "jpeg", "quality": quality}], size)
     blur = {"operator": "blur", "size": 11, "kernel": "unknown"}
     start = parse([blur, {"operator": "jpeg", "quality": "unknown"}], size)
-    blurred = as_stored(np.asarray(truth.parts[0](jnp.asarray(image))))
-    return Posed(truth, start, jnp.asarray(jpeg(blurred, quality)))
+    scene = jnp.asarray(photograph.scene)
+    blurred = as_stored(np.asarray(cut_out(truth.parts[0], scene, size)))
+    return Posed(truth, start, jnp.asarray(jpeg(blurred, quality)), middle(scene, size))
 
 
 def errors(estimate: Any, truth: Any) -> dict[str, float]:
