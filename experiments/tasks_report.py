@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from report import interval, table
+from variants import spent
 from workers import Row
 
 from jaxrestore import published
@@ -70,7 +71,7 @@ def brief(rows: Sequence[Row]) -> list[str]:
             text = f"{mean:.2f} {row['label']}"
             cells[-1].append(f"**{text}**" if mean == max(means) else text)
         cells[-1] += [interval(_gains(three[-1], other), 2), ", ".join(_mean(row, "gmsd", 3) for row in three)]
-        cells[-1] += [f"{three[1]['evaluations']}, {three[2]['evaluations']}", ", ".join(map(_seconds, three))]
+        cells[-1] += [f"{spent(three[1]):.0f}, {spent(three[2]):.0f}", ", ".join(map(_seconds, three))]
     return table(head, cells)
 
 
@@ -130,7 +131,7 @@ def _methods(here: Sequence[Row], task: str, noise: str) -> list[str]:
         over = "" if best is None or reference else interval(_gains(row, best), 2)
         cells.append([row["label"], numbers, row["told"], str(len(row["name"])), _mean(row, "psnr"), gain, over])
         cells[-1] += [_mean(row, "ssim", 3), _mean(row, "gmsd", 3), "" if reference else _one(row)]
-        cells[-1] += ["" if reference else str(row["evaluations"]), _seconds(row)]
+        cells[-1] += ["" if reference else f"{spent(row):.0f}", _seconds(row)]
     return table(head, cells)
 
 

@@ -40,7 +40,18 @@ FEW = 4  # of those for tuning, for what takes a restoration a value
 STAGES = ("classical", "samplers", "ours", "frozen", "papers", "report")
 STEPS = 100  # of a sampler
 ABOUT = ("task", "noise", "label")  # what a row that is kept is known by; its settings are the last ones measured
-SCORES = ("input", "gmsd of the input", "psnr", "ssim", "gmsd", "restarts", "kernel_start", "kernel_found", "seconds")
+SCORES = (
+    "input",
+    "gmsd of the input",
+    "psnr",
+    "ssim",
+    "gmsd",
+    "restarts",
+    "kernel_start",
+    "kernel_found",
+    "seconds",
+    "spent",
+)
 
 
 def planned(stage: str, tasks: Sequence[str], noises: Sequence[str] = tuple(WORDS)) -> list[Variant]:

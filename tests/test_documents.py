@@ -16,6 +16,7 @@ REPORTS += (
     "photographs",
     "tasks_table",
     "blind_table",
+    "quicker",
     "tune",
 )
 # Parts of which no rows are kept yet, by the file that their experiment will keep them in. This must shrink.

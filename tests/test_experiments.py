@@ -340,6 +340,17 @@ def test_rows_of_photographs_are_joined_and_measured_once(experiment, monkeypatc
     ]
 
 
+@pytest.mark.parametrize("name", ["tune", "quicker"])
+def test_a_kept_row_has_the_settings_that_its_label_stands_for(experiment, name):
+    plan = {(one.task, one.label): one for one in experiment(name).planned()}
+    rows = experiment("kept_rows").read(name)
+    assert len(rows) > 50
+    for row in rows:
+        one = plan[row["task"], row["label"]]
+        assert row["settings"] == json.loads(json.dumps(one.entries(["a"])[0]["settings"]))
+        assert row["start"] == pytest.approx(one.start, abs=1e-5) if one.start else row["start"] is None
+
+
 def test_what_uses_the_density_has_a_twin_without_it(experiment):
     module, prior = experiment("partially_blind"), experiment("flowers").prior()
     jobs = module.jobs_of(list(module.TASKS), prior)

@@ -96,3 +96,28 @@ def test_a_row_takes_the_place_of_its_devices_own(experiment, tmp_path, monkeypa
     for one in (row, other, row | {"seconds": 2}):
         kept.replaced("some", one, ("contestant",))
     assert kept.read("some") == [other, row | {"seconds": 2}]
+
+
+def test_what_users_wait_for_is_judged_by_the_median_of_its_runs(experiment, tmp_path, monkeypatch):
+    kept, waits = experiment("kept_rows"), experiment("speed_waits")
+    monkeypatch.setattr(kept, "RESULTS", tmp_path)
+    here = {"machine": {"device": "a CPU"}}
+    kept.keep("speed_start", [here | {"what": "restore", "first_s": 13.0, "seconds": [4.0, 9.0, 5.0]}])
+    lines = waits.waits()
+    assert lines[3].endswith("the first run, s | at most 12 | 13.0 | missed |")
+    assert lines[4].endswith("a later run, s | at most 5 | 4.0 / 5.0 / 9.0 | met |")
+    assert [line[2:] for line in waits.brief(["a GPU", "a CPU"])] == [["", "13.0 (missed)"], ["", "5.0 (met)"]]
+
+
+def test_cheaper_settings_are_as_good_where_they_lose_next_to_nothing(experiment):
+    quicker = experiment("quicker")
+    shipped = {"task": "denoise", "label": "BIRD, in full", "settings": {}, "evaluations": 600, "gmsd": [0.1] * 4}
+    shipped["psnr"] = [20.0, 21.0, 22.0, 23.0]
+    half = shipped | {"label": "BIRD, half", "evaluations": 300, "psnr": [20.1, 20.95, 22.0, 23.0]}
+    stopped = shipped | {"label": "BIRD, stops", "spent": [90, 110], "psnr": [19.0, 20.0, 21.0, 22.0]}
+    lines = quicker.report([shipped, half, stopped])
+    assert [line.split(" | ")[1:3] for line in lines[3:]] == [["stops", "100"], ["half", "300"], ["in full", "600"]]
+    assert [line.endswith("as good |") for line in lines[3:]] == [False, True, False]
+    warm = quicker.warm(quicker.changed("denoise", "in full"), 2)
+    row = {"settings": warm.entries(["a"])[0]["settings"], "evaluations": warm.evaluations()}
+    assert quicker.cost(row) == 300 + quicker.before(row) > 350

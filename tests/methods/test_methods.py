@@ -84,13 +84,13 @@ def test_an_operator_brings_the_priors_settings_for_its_kind_of_problem(flowers_
     """Rates, restarts and their combination, stopping rule and all; a keyword replaces one, and without a prior's settings
     there are the published ones."""
     inpaint, denoise = jr.bird(flowers_settings, MASK), jr.bird(flowers_settings, jr.Identity())
-    assert (inpaint.iterations, inpaint.unroll.skip, inpaint.restarts, inpaint.combine) == (100, 333, 2, "mean")
+    assert (inpaint.iterations, inpaint.unroll.skip, inpaint.restarts, inpaint.combine) == (50, 333, 2, "mean")
     assert (denoise.iterations, denoise.unroll.skip, denoise.restarts) == (60, 100, 1)
     assert jr.bird(flowers_settings, jr.AveragePool(2)).restarts == 8
     assert jr.bird(flowers_settings, GAUSSIAN).operator_steps.every == 10
     assert len(jr.diip(flowers_settings).stop.rules) == 2
     changed = jr.bird(flowers_settings, MASK, restarts=5, stop=jr.plateau(), noise_lr=0.5)
-    assert (changed.restarts, changed.iterations, changed.noise_lr) == (5, 100, 0.5)
+    assert (changed.restarts, changed.iterations, changed.noise_lr) == (5, 50, 0.5)
     assert changed.stop == jr.plateau()
     plain = jr.bird(gaussian, MASK)
     assert (plain.iterations, plain.restarts) == (200, 1)
