@@ -53,7 +53,7 @@ TIMED = {
     "to the first iteration": Timed(["-c", WATCHED, *RESTORE, "--iterations", "1"]),
     "restore": Timed([*COMMAND, *RESTORE]),
     "restore with photos": Timed([*COMMAND, *RESTORE, "--prior", "photos"]),
-    "demo": Timed([*COMMAND, "demo", "--out", "demo"], again=0),
+    "demo": Timed([*COMMAND, "demo"], again=0),
 }
 
 

@@ -83,6 +83,7 @@ def planned() -> list[Variant]:
     variants += [changed("blind-deblur", "every weight of the kernel unknown", kernel="softmax", damping=2e-6)]
     variants += [changed("blind-motion-deblur", f"damping {damping}", damping=damping) for damping in (2e-5, 2e-7)]
     variants += [changed("blind-motion-deblur", "kernel steps from the start", operator_from=0.0)]
+    variants += [Variant("blind-deblur", "Blind DiffPIR", "blind-diffpir", None, given="bird")]
     alike: dict[tuple, Variant] = {}  # a rule in settings is a dictionary, which can't be a key
     for one in (*shipped.values(), *variants):
         alike.setdefault((one.task, repr(one.settings()), one.start), one)
