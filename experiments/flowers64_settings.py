@@ -49,7 +49,10 @@ BIRD = {
     "deblur": STOPPED,
     "motion-deblur": STOPPED,
     "blind-deblur": replace(BLIND_SMOOTH, iterations=100, skip=333),
-    "blind-super-resolution": BLIND_SMOOTH,
+    # behind a reduction and its noise the kernel that explains most is a wrong one: it stays as it starts
+    "blind-super-resolution": replace(
+        BLIND_SMOOTH, skip=333, iterations=66, restarts=3, operator_every=0, operator_lr=0.0
+    ),
     "old-photo": BLIND_SMOOTH,
     "blind-motion-deblur": replace(BLIND, iterations=100, skip=333),
     "nonuniform-deblur": BLIND,

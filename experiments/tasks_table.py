@@ -60,7 +60,7 @@ def planned(stage: str, tasks: Sequence[str], noises: Sequence[str] = tuple(WORD
     for task, (label, method) in product(tasks, METHODS.items()):
         if stage == "ours":
             variants.append(Variant(task, label, method, photographs=TEST))
-        elif stage == "frozen" and task in BLIND:
+        elif stage == "frozen" and task in BLIND and not _is_frozen(task, method):
             changes = (("operator_lr", 0.0), ("operator_every", 0))
             variants.append(Variant(task, f"{label}, frozen", method, changes=changes, photographs=TEST))
         elif stage == "papers" and label in TASKS[task].papers:
@@ -73,6 +73,12 @@ def planned(stage: str, tasks: Sequence[str], noises: Sequence[str] = tuple(WORD
                 frozen = (("operator_from", 1.0),)
                 variants += [one._replace(label=f"{own}, frozen", changes=frozen)] * (stage == "frozen")
     return [variant for variant in variants if variant.noise in noises]
+
+
+def _is_frozen(task: str, method: str) -> bool:
+    """Whether the shipped settings leave the operator as it starts."""
+    settings = Variant(task, "", method).settings()
+    return settings.operator_every == 0 and settings.operator_lr == 0
 
 
 def _problems(tasks: Sequence[str], noises: Sequence[str]) -> list[tuple[str, str]]:
