@@ -9,7 +9,7 @@ from report import table
 
 FIRST, LATER = "first", "later"
 ONE = "`jaxrestore restore` of one image of 64 x 64"
-TARGETS = {  # what is asked of which run, in seconds
+TARGETS: dict[tuple[str, str], tuple[str, float | None]] = {  # what is asked of which run, in seconds
     ("help", LATER): ("`jaxrestore --help`, s", 0.5),
     ("restore", FIRST): (f"{ONE}, the first run, s", 12),
     ("restore", LATER): (f"{ONE}, a later run, s", 5),
@@ -31,7 +31,8 @@ def judged() -> Judged:
     for row in rows:
         for run, seconds in ((FIRST, [row["first_s"]]), (LATER, row["seconds"])):
             if seconds and (row["what"], run) in TARGETS:
-                found[row["machine"]["device"]][row["what"], run] = _cells(*TARGETS[row["what"], run], seconds)
+                what, most = TARGETS[row["what"], run]
+                found[row["machine"]["device"]][row["what"], run] = _cells(what, most, seconds)
     return found
 
 
