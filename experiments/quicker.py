@@ -29,16 +29,6 @@ CUTS = ((2, 1), (2, 2), (4, 1), (4, 2), (4, 4))  # of the iterations, and times 
 WORDS = {2: "half", 4: "a quarter of"}
 FULL = "in full"
 KNOWN = ("inpaint", "deblur", "motion-deblur")  # whose operator is: more ways to keep the rate
-CUTS = ((2, 1), (2, 2), (4, 1), (4, 2), (4, 4))  # of the iterations, and times the rate
-WORDS = {2: "half", 4: "a quarter of"}
-FULL = "in full"
-KNOWN = ("inpaint", "deblur", "motion-deblur")  # whose operator is: more ways to keep the rate
-BEFORE: dict[str, Any] = {
-    "iterations": 100,
-    "noise_lr": 0.05,
-    "decay": "cosine",
-    "stop": (),
-}  # what was shipped for these
 LOSS = 0.15  # dB that "as good" may have lost, at the lower end of the interval
 
 

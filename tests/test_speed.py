@@ -109,6 +109,15 @@ def test_what_users_wait_for_is_judged_by_the_median_of_its_runs(experiment, tmp
     assert [line[2:] for line in waits.brief(["a GPU", "a CPU"])] == [["", "13.0 (missed)"], ["", "5.0 (met)"]]
 
 
+def test_a_row_of_the_tests_is_of_tests_that_passed(experiment):
+    tests = experiment("speed_start").of_tests
+    said = "....\n2505 passed, 3 skipped, 1 warning in 351.29s (0:05:51)\n21 passed, 2 skipped in 285.00s\n"
+    assert tests(said) == {"what": "tests", "first_s": 351.29, "seconds": []}
+    for other in ("1 failed, 2504 passed in 351.29s", "no tests ran in 0.1s"):
+        with pytest.raises(SystemExit):
+            tests(other)
+
+
 def test_cheaper_settings_are_as_good_where_they_lose_next_to_nothing(experiment):
     quicker = experiment("quicker")
     shipped = {"task": "denoise", "label": "BIRD, in full", "settings": {}, "evaluations": 600, "gmsd": [0.1] * 4}

@@ -34,7 +34,7 @@ def test_the_ten_lines(tmp_path, monkeypatch, capsys):
     jr.write_image("blurred.png", jr.Blur(jr.GaussianKernel(11, (1.8, 1.2)))(clean))
     names = {"H": jr.AveragePool(8), "keys": jax.random.split(jax.random.key(1), 2)}
     exec(textwrap.dedent(LINES), names)
-    assert capsys.readouterr().out == "all 60 iterations were run\n"
+    assert capsys.readouterr().out == "all 100 iterations were run\n"
     assert Image.open("sharp.png").size == (64, 64)
     assert names["method"].restarts == 2
     blurred = jr.metrics.psnr(jax.numpy.asarray(names["y"]), clean)
