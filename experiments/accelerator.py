@@ -94,8 +94,11 @@ def main() -> None:
     if "precision" in options.part:
         for dtype, products in PRECISIONS:
             _keep(about | precision(dtype, products))
-    scripts = {"profile": ["speed_profile.py", *map(json.dumps, PROFILED)], "speed": ["speed.py", *options.speed]}
-    scripts["start"] = ["speed_start.py"]
+    scripts = {
+        "profile": ["speed_profile.py", *map(json.dumps, PROFILED)],
+        "speed": ["speed.py", *options.speed],
+        "start": ["speed_start.py"],
+    }
     for part, command in scripts.items():
         if part in options.part:
             subprocess.run([sys.executable, HERE / command[0], *command[1:]], check=True, cwd=HERE.parent)

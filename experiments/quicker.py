@@ -14,11 +14,10 @@ from typing import Any
 
 import flowers
 import numpy as np
-import workers
-from kept_rows import grouped, kept, read
+from kept_rows import read
 from report import Parts, interval, table, write
-from tune import ABOUT, changed
-from variants import Variant, results, spent
+from tune import changed, measure
+from variants import Variant, spent
 from workers import Row
 
 import jaxrestore as jr
@@ -73,8 +72,8 @@ def warm(full: Variant, part: int) -> Variant:
     )
 
 
-def planned(tasks: Any = TASKS) -> list[Variant]:
-    return [one for task in tasks for one in variants_of(task)]
+def planned() -> list[Variant]:
+    return [one for task in TASKS for one in variants_of(task)]
 
 
 def before(row: Row) -> int:
@@ -113,15 +112,7 @@ def parts() -> Parts:
 
 
 def main() -> None:
-    parser = workers.parser(__doc__, "out/quicker")
-    parser.add_argument("--count", type=int, default=10, help="photographs")
-    parser.add_argument("--task", nargs="+", choices=TASKS, default=TASKS, help="some of the tasks")
-    options = parser.parse_args()
-    images = flowers.with_scenes(options.data, "tuning", options.count)
-    variants = [one._replace(photographs=options.count) for one in planned(options.task)]
-    rows = results(variants, images, options.out, options.workers)
-    kept(NAME, grouped(rows, ABOUT, "name", ("evaluations",)), ABOUT, "name")
-    write(options.docs.parent, parts())
+    write(measure(NAME, __doc__, TASKS, planned), parts())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ of pairs, to the shipped settings. Ten photographs of one task take half an hour
 `--task` divides the work; resumes. Writes `docs/tuning.md`, of the tasks that are measured.
 """
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import flowers
@@ -138,16 +140,22 @@ def parts() -> Parts:
     return {("docs/tuning.md", ""): report(read("tune"))}
 
 
-def main() -> None:
-    parser = workers.parser(__doc__, "out/tune")
+def measure(name: str, about: str | None, tasks: Sequence[str], plan: Callable[[], list[Variant]]) -> Path:
+    """Measure what is planned of the tasks that a command line asks for, on photographs of the tuning half, and keep the rows
+    in the file of results of that name; where the documents are."""
+    parser = workers.parser(about, f"out/{name}")
     parser.add_argument("--count", type=int, default=10, help="photographs")
-    parser.add_argument("--task", nargs="+", choices=TASKS, default=TASKS, help="some of the tasks")
+    parser.add_argument("--task", nargs="+", choices=tasks, default=tasks, help="some of the tasks")
     options = parser.parse_args()
     images = flowers.with_scenes(options.data, "tuning", options.count)
-    variants = [one._replace(photographs=options.count) for one in planned() if one.task in options.task]
+    variants = [one._replace(photographs=options.count) for one in plan() if one.task in options.task]
     rows = results(variants, images, options.out, options.workers)
-    kept("tune", grouped(rows, ABOUT, "name", ("evaluations",)), ABOUT, "name")
-    write(options.docs.parent, parts())
+    kept(name, grouped(rows, ABOUT, "name", ("evaluations",)), ABOUT, "name")
+    return options.docs.parent
+
+
+def main() -> None:
+    write(measure("tune", __doc__, TASKS, planned), parts())
 
 
 if __name__ == "__main__":
