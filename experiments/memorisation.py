@@ -5,7 +5,7 @@
 Distances are root mean squares in grey levels over all photographs at 64 pixels and their mirror images, as they are, and
 once without each image's mean colour and contrast. Held-out photographs are asked the same: samples that are much nearer to
 training photographs than those are would be copies. Writes `docs/memorisation.png` (a sample, its nearest training photograph
-by either distance, and so on) and its line in `docs/gen2res.md`. Two minutes on two cores.
+by either distance, and so on) and its table in `docs/gen2res.md`. Two minutes on two cores.
 """
 
 import tarfile
@@ -15,7 +15,7 @@ import flowers
 import numpy as np
 import workers
 from kept_rows import keep, read
-from report import Parts, write
+from report import Parts, table, write
 
 SAMPLES, SKIP = 16, 20
 
@@ -40,19 +40,16 @@ def nearest(images: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def parts() -> Parts:
-    """The document's line, of the kept rows."""
+    """The document's table, of the kept rows."""
     rows = read("memorisation")
-
-    def median(row: workers.Row, of: str) -> str:
-        return f"{np.median(row[of]):.2f} (least {min(row[of]):.2f})"
-
-    said = [
-        f"{row['distance']}: samples {median(row, 'samples')}, held-out photographs {median(row, 'held-out')}"
+    body = [
+        [row["distance"], whose, f"{np.median(row[whose]):.2f}", f"{min(row[whose]):.2f}"]
         for row in rows
+        for whose in ("samples", "held-out")
     ]
     number = rows[0]["training photographs"]
-    sentence = f"Median distance to the nearest of {number} training photographs and their mirror images, "
-    return {("docs/gen2res.md", "memorisation"): [sentence + "; ".join(said) + "."]}
+    title = f"Distance to the nearest of {number} training photographs and their mirror images."
+    return {("docs/gen2res.md", "memorisation"): [title, *table(["distance", "of", "median", "least"], body)]}
 
 
 def main() -> None:
