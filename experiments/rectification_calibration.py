@@ -4,8 +4,8 @@
 
 Noise of photographs of the tuning half, clean and degraded, at the calibrated depths and at full depth, against the
 statistics of clean training photographs (`typical.json`). Writes a table into `docs/rectification.md` and a figure beside
-it. Five minutes on two cores; resumes. To expect: half of a clean photograph's patches flagged at 8 x 8, its largest z-score
-below 2.5 at t = 25, and above that for every degradation.
+it. Five minutes on two cores; resumes. To expect of t = 25: a quarter of a clean photograph's patches flagged at 8 x 8, its
+largest z-score below 2.5 in the mean, and above that for every degradation.
 """
 
 from pathlib import Path
@@ -71,9 +71,10 @@ def report(rows: list[Row]) -> list[str]:
     cells = []
     for row in rows:
         values = [f"{np.mean(row[f'flagged {size}']):.0%}" for size in SIZES]
-        far = f"{np.abs(np.array(row['bands'])).max((1, 2)).mean():.1f}" if "bands" in row else ""
+        far = np.abs(np.array(row["bands"])).max((1, 2)) if "bands" in row else None
         cells.append([row["kind"], str(row["depth"]), f"{np.mean(row['rms']):.2f}", *values])
-        cells[-1] += [f"{np.mean(row['objective 8']):.0f}", far]
+        cells[-1].append(f"{np.mean(row['objective 8']):.0f}")
+        cells[-1].append("" if far is None else f"{far.mean():.1f} ({far.min():.1f} to {far.max():.1f})")
     return table(head, cells)
 
 
