@@ -200,17 +200,33 @@ def _restored(reference: classical.Reference, problem: flowers.Problem, values: 
     return np.asarray(put_back(problem.truth, image, problem.y) if keep else image)
 
 
+def pictured(task: str) -> list[tuple[str, Variant]]:
+    """What the figure shows of a task with BIRD's noise, and the stage whose images it is among: the sampler and ours."""
+    label, method = SAMPLERS[task]
+    tuning = kept_rows.read("tasks_tuning")
+    (tried,) = (row["tried"] for row in tuning if (row["task"], row["noise"], row["label"]) == (task, "bird", label))
+    best = max(tried, key=lambda one: one[1])[0]
+    sampler = Variant(task, label, method, None, (("steps", STEPS), *best.items()), given="bird")
+    shipped = next(one for one in reversed(planned("ours", [task], ["bird"])) if one.method == TASKS[task].method.name)
+    return [("samplers", sampler), ("ours", shipped._replace(photographs=1))]
+
+
 def write_figure(images: dict[str, flowers.Photograph], out: Path, path: Path) -> None:
-    """A row a task, all of the same photograph: input with BIRD's noise, sampler, ours, truth; what a tomograph sees."""
+    """A row a task, all of the same photograph: input with BIRD's noise, sampler, ours, truth; what a tomograph sees.
+
+    What `out` has no image of is restored first.
+    """
     from jaxrestore.files.images import enlarge, read_image, strip, write_image
 
     name, strips = next(iter(images)), []
     file = f"{name.replace('/', '_')}.png"
     for task in TOLD:
-        problem, own = flowers.problem(task, "bird", name, images[name], out / "given"), OWN[TASKS[task].method.name]
-        parts = ("samplers", f"{SAMPLERS[task][0]}, bird"), ("ours", f"{own}, bird" if own else "BIRD")
-        restored = [read_image(out / stage / "images" / task / label / file) for stage, label in parts]
-        shown = [flowers.shown(problem), *restored, problem.clean]
+        problem = flowers.problem(task, "bird", name, images[name], out / "given")
+        shown = [flowers.shown(problem)]
+        for stage, variant in pictured(task):
+            measure(variant, images, out / stage, 0)
+            shown.append(read_image(out / stage / "images" / variant.key / file))
+        shown.append(problem.clean)
         if task == "tomography":
             shown = [np.where(flowers.circle(flowers.SIZE)[..., None], image, -1) for image in shown]
         strips.append(np.pad(strip(shown), ((0, 2), (0, 0), (0, 0)), constant_values=1.0))
