@@ -16,6 +16,7 @@ REPORTS += (
     "photographs",
     "tasks_table",
     "blind_table",
+    "kinds_of_photographs",
     "latent_cost",
     "memorisation",
     "quicker",
@@ -31,7 +32,6 @@ WAITING = {
     "ffdnet": {"docs/ffdnet.md": ("flowers", "kodak", "tuning", "predicted", "photographs")},
     "rectification_ablation": {"docs/rectification.md": ("ablation",)},
     "full_depth": {"docs/rectification.md": ("full depth",)},
-    "kinds_of_photographs": {"docs/novelty.md": ("kinds", "restored kinds", "cost")},
 }
 WITHOUT_PYTHON = (
     "README.md",
@@ -61,7 +61,8 @@ def test_a_part_of_a_document_is_made_of_its_rows(experiment, name):
     for (document, marker), lines in parts.items():
         text = texts(document)[marker]
         assert text == "\n".join(lines), f"{document}, {marker}: not what experiments/{name}.py makes of its rows"
-        assert text.count("|") > 10 or marker == "versions"
+        rows = [line for line in text.splitlines() if line.startswith("|")]
+        assert len(rows) > 2 or marker == "versions"  # more than a head
 
 
 def test_what_waits_for_its_rows_has_none(experiment):
