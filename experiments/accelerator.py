@@ -87,13 +87,13 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # or this process takes what the others need
-    about = {"machine": machine(torch=False)}
+    about, known = {"machine": machine(torch=False)}, ("part", "dtype", "precision")
     if "tests" in options.part:
         for products in ("highest", None):
-            _keep(about | tests(products, options.out))
+            kept_rows.replaced("accelerator", about | tests(products, options.out), known)
     if "precision" in options.part:
         for dtype, products in PRECISIONS:
-            _keep(about | precision(dtype, products))
+            kept_rows.replaced("accelerator", about | precision(dtype, products), known)
     scripts = {
         "profile": ["speed_profile.py", *map(json.dumps, PROFILED)],
         "speed": ["speed.py", *options.speed],
@@ -103,11 +103,6 @@ def main() -> None:
         if part in options.part:
             subprocess.run([sys.executable, HERE / command[0], *command[1:]], check=True, cwd=HERE.parent)
     write(HERE.parent, parts())
-
-
-def _keep(row: dict[str, Any]) -> None:
-    print({key: value for key, value in row.items() if key != "machine"}, flush=True)
-    kept_rows.replaced("accelerator", row, ("part", "dtype", "precision"))
 
 
 if __name__ == "__main__":

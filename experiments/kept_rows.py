@@ -56,11 +56,12 @@ def kept(name: str, rows: list[Row], about: Sequence[str], image: str) -> list[R
 
 
 def replaced(name: str, row: Row, about: Sequence[str]) -> None:
-    """This row in the place of the one that agrees with it in `about` and in its machine's device, else as another."""
+    """This row in the place of the one that agrees with it in `about` and in its machine's device, else as another; shown."""
 
     def known(row: Row) -> list:
         return [row["machine"]["device"], *map(row.get, about)]
 
+    print({key: value for key, value in row.items() if key != "machine"}, flush=True)
     keep(name, [*(old for old in read(name) if known(old) != known(row)), row])
 
 

@@ -85,11 +85,6 @@ def of_tests(said: str | None) -> dict[str, Any]:
     return {"what": "tests", "first_s": float(last[2]), "seconds": []}
 
 
-def _keep(row: dict[str, Any]) -> None:
-    print({key: value for key, value in row.items() if key != "machine"}, flush=True)
-    kept_rows.replaced(NAME, row, ABOUT)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--what", nargs="*", choices=[*TIMED], default=[*TIMED])
@@ -100,9 +95,10 @@ def main() -> None:
 
     about = {"machine": machine(torch=False)}
     for what in options.what:
-        _keep(about | timed(what))
+        kept_rows.replaced(NAME, about | timed(what), ABOUT)
     if options.tests is not None:
-        _keep(about | of_tests(Path(options.tests).read_text() if options.tests else None))
+        row = of_tests(Path(options.tests).read_text() if options.tests else None)
+        kept_rows.replaced(NAME, about | row, ABOUT)
     write(HERE.parent, parts())
 
 
