@@ -108,7 +108,9 @@ def report(rows: list[Row]) -> list[str]:
     lines += [
         "compared with them are changes to what was shipped before, where that is another. What is shipped since is as"
     ]
-    lines += ["good or better, and costs no more evaluations ([speed](speed.md); a derivative through the network is none)."]
+    lines += [
+        "good or better, and costs no more evaluations ([speed](speed.md); a derivative through the network is none)."
+    ]
     head = [
         "setting",
         "noise",
