@@ -16,6 +16,7 @@ REPORTS += (
     "photographs",
     "tasks_table",
     "blind_table",
+    "full_depth",
     "kinds_of_photographs",
     "latent_cost",
     "memorisation",
@@ -31,7 +32,6 @@ WAITING = {
     "gen2res": {"docs/gen2res.md": ("constraint", "steps")},
     "ffdnet": {"docs/ffdnet.md": ("flowers", "kodak", "tuning", "predicted", "photographs")},
     "rectification_ablation": {"docs/rectification.md": ("ablation",)},
-    "full_depth": {"docs/rectification.md": ("full depth",)},
 }
 WITHOUT_PYTHON = (
     "README.md",
