@@ -9,9 +9,9 @@ starts, that is the lower bound, and the true one the upper. Then the weight of 
 
 What is measured stays in `experiments/results/partially_blind.jsonl` and isn't measured again; of it alone are the tables in
 `docs/invert2restore.md` and `docs/expectations.md`, and `docs/density_weight.png`; `docs/partially_blind.png` is of the
-images of the first photograph (`partially_blind_report.py`). Two hours on one core; resumes, and `--tasks motion
+images of the first photograph (`partially_blind_report.py`). An hour on two cores; resumes, and `--tasks motion
 --photographs 4` measures a part. To expect: the default of motion blur and reduction above the input, about as the fixed
-kernel or better, below the known one; with and without the density alike, but for exposure.
+kernel or better, below the known one; with and without the density alike, but for exposure and noise.
 """
 
 from dataclasses import dataclass, fields, replace
