@@ -21,6 +21,7 @@ REPORTS += (
     "latent_cost",
     "memorisation",
     "quicker",
+    "rectification_ablation",
     "rectification_calibration",
     "scaling",
     "tiles",
@@ -31,7 +32,6 @@ WAITING = {
     "robustness": {"docs/robustness.md": ("",)},
     "gen2res": {"docs/gen2res.md": ("constraint", "steps")},
     "ffdnet": {"docs/ffdnet.md": ("flowers", "kodak", "tuning", "predicted", "photographs")},
-    "rectification_ablation": {"docs/rectification.md": ("ablation",)},
 }
 WITHOUT_PYTHON = (
     "README.md",
