@@ -16,6 +16,7 @@ REPORTS += (
     "photographs",
     "tasks_table",
     "blind_table",
+    "ffdnet",
     "full_depth",
     "kinds_of_photographs",
     "latent_cost",
@@ -31,7 +32,6 @@ REPORTS += (
 WAITING = {
     "robustness": {"docs/robustness.md": ("",)},
     "gen2res": {"docs/gen2res.md": ("constraint", "steps")},
-    "ffdnet": {"docs/ffdnet.md": ("flowers", "kodak", "tuning", "predicted", "photographs")},
 }
 WITHOUT_PYTHON = (
     "README.md",
