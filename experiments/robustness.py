@@ -2,9 +2,9 @@
 
     python experiments/robustness.py --data eval.tar
 
-On eight photographs of the test half (`--count`), with PSNR after every iteration; about 20 minutes on two cores; resumes.
+On eight photographs of the test half (`--count`), with PSNR after every iteration; half an hour on two cores; resumes.
 Writes `docs/robustness.md` and its figure (`robustness_report.py`). Kernel widths are BIRD's at 256 pixels, scaled to 64. To
-expect: a spread over starting noises far below 1 dB, and a known kernel that costs more the wronger it is.
+expect: a spread over starting noises below 1 dB, and a known kernel that costs more the wronger it is.
 """
 
 import dataclasses
