@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from kept_rows import read
-from report import Parts, table, write_rows
+from report import Parts, interval, table, write_rows
 from workers import Row
 
 ARMS = {
@@ -56,10 +56,9 @@ def report(rows: list[Row], depth: int) -> list[str]:
         values = np.array([np.mean(row["scores"][str(depth)], axis=-1) for row in mine])  # photographs, scores
         plain = values if arm == "unconstrained" else plain
         change = values - plain
-        error = change.std(0, ddof=1) / len(change) ** 0.5
         digits = SCORES.values()
         cells = [f"{mean:.{d}f}" for mean, d in zip(values.mean(0), digits, strict=True)]
-        gains = [f"{c:+.{d}f} ± {e:.{d}f}" for c, e, d in zip(change.mean(0), error, digits, strict=True)]
+        gains = [interval(score, d) for score, d in zip(change.T, digits, strict=True)]
         sizes = sorted({row["album"] for row in mine})
         album = f"{sizes[0]} to {sizes[-1]}" if sizes[0] != sizes[-1] else str(sizes[0])
         against = gains if arm != "unconstrained" else [""] * len(SCORES)
