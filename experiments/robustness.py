@@ -78,7 +78,7 @@ def posed(run: Run, prior: Any, name: str, photograph: flowers.Photograph, folde
     if run.noise == "clean":
         return jr.Identity(), clean, clean, 0.0
     if run.width is not None:
-        truth, size = jr.Blur(jr.GaussianKernel(KERNEL, (TRUE_WIDTH, TRUE_WIDTH))()), clean.shape[:2]
+        truth, size = jr.Blur(jr.GaussianKernel(KERNEL, (TRUE_WIDTH, TRUE_WIDTH))()), (flowers.SIZE, flowers.SIZE)
         scene, key = jnp.asarray(photograph.scene), jax.random.key(2)
         y = jnp.asarray(as_stored(np.asarray(jr.measure(truth, scene, key, noise="bird", size=size))))
         kernel = (
