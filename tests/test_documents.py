@@ -18,6 +18,7 @@ REPORTS += (
     "blind_table",
     "ffdnet",
     "full_depth",
+    "gen2res_report",
     "kinds_of_photographs",
     "latent_cost",
     "memorisation",
@@ -29,10 +30,6 @@ REPORTS += (
     "tiles",
     "tune",
 )
-# Parts of which no rows are kept yet, by the file that their experiment will keep them in. This must shrink.
-WAITING = {
-    "gen2res": {"docs/gen2res.md": ("constraint", "steps")},
-}
 WITHOUT_PYTHON = (
     "README.md",
     "versions",
@@ -65,17 +62,13 @@ def test_a_part_of_a_document_is_made_of_its_rows(experiment, name):
         assert len(rows) > 2 or marker == "versions"  # more than a head
 
 
-def test_what_waits_for_its_rows_has_none(experiment):
-    """Whose rows are kept is no longer waiting: it belongs to `REPORTS`."""
-    assert {name for name in WAITING if experiment("kept_rows").read(name)} == set()
+def test_the_versions_are_made_once_a_row_says_its_python(experiment):
+    """Then the README's line is somebody's."""
     assert WITHOUT_PYTHON not in experiment("speed_report").parts()
 
 
 def test_every_marked_part_is_somebodys(experiment):
     made = {part for name in REPORTS for part in experiment(name).parts()} | {WITHOUT_PYTHON}
-    made |= {
-        (document, marker) for parts in WAITING.values() for document, markers in parts.items() for marker in markers
-    }
     documents = ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
     marked = {(document, marker) for document in documents for marker in texts(document) if marker}
     assert marked == {part for part in made if part[1]}
