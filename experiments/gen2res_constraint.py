@@ -6,7 +6,7 @@ Ten photographs of the tuning half, two of each class. At equal K and equal step
 photographs of other classes, on an album generated from the degraded photograph, and on the other photographs of its class
 in the tuning half. For five of them K grows as in figure 8 of the paper. Several draws of each are scored, one is shown.
 
-Writes the tables between the marks of `docs/gen2res.md` and its two pictures (`gen2res_report.py`). An hour or so on two
+Writes the tables between the marks of `docs/gen2res.md` and its two pictures (`gen2res_report.py`). Half an hour on two
 cores; resumes. To expect at K = 200: the generative album gains 0.4 dB on the prior as it is, the others less than 0.1 dB.
 """
 

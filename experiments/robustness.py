@@ -9,6 +9,7 @@ expect: a spread over starting noises below 1 dB, and a known kernel that costs 
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,14 +79,11 @@ def posed(run: Run, prior: Any, name: str, photograph: flowers.Photograph, folde
     if run.noise == "clean":
         return jr.Identity(), clean, clean, 0.0
     if run.width is not None:
-        truth, size = jr.Blur(jr.GaussianKernel(KERNEL, (TRUE_WIDTH, TRUE_WIDTH))()), (flowers.SIZE, flowers.SIZE)
+        gaussian, size = partial(jr.GaussianKernel, KERNEL), (flowers.SIZE, flowers.SIZE)
+        truth = jr.Blur(gaussian((TRUE_WIDTH, TRUE_WIDTH))())
         scene, key = jnp.asarray(photograph.scene), jax.random.key(2)
         y = jnp.asarray(as_stored(np.asarray(jr.measure(truth, scene, key, noise="bird", size=size))))
-        kernel = (
-            jr.GaussianKernel(KERNEL, (run.width, run.width))()
-            if run.width
-            else jr.GaussianKernel(KERNEL, unknown=True)
-        )
+        kernel = gaussian((run.width, run.width))() if run.width else gaussian(unknown=True)
         return jr.Blur(kernel), y, middle(scene, size), 0.0
     problem = flowers.problem(run.task, run.noise, name, photograph, folder)
     return flowers.start(problem, run.settings(prior)), problem.y, problem.clean, problem.sigma_y

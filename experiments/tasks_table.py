@@ -125,12 +125,18 @@ def _tried(task: str, noise: str) -> list[Variant]:
 
 def _best(task: str, noise: str, tuning: dict[str, flowers.Photograph], out: Path) -> tuple[Variant, Row]:
     """The value of the highest PSNR on the photographs for tuning, for all of the test half; and what was tried."""
-    plan, label = _tried(task, noise), SAMPLERS[task][0]
+    plan = _tried(task, noise)
     found = [workers.complete(one.entries([*tuning]), out) for one in plan]
     scores = [round(float(np.mean([row["psnr"] for row in rows])), 4) for rows in found]
     tried = [(dict(one.changes[1:]), score) for one, score in zip(plan, scores, strict=True)]
-    about = {"task": task, "noise": noise, "label": label, "tried": tried, "photographs": [*tuning]}
-    return plan[int(np.argmax(scores))]._replace(label=label, photographs=TEST), about
+    about = {"task": task, "noise": noise, "label": SAMPLERS[task][0], "tried": tried, "photographs": [*tuning]}
+    return _first(task, noise, scores), about
+
+
+def _first(task: str, noise: str, scores: Sequence[float]) -> Variant:
+    """Of the values that were tried the one of the highest score, for the test half."""
+    best = _tried(task, noise)[int(np.argmax(scores))]
+    return best._replace(label=SAMPLERS[task][0], photographs=TEST)
 
 
 def references(tasks: Sequence[str], test: dict[str, flowers.Photograph], options: Any) -> list[Row]:
@@ -202,13 +208,11 @@ def _restored(reference: classical.Reference, problem: flowers.Problem, values: 
 
 def pictured(task: str) -> list[tuple[str, Variant]]:
     """What the figure shows of a task with BIRD's noise, and the stage whose images it is among: the sampler and ours."""
-    label, method = SAMPLERS[task]
-    tuning = kept_rows.read("tasks_tuning")
-    (tried,) = (row["tried"] for row in tuning if (row["task"], row["noise"], row["label"]) == (task, "bird", label))
-    best = max(tried, key=lambda one: one[1])[0]
-    sampler = Variant(task, label, method, None, (("steps", STEPS), *best.items()), given="bird")
-    shipped = next(one for one in reversed(planned("ours", [task], ["bird"])) if one.method == TASKS[task].method.name)
-    return [("samplers", sampler), ("ours", shipped._replace(photographs=1))]
+    known, tuning = (task, "bird", SAMPLERS[task][0]), kept_rows.read("tasks_tuning")
+    (tried,) = (row["tried"] for row in tuning if (row["task"], row["noise"], row["label"]) == known)
+    sampler = _first(task, "bird", [score for _, score in tried])
+    (shipped,) = (one for one in planned("ours", [task], ["bird"]) if one.method == TASKS[task].method.name)
+    return [("samplers", sampler._replace(photographs=1)), ("ours", shipped._replace(photographs=1))]
 
 
 def write_figure(images: dict[str, flowers.Photograph], out: Path, path: Path) -> None:

@@ -243,6 +243,13 @@ def test_the_best_reference_of_a_task_is_told_no_more_than_we(experiment):
     assert "wait to be measured" in tables.document(few)
 
 
+def test_the_document_on_tasks_leaves_no_row_out(experiment):
+    tables, rows = experiment("tasks_table"), experiment("kept_rows").read("tasks")
+    text = tables.document(rows)
+    assert all(f"\n## {task}\n" in text for task in tables.TOLD)
+    assert all(f"| {row['label']} |" in text for row in rows if "frozen" not in row["label"])
+
+
 def test_the_picture_of_all_tasks_shows_what_the_table_says(experiment):
     """Restored with the settings of the kept rows."""
     tables, rows = experiment("tasks_table"), experiment("kept_rows").read("tasks")
